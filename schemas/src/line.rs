@@ -1,0 +1,138 @@
+//! Lines that are read field by field and then compared with their own re-emission.
+//!
+//! Comparing makes strictness hold by construction: leading zeros, doubled blanks and other second spellings
+//! differ from what would be written, so no reader of a field needs to think of them.
+
+use crate::token::{AbsPath, Digest, Key, PublicKey, RelPath, Token};
+use core::fmt;
+
+/// The words of one line that are not read yet.
+pub struct Words<'a>(Option<&'a str>);
+
+impl<'a> Words<'a> {
+    /// Returns the words of a line without its newline.
+    #[must_use]
+    pub const fn new(line: &'a str) -> Self {
+        Self(Some(line))
+    }
+
+    /// Returns the next word.
+    pub fn word(&mut self) -> Option<&'a str> {
+        let line = self.0?;
+        let (word, rest) = line.split_once(' ').map_or((line, None), |(word, rest)| (word, Some(rest)));
+        self.0 = rest;
+        Some(word)
+    }
+
+    /// Returns everything that is left.
+    pub fn rest(&mut self) -> Option<&'a str> {
+        self.0.take()
+    }
+
+    /// Reads the next field.
+    pub fn field<F: Field<'a>>(&mut self) -> Option<F> {
+        F::read(self)
+    }
+}
+
+/// One value in a line; `Display` writes what `read` reads.
+pub trait Field<'a>: Sized + fmt::Display {
+    /// Reads it; none if it is no such value.
+    fn read(words: &mut Words<'a>) -> Option<Self>;
+}
+
+macro_rules! fields {
+    ($($type:ty = $read:expr),* $(,)?) => {$(
+        impl<'a> Field<'a> for $type {
+            fn read(words: &mut Words<'a>) -> Option<Self> {
+                words.word().and_then($read)
+            }
+        }
+    )*};
+}
+
+fields! {
+    u8 = |word| word.parse().ok(),
+    u16 = |word| word.parse().ok(),
+    u32 = |word| word.parse().ok(),
+    u64 = |word| word.parse().ok(),
+    Token<'a> = Token::parse,
+    AbsPath<'a> = |word| AbsPath::from_token(Token::parse(word)?),
+    RelPath<'a> = RelPath::new,
+    Key<'a> = Key::new,
+    Digest = Digest::parse,
+    PublicKey = PublicKey::parse,
+}
+
+/// Takes the first line off a text; none at its end or if the line has no newline or is not ASCII.
+#[must_use]
+pub fn split_line(text: &[u8]) -> Option<(&str, &[u8])> {
+    let length = text.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = text.split_at_checked(length)?;
+    let line = core::str::from_utf8(line).ok().filter(|line| line.is_ascii())?;
+    Some((line, rest.get(1..)?))
+}
+
+/// Returns whether `write` writes exactly this line and a newline.
+#[must_use]
+pub fn writes_line(line: &str, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> bool {
+    let mut expected = Expected { rest: line.as_bytes(), newline: true };
+    write(&mut expected).is_ok() && !expected.newline
+}
+
+/// What is still to be written: the rest of the line, then one newline.
+struct Expected<'a> {
+    rest: &'a [u8],
+    newline: bool,
+}
+
+impl fmt::Write for Expected<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if let Some(rest) = self.rest.strip_prefix(text.as_bytes()) {
+            self.rest = rest;
+            return Ok(());
+        }
+        let ends_here = self.newline && text.as_bytes().strip_prefix(self.rest) == Some(b"\n");
+        (self.rest, self.newline) = (&[], false);
+        if ends_here { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// Defines an enum of words with `word`, `Display` and [`Field`].
+#[macro_export]
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant),* }
+
+        impl $name {
+            /// Every one, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the word for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// Returns what the word stands for.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl<'a> $crate::line::Field<'a> for $name {
+            fn read(words: &mut $crate::line::Words<'a>) -> Option<Self> {
+                words.word().and_then(Self::from_word)
+            }
+        }
+    )*};
+}
