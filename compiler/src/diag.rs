@@ -1,0 +1,228 @@
+//! What all diagnostics share: a code, a message, labelled places, and what to write instead.
+//!
+//! The words of a diagnostic stand beside the code that raises it; rendering is in `emit::report`.
+
+use crate::source::Span;
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
+        /// A stable name for one thing that can be wrong; `capc explain` has a page on each.
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name),* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Returns the code as people and programs write it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is no KDL 2.
+    Syntax = "syntax",
+    /// A node, property or right that the language does not have.
+    UnknownWord = "unknown-word",
+    /// Something required is not there.
+    MissingWord = "missing-word",
+    /// A path, address, size, signal, capability or date that is none.
+    BadValue = "bad-value",
+    /// Two declarations with one name in one scope.
+    DuplicateName = "duplicate-name",
+    /// A name that the scope does not hold.
+    Unheld = "unheld",
+    /// More rights than the giver has.
+    ExcessRights = "excess-rights",
+    /// A right that the kind does not have, a parameter of another kind.
+    WrongKind = "wrong-kind",
+    /// `grants` without a reference to the grantee.
+    NoIntroduction = "no-introduction",
+    /// Grants that justify only each other.
+    CircularProvenance = "circular-provenance",
+    /// A module that declares a resource, or reaches outside `code` roots.
+    Ambient = "ambient",
+    /// A circular bootstrap dependency.
+    BootstrapCycle = "bootstrap-cycle",
+    /// The trust root depends on what it starts, or something it starts controls it.
+    RootCycle = "root-cycle",
+    /// A `never` that does not hold.
+    AssertionFailed = "assertion-failed",
+    /// An assertion that cannot apply.
+    Vacuous = "vacuous",
+    /// A module that uses itself.
+    ModuleCycle = "module-cycle",
+    /// Two claims on one port, place or `listen`.
+    Conflict = "conflict",
+    /// The machine is not as the configuration says; only `reconfigure` and `up` look.
+    Refused = "refused",
+}
+
+/// A place that a diagnostic is about, and what it has to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The words to underline.
+    pub span: Span,
+    /// What this place has to do with it.
+    pub text: String,
+    /// Whether it is the place to look at first.
+    pub primary: bool,
+}
+
+/// One edge of a circular bootstrap dependency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CycleEdge {
+    /// Who waits.
+    pub from: String,
+    /// For whom.
+    pub to: String,
+    /// `mint` or `ready`.
+    pub kind: &'static str,
+    /// The facet waited for.
+    pub facet: String,
+    /// The statement that makes it wait.
+    pub span: Span,
+}
+
+/// One change that helps to break a circle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cut {
+    /// Who waits; for `activated` and `channel`, which serve all holders, the service that provides the facet.
+    pub from: String,
+    /// For whom.
+    pub to: String,
+    /// The facet.
+    pub facet: String,
+    /// `activated`, `channel` or `when=use`.
+    pub change: &'static str,
+}
+
+/// One step of a chain of authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// `use`, `pass`, `share`, `meet`, `control`, or the rule of a holding.
+    pub rule: &'static str,
+    /// Who obtains.
+    pub from: String,
+    /// From whom, or what.
+    pub to: String,
+    /// The statement behind it.
+    pub span: Span,
+    /// The step in words.
+    pub text: String,
+}
+
+/// What some codes carry beyond labels, for programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing more.
+    #[default]
+    None,
+    /// `bootstrap-cycle`.
+    Cycle {
+        /// A shortest cycle, closed.
+        cycle: Vec<CycleEdge>,
+        /// All services of the component, sorted.
+        members: Vec<String>,
+        /// The fewest changes that open it.
+        cuts: Vec<Cut>,
+    },
+    /// `assertion-failed`.
+    Witness {
+        /// A shortest chain.
+        steps: Vec<Step>,
+        /// A smallest set whose being trusted would mend it; none when no trust could.
+        trusted_base: Option<Vec<String>>,
+    },
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which rule.
+    pub code: Code,
+    /// What is wrong: one line, lower case, the user's words in backticks.
+    pub message: String,
+    /// Where; the first is primary unless another says so.
+    pub labels: Vec<Label>,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// More, for programs.
+    pub detail: Detail,
+}
+
+impl Diagnostic {
+    /// Returns a diagnostic with its primary place.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        let primary = Label { span, text: text.into(), primary: true };
+        Self { code, message: message.into(), labels: vec![primary], help: None, detail: Detail::None }
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into(), primary: false });
+        self
+    }
+
+    /// Says what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what programs read.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// Returns the candidate that a person most likely meant by `word`: at most a third of its letters away.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word: Vec<char> = word.chars().take(65).collect();
+    if word.len() > 64 {
+        return None;
+    }
+    let allowed = word.len().div_ceil(3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= 64)
+        .map(|candidate| (edit_distance(&word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Returns how many letters must be put in, left out, changed or swapped with a neighbour (optimal string alignment).
+fn edit_distance(a: &[char], b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, cb) in b.iter().enumerate() {
+            let cost = usize::from(ca != cb);
+            let above = last.get(j + 1).copied().unwrap_or(usize::MAX - 1);
+            let left = row.last().copied().unwrap_or(usize::MAX - 1);
+            let diagonal = last.get(j).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (above + 1).min(left + 1).min(diagonal + cost);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
+            if swapped && let Some(two_back) = before.get(j - 1) {
+                best = best.min(two_back + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(usize::MAX)
+}

@@ -1,0 +1,474 @@
+//! Instances: every scope of the configuration as objects, facets and names. The ways between scopes come after, in `meaning`.
+
+use super::alias::Aliases;
+use super::declaration::{Declarations, FileKind, Item, ServiceDeclaration, TransportDeclaration, UseDeclaration};
+use super::load::Loaded;
+use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
+use super::words::{Word, with_suggestion};
+use crate::diag::{Code, Diagnostic};
+use crate::model::{
+    Capability, CapId, Derivation, Facet, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
+    Resource, Rights, Root, Rule, SYSTEM, Scope, Service, Statement, Target, Transport, When,
+};
+use crate::source::{FileId, Span};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The most objects that a configuration may come to; modules that use modules can multiply.
+const MAX_OBJECTS: usize = 4_000_000;
+
+/// Builds the model, scope by scope.
+pub struct Binder<'a> {
+    /// The files.
+    pub loaded: &'a Loaded,
+    /// The model so far.
+    pub model: Model,
+    /// Each scope's names.
+    pub scopes: Vec<ScopeNames>,
+    /// Each scope's file.
+    pub files: Vec<FileId>,
+    /// Each service with its scope and declaration, by object.
+    pub bodies: Vec<(ObjectId, ScopeId, &'a ServiceDeclaration)>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How paths are rewritten.
+    pub aliases: Aliases,
+    /// Meanings found so far.
+    pub meanings: HashMap<(ScopeId, Arc<str>), Meaning>,
+    capabilities: HashMap<(Target, Option<Arc<str>>), CapId>,
+    controls: HashMap<ObjectId, FacetId>,
+    facets_by_name: HashMap<(ObjectId, Arc<str>), FacetId>,
+}
+
+impl<'a> Binder<'a> {
+    /// Returns a binder with the objects that every configuration has.
+    pub fn new(loaded: &'a Loaded, main: &Declarations) -> Self {
+        let header = main.name.span;
+        let object = |name: &str, kind, scope| Object { name: name.into(), kind, scope, span: header, trusted: None };
+        let default = |path: &str| PathUse { path: path.into(), span: header };
+        let objects = vec![
+            object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),
+            object("outside", ObjectKind::Outside, OUTSIDE),
+            object("/", ObjectKind::Scope(Box::new(Scope { parent: None, lends_trust: false })), SYSTEM),
+        ];
+        let code = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/gnu/store", "/nix/store"];
+        let root = Root { config: default("/etc/capc"), store: default("/var/lib/capc"), key: default("/etc/capc/keys/root") };
+        Self {
+            loaded,
+            model: Model {
+                name: main.name.text.clone(),
+                objects,
+                facets: Vec::new(),
+                capabilities: Vec::new(),
+                derivations: Vec::new(),
+                nevers: Vec::<Never>::new(),
+                code: code.iter().map(|path| default(path)).collect(),
+                root,
+            },
+            scopes: Vec::new(),
+            files: Vec::new(),
+            bodies: Vec::new(),
+            diagnostics: Vec::new(),
+            aliases: Aliases::default(),
+            meanings: HashMap::new(),
+            capabilities: HashMap::new(),
+            controls: HashMap::new(),
+            facets_by_name: HashMap::new(),
+        }
+    }
+
+    /// Returns the declarations of a file.
+    pub fn declarations(&self, file: FileId) -> Option<&'a Declarations> {
+        self.loaded.declarations.get(file.0 as usize)?.as_ref()
+    }
+
+    /// Makes every scope with its objects and names, the system's first, then depth first in source order.
+    pub fn instantiate(&mut self, main: FileId) {
+        self.machine_words(main);
+        let system = ScopeNames {
+            object: SYSTEM,
+            prefix: String::new(),
+            names: HashMap::new(),
+            gives: HashMap::new(),
+            user: None,
+        };
+        self.scopes.push(system);
+        self.files.push(main);
+        let mut pending = vec![ScopeId(0)];
+        while let Some(scope) = pending.pop() {
+            let mut instances = self.declare(scope);
+            instances.reverse();
+            pending.extend(instances);
+            if self.model.objects.len() > MAX_OBJECTS {
+                let span = self.declarations(main).map_or(Span { file: main, start: 0, end: 0 }, |main| main.name.span);
+                self.diagnostics.push(
+                    Diagnostic::new(Code::BadValue, "the modules come to more than four million objects", span, "used from here")
+                        .help("use fewer instances"),
+                );
+                return;
+            }
+        }
+    }
+
+    /// `alias`, `code` and `reconfigure`, which every path needs first.
+    fn machine_words(&mut self, main: FileId) {
+        let Some(declarations) = self.declarations(main) else { return };
+        for item in &declarations.items {
+            if let Item::Alias(from, to) = item {
+                self.aliases.add(from.path.clone(), to.path.clone());
+                if self.aliases.rewrite(&from.path).is_none() {
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::BadValue, "these aliases lead round in a circle", from.span, "this one closes it")
+                            .help("an alias leads from a symbolic link to the place that it points to"),
+                    );
+                }
+            }
+        }
+        let mut code: Option<Vec<PathUse>> = None;
+        for item in &declarations.items {
+            match item {
+                Item::Code(paths) => code.get_or_insert_default().extend(paths.iter().cloned()),
+                Item::Root(root) => {
+                    let target = &mut self.model.root;
+                    for (place, given) in
+                        [(&mut target.config, &root.config), (&mut target.store, &root.store), (&mut target.key, &root.key)]
+                    {
+                        if let Some(given) = given {
+                            *place = given.clone();
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let code = code.unwrap_or_else(|| self.model.code.clone());
+        self.model.code = code.iter().map(|path| self.aliases.place(path)).collect();
+        let root = &mut self.model.root;
+        for place in [&mut root.config, &mut root.store, &mut root.key] {
+            *place = self.aliases.place(place);
+        }
+    }
+
+    /// Declares one scope's names and objects; returns the scopes of its `use` statements.
+    fn declare(&mut self, scope: ScopeId) -> Vec<ScopeId> {
+        let Some(file) = self.files.get(scope.0).copied() else { return Vec::new() };
+        let Some(declarations) = self.declarations(file) else { return Vec::new() };
+        let mut instances = Vec::new();
+        let mut uses = 0;
+        for item in &declarations.items {
+            match item {
+                Item::Resource(resource) => {
+                    let object = self.resource(scope, &resource.name, &resource.resource, resource.span);
+                    self.name(scope, &resource.name, Binding::Capability(object));
+                }
+                Item::Service(service) => self.service(scope, service),
+                Item::Facet(facet) => {
+                    let binding = Binding::Facet {
+                        of: facet.of.clone(),
+                        rights: facet.rights.clone(),
+                        part: facet.part.clone(),
+                        span: facet.span,
+                    };
+                    self.name(scope, &facet.name, binding);
+                }
+                Item::Use(used) => {
+                    let file = self.loaded.uses.get(file.0 as usize).and_then(|uses_of| uses_of.get(uses)).copied().flatten();
+                    uses += 1;
+                    match file.and_then(|file| Some((file, self.declarations(file)?))) {
+                        Some((file, module)) => instances.push(self.instance(scope, used, file, module)),
+                        None => self.name(scope, &used.name, Binding::Broken),
+                    }
+                }
+                Item::Gives(given) => {
+                    for (name, inner) in given {
+                        if let Some(names) = self.scopes.get_mut(scope.0)
+                            && names.gives.insert(name.text.clone(), inner.clone()).is_some()
+                        {
+                            let message = format!("`{}` is given twice", name.text);
+                            self.diagnostics.push(
+                                Diagnostic::new(Code::DuplicateName, message, name.span, "given again here")
+                                    .help("give it another name"),
+                            );
+                        }
+                    }
+                }
+                Item::Code(_) | Item::Alias(..) | Item::Root(_) | Item::Takes(_) | Item::Never(_) => {}
+            }
+        }
+        instances
+    }
+
+    /// Declares a name, or reports that it is declared already.
+    fn name(&mut self, scope: ScopeId, name: &Word, binding: Binding) {
+        let Some(names) = self.scopes.get_mut(scope.0) else { return };
+        if let Some(first) = names.names.get(&name.text) {
+            let first = first.span;
+            let message = format!("`{}` is declared twice", name.text);
+            self.diagnostics.push(
+                Diagnostic::new(Code::DuplicateName, message, name.span, "declared again here")
+                    .label(first, "first declared here")
+                    .help("give one of them another name"),
+            );
+            return;
+        }
+        names.names.insert(name.text.clone(), Named { span: name.span, binding });
+    }
+
+    /// Returns an object's full name.
+    fn full_name(&self, scope: ScopeId, name: &str) -> Arc<str> {
+        self.scopes.get(scope.0).map_or_else(|| name.into(), |names| format!("{}{name}", names.prefix).into())
+    }
+
+    /// Returns a scope as an object.
+    pub fn scope_object(&self, scope: ScopeId) -> ObjectId {
+        self.scopes.get(scope.0).map_or(SYSTEM, |names| names.object)
+    }
+
+    fn add_object(&mut self, scope: ScopeId, name: &str, kind: ObjectKind, span: Span) -> ObjectId {
+        let object = Object { name: self.full_name(scope, name), kind, scope: self.scope_object(scope), span, trusted: None };
+        self.model.objects.push(object);
+        ObjectId(self.model.objects.len() as u32 - 1)
+    }
+
+    fn resource(&mut self, scope: ScopeId, name: &Word, resource: &Resource, span: Span) -> CapId {
+        let resource = match resource.clone() {
+            Resource::Path { kind, path } => {
+                let place = self.aliases.place(&PathUse { path, span });
+                Resource::Path { kind, path: place.path }
+            }
+            Resource::Listen(crate::model::Address::Unix(path)) => {
+                Resource::Listen(crate::model::Address::Unix(self.aliases.place(&PathUse { path, span }).path))
+            }
+            other => other,
+        };
+        let kind = resource.kind();
+        let object = self.add_object(scope, &name.text, ObjectKind::Resource(resource), name.span);
+        let capability = self.capability(Target::Resource(object), None, None);
+        self.created(Rule::Axiom, RECONFIGURE, capability, kind.all(), span);
+        let mut derivation = self.derivation(Rule::Endowment, SYSTEM, capability, kind.all(), span);
+        derivation.from = Some(crate::model::Premise { holder: RECONFIGURE, capability });
+        self.model.derivations.push(derivation);
+        capability
+    }
+
+    /// Returns a derivation that cannot go wrong, to be changed where it can.
+    pub fn derivation(&self, rule: Rule, holder: ObjectId, capability: CapId, rights: Rights, span: Span) -> Derivation {
+        Derivation {
+            rule,
+            from: None,
+            introduces: None,
+            holder,
+            capability,
+            rights,
+            exact: false,
+            when: When::Start,
+            statement: Statement::Given,
+            span,
+            capability_span: span,
+            rights_span: span,
+            receiver_span: span,
+        }
+    }
+
+    fn created(&mut self, rule: Rule, holder: ObjectId, capability: CapId, rights: Rights, span: Span) {
+        let derivation = self.derivation(rule, holder, capability, rights, span);
+        self.model.derivations.push(derivation);
+    }
+
+    fn service(&mut self, scope: ScopeId, declaration: &'a ServiceDeclaration) {
+        let kind = ObjectKind::Service(Box::default());
+        let object = self.add_object(scope, &declaration.name.text, kind, declaration.name.span);
+        self.name(scope, &declaration.name, Binding::Service(object));
+        self.bodies.push((object, scope, declaration));
+        let maker = self.scope_object(scope);
+        let mut facets = Vec::new();
+        for provided in &declaration.provides {
+            let transport = match &provided.transport {
+                TransportDeclaration::Socket(path) => Transport::Socket(self.aliases.place(path)),
+                TransportDeclaration::Channel => Transport::Channel,
+                TransportDeclaration::Tcp(address, _) => Transport::Tcp(address.clone()),
+                TransportDeclaration::Done => Transport::Done,
+                // Bound to what the service holds in `statements`; until then it is nothing in particular.
+                TransportDeclaration::Listen(_) => Transport::Channel,
+                TransportDeclaration::Mount(place) => {
+                    Transport::Mount(PathUse { path: "/nonexistent".into(), span: place.span })
+                }
+            };
+            let first = self.facets_by_name.get(&(object, provided.name.text.clone())).map(|first| self.model.facet(*first).span);
+            if first.is_some() || &*provided.name.text == "control" {
+                let message = format!("`{}` has two facets named `{}`", declaration.name.text, provided.name.text);
+                let twice = Diagnostic::new(Code::DuplicateName, message, provided.name.span, "provided again here");
+                self.diagnostics.push(match first {
+                    Some(first) => twice.label(first, "first provided here").help("give one of them another name"),
+                    None => twice.label(declaration.name.span, "every service has a `control`").help("give it another name"),
+                });
+                continue;
+            }
+            let facet = self.facet(object, provided.name.text.clone(), transport, provided.name.span);
+            if let Some(made) = self.model.facets.get_mut(facet.index()) {
+                made.activated = provided.activated;
+                made.data_only = provided.data_only;
+            }
+            facets.push(facet);
+        }
+        let control = self.facet(object, "control".into(), Transport::Control, declaration.name.span);
+        self.controls.insert(object, control);
+        for facet in &facets {
+            let span = self.model.facet(*facet).span;
+            let kind = self.model.facet(*facet).kind();
+            let capability = self.capability(Target::Facet(*facet), None, None);
+            self.created(Rule::Creation, object, capability, kind.all(), span);
+            self.created(Rule::Creation, maker, capability, kind.all(), span);
+        }
+        let capability = self.capability(Target::Facet(control), None, None);
+        self.created(Rule::Creation, maker, capability, Kind::Control.all(), declaration.name.span);
+        facets.push(control);
+        if let Some(ObjectKind::Service(service)) = self.model.objects.get_mut(object.index()).map(|object| &mut object.kind) {
+            **service = Service { facets, ..Service::default() };
+        }
+    }
+
+    fn facet(&mut self, owner: ObjectId, name: Arc<str>, transport: Transport, span: Span) -> FacetId {
+        let id = FacetId(self.model.facets.len() as u32);
+        self.facets_by_name.insert((owner, name.clone()), id);
+        self.model.facets.push(Facet { owner, name, transport, activated: false, data_only: false, exposes: Vec::new(), span });
+        id
+    }
+
+    /// Returns a facet of a service by its name.
+    #[must_use]
+    pub fn facet_of(&self, owner: ObjectId, name: &Arc<str>) -> Option<FacetId> {
+        self.facets_by_name.get(&(owner, name.clone())).copied()
+    }
+
+    /// Returns the capability for a target or a part of it, under the name by which it is first spoken of.
+    pub fn capability(&mut self, target: Target, part: Option<Arc<str>>, name: Option<Arc<str>>) -> CapId {
+        if let Some(known) = self.capabilities.get(&(target, part.clone())) {
+            return *known;
+        }
+        let (whole, kind, path) = match target {
+            Target::Resource(object) => {
+                let object = self.model.object(object);
+                let resource = object.resource();
+                let path = match resource {
+                    Some(Resource::Path { path, .. }) => Some(path.clone()),
+                    _ => None,
+                };
+                (object.name.clone(), resource.map_or(Kind::Facet, Resource::kind), path)
+            }
+            Target::Facet(facet) => {
+                let facet = self.model.facet(facet);
+                let path = match &facet.transport {
+                    Transport::Mount(place) => Some(place.path.clone()),
+                    _ => None,
+                };
+                let owner = &self.model.object(facet.owner).name;
+                (format!("{owner}.{}", facet.name).into(), facet.kind(), path)
+            }
+        };
+        let (default, path) = match &part {
+            None => (whole, path),
+            Some(part) => {
+                let below = path.map(|path| format!("{}/{part}", path.trim_end_matches('/')).into());
+                (format!("{whole}/{part}").into(), below)
+            }
+        };
+        let id = CapId(self.model.capabilities.len() as u32);
+        self.capabilities.insert((target, part.clone()), id);
+        self.model.capabilities.push(Capability { name: name.unwrap_or(default), target, part, kind, path });
+        id
+    }
+
+    /// Gives a module that is read by itself something for each of its parameters: places that nothing else speaks of.
+    pub fn open_parameters(&mut self, main: FileId) {
+        let Some(declarations) = self.declarations(main) else { return };
+        for item in &declarations.items {
+            let Item::Takes(takes) = item else { continue };
+            let kind = takes.kind.0;
+            self.rights_of(&takes.rights, kind);
+            let nowhere: Arc<str> = format!("/{} (a parameter)", takes.name.text).into();
+            let resource = match kind {
+                Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Socket => Resource::Path { kind, path: nowhere },
+                Kind::Listen => Resource::Listen(crate::model::Address::Unix(nowhere)),
+                Kind::Identity => Resource::Identity { user: None, group: None },
+                Kind::Connect | Kind::Facet | Kind::Mount | Kind::Control => {
+                    self.name(ScopeId(0), &takes.name, Binding::Absent);
+                    continue;
+                }
+            };
+            let capability = self.resource(ScopeId(0), &takes.name, &resource, takes.span);
+            self.name(ScopeId(0), &takes.name, Binding::Capability(capability));
+        }
+    }
+
+    /// Returns the capability for a whole target, if it has been spoken of.
+    #[must_use]
+    pub fn known_capability(&self, target: Target) -> Option<CapId> {
+        self.capabilities.get(&(target, None)).copied()
+    }
+
+    /// Makes the scope of one `use` and declares its parameters.
+    fn instance(&mut self, user: ScopeId, used: &UseDeclaration, file: FileId, module: &Declarations) -> ScopeId {
+        let parent = self.scope_object(user);
+        let kind = ObjectKind::Scope(Box::new(Scope { parent: Some(parent), lends_trust: used.lends_trust }));
+        let object = self.add_object(user, &format!("{}/", used.name.text), kind, used.name.span);
+        let prefix = self.model.object(object).name.to_string();
+        let scope = ScopeId(self.scopes.len());
+        self.scopes.push(ScopeNames { object, prefix, names: HashMap::new(), gives: HashMap::new(), user: Some(user) });
+        self.files.push(file);
+        self.name(user, &used.name, Binding::Instance(scope));
+        debug_assert!(module.kind == FileKind::Module);
+        let mut parameters: Vec<&str> = Vec::new();
+        for item in &module.items {
+            let Item::Takes(takes) = item else { continue };
+            parameters.push(&takes.name.text);
+            let argument = used.arguments.iter().find(|(name, _)| name.text == takes.name.text);
+            let rights = self.rights_of(&takes.rights, takes.kind.0);
+            let binding = match argument {
+                Some((_, argument)) => Binding::Parameter {
+                    user,
+                    argument: argument.clone(),
+                    kind: takes.kind.0,
+                    rights,
+                    takes: takes.span,
+                    used: used.span,
+                },
+                None if takes.optional => Binding::Absent,
+                None => {
+                    let message = format!("`{}` needs an argument for `{}`", used.file.text, takes.name.text);
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::MissingWord, message, used.span, "used here")
+                            .label(takes.span, "taken here")
+                            .help(format!("write `{}=NAME` with a {} that this file has", takes.name.text, takes.kind.0.word())),
+                    );
+                    Binding::Broken
+                }
+            };
+            self.name(scope, &takes.name, binding);
+        }
+        for (name, _) in &used.arguments {
+            if !parameters.contains(&&*name.text) {
+                let message = format!("`{}` takes no `{}`", used.file.text, name.text);
+                let unknown = Diagnostic::new(Code::UnknownWord, message, name.span, "not a parameter")
+                    .label(module.name.span, "of this module");
+                self.diagnostics.push(with_suggestion(unknown, &name.text, parameters.iter().copied()));
+            }
+        }
+        scope
+    }
+
+    /// Returns the rights that words name, or the kind's least when none does; reports those that are none.
+    pub fn rights_of(&mut self, words: &[Word], kind: Kind) -> Rights {
+        if words.is_empty() {
+            return kind.least();
+        }
+        let mut rights = Rights::NONE;
+        for word in words {
+            match kind.right(&word.text) {
+                Some(right) => rights = rights.or(right),
+                None => self.diagnostics.push(super::service::unknown_right(word, kind)),
+            }
+        }
+        rights
+    }
+}

@@ -1,0 +1,254 @@
+//! What one file says, statement by statement: typed and spanned, names not yet bound.
+
+use super::words::Word;
+use crate::model::{Address, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When};
+use crate::source::Span;
+use std::sync::Arc;
+
+/// Which kind of file it is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Declares resources.
+    System,
+    /// Has no authority of its own.
+    Module,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Declarations {
+    /// By its header.
+    pub kind: FileKind,
+    /// The name in its header.
+    pub name: Word,
+    /// Its statements in source order.
+    pub items: Vec<Item>,
+}
+
+/// A statement of a file.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// `dir`, `file`, …
+    Resource(ResourceDeclaration),
+    /// `code PATH…`
+    Code(Vec<PathUse>),
+    /// `alias FROM TO`
+    Alias(PathUse, PathUse),
+    /// `reconfigure { … }`
+    Root(RootDeclaration),
+    /// `service NAME { … }`
+    Service(Box<ServiceDeclaration>),
+    /// `facet NAME of=CAP …`
+    Facet(FacetDeclaration),
+    /// `use FILE as=NAME …`
+    Use(UseDeclaration),
+    /// `takes NAME KIND …`
+    Takes(TakesDeclaration),
+    /// `gives NAME=CAP`
+    Gives(Vec<(Word, Word)>),
+    /// `never SUBJECT holds|reaches CAP …`
+    Never(NeverDeclaration),
+}
+
+/// A resource of a system file.
+#[derive(Clone, Debug)]
+pub struct ResourceDeclaration {
+    /// Its name.
+    pub name: Word,
+    /// What it is.
+    pub resource: Resource,
+    /// The statement.
+    pub span: Span,
+}
+
+/// Words for the trust root.
+#[derive(Clone, Debug, Default)]
+pub struct RootDeclaration {
+    /// `config PATH`
+    pub config: Option<PathUse>,
+    /// `store PATH`
+    pub store: Option<PathUse>,
+    /// `key PATH`
+    pub key: Option<PathUse>,
+    /// `init WORD`
+    pub init: Option<Word>,
+}
+
+/// `holds CAP [RIGHTS] [at=] [path=] [as=] [when=] [fd=]`
+#[derive(Clone, Debug)]
+pub struct HoldsDeclaration {
+    /// The capability.
+    pub capability: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// Another path in its world.
+    pub at: Option<PathUse>,
+    /// A part.
+    pub part: Option<Word>,
+    /// Another name.
+    pub name: Option<Word>,
+    /// Whether it waits.
+    pub when: When,
+    /// The descriptor's number.
+    pub fd: Option<(u32, Span)>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// How a facet is talked to, as written.
+#[derive(Clone, Debug)]
+pub enum TransportDeclaration {
+    /// `socket=PATH`
+    Socket(PathUse),
+    /// `channel=#true`
+    Channel,
+    /// `tcp=ADDR:PORT`
+    Tcp(Address, Span),
+    /// `listen=CAP`
+    Listen(Word),
+    /// `mount=PATH` or `mount=CAP`
+    Mount(Word),
+    /// `done=#true`
+    Done,
+}
+
+/// `provides NAME TRANSPORT { … }`
+#[derive(Clone, Debug)]
+pub struct ProvidesDeclaration {
+    /// Its name.
+    pub name: Word,
+    /// How it is talked to.
+    pub transport: TransportDeclaration,
+    /// `exposes CAP [RIGHTS]`
+    pub exposes: Vec<(Word, Vec<Word>, Span)>,
+    /// `activated`
+    pub activated: bool,
+    /// `data-only`
+    pub data_only: bool,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `grants CAP [RIGHTS] to=OBJECT`
+#[derive(Clone, Debug)]
+pub struct GrantsDeclaration {
+    /// The capability.
+    pub capability: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// The receiver.
+    pub to: Word,
+    /// Whether the receiver waits.
+    pub when: When,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `service NAME { … }`
+#[derive(Clone, Debug)]
+pub struct ServiceDeclaration {
+    /// Its name.
+    pub name: Word,
+    /// The program of `run`.
+    pub program: Option<PathUse>,
+    /// The arguments of `run`.
+    pub arguments: Vec<Word>,
+    /// `prepare`
+    pub prepare: Option<(PathUse, Vec<Arc<str>>)>,
+    /// `image`
+    pub image: Vec<PathUse>,
+    /// `config`: paths, or names of taken files and directories.
+    pub config: Vec<Word>,
+    /// `as`
+    pub identity: Option<Word>,
+    /// `env`
+    pub environment: Vec<(Word, Arc<str>)>,
+    /// `workdir`
+    pub workdir: Option<PathUse>,
+    /// `scratch`
+    pub scratch: Vec<Scratch>,
+    /// `holds`
+    pub holds: Vec<HoldsDeclaration>,
+    /// `provides`
+    pub provides: Vec<ProvidesDeclaration>,
+    /// `grants`
+    pub grants: Vec<GrantsDeclaration>,
+    /// `trusted`
+    pub trusted: Option<Span>,
+    /// `oneshot`
+    pub oneshot: Option<Span>,
+    /// `restart`
+    pub restart: Option<(Restart, Span)>,
+    /// `ready`
+    pub ready: Option<Ready>,
+    /// `limits`
+    pub limits: Limits,
+    /// `stop`
+    pub stop: Option<(String, u64)>,
+    /// `reload`
+    pub reload: Option<String>,
+}
+
+/// `facet NAME of=CAP [RIGHTS] [path=]`
+#[derive(Clone, Debug)]
+pub struct FacetDeclaration {
+    /// The new name.
+    pub name: Word,
+    /// What it attenuates.
+    pub of: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// A part.
+    pub part: Option<Word>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `use FILE as=NAME PARAMETER=CAP …`
+#[derive(Clone, Debug)]
+pub struct UseDeclaration {
+    /// The file, as written.
+    pub file: Word,
+    /// The instance's name.
+    pub name: Word,
+    /// `trust=#true`
+    pub lends_trust: bool,
+    /// One argument for each `takes`.
+    pub arguments: Vec<(Word, Word)>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// What a parameter may be.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct ParameterKind(pub Kind);
+
+/// `takes NAME KIND [RIGHTS] [optional=#true]`
+#[derive(Clone, Debug)]
+pub struct TakesDeclaration {
+    /// The parameter's name.
+    pub name: Word,
+    /// Its kind.
+    pub kind: ParameterKind,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// It may be left out.
+    pub optional: bool,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `never SUBJECT holds|reaches CAP [RIGHTS]`
+#[derive(Clone, Debug)]
+pub struct NeverDeclaration {
+    /// Who.
+    pub subject: Word,
+    /// At which level.
+    pub level: Level,
+    /// What.
+    pub capability: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// The statement.
+    pub span: Span,
+}

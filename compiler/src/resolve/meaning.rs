@@ -1,0 +1,345 @@
+//! What a name means: the way back through parameters, gifts and facets to a capability.
+
+use super::bind::Binder;
+use super::names::{Binding, Meaning, ScopeId};
+use super::words::Word;
+use crate::diag::{Code, Diagnostic, nearest};
+use crate::model::{Derivation, Kind, ObjectId, Premise, Rights, Rule, Statement, Target};
+use crate::source::Span;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// One step on the way from a name to what it means.
+enum Way {
+    /// There.
+    End(Meaning),
+    /// By another name, possibly of another scope.
+    On(ScopeId, Word),
+}
+
+impl Binder<'_> {
+    /// Returns what a name means in a scope. What is wrong on the way is reported once; an unknown name itself is not.
+    pub fn meaning(&mut self, scope: ScopeId, name: &Arc<str>) -> Meaning {
+        let mut stack: Vec<(ScopeId, Arc<str>)> = vec![(scope, name.clone())];
+        let mut open: HashSet<(ScopeId, Arc<str>)> = stack.iter().cloned().collect();
+        let mut last = Meaning::Unknown;
+        while let Some((scope, name)) = stack.last().cloned() {
+            let key = (scope, name.clone());
+            if let Some(known) = self.meanings.get(&key) {
+                last = *known;
+                stack.pop();
+                continue;
+            }
+            let meaning = match self.way(scope, &name) {
+                Way::End(meaning) => meaning,
+                Way::On(next_scope, next) => {
+                    let next_key = (next_scope, next.text.clone());
+                    match self.meanings.get(&next_key).copied() {
+                        Some(found) => self.arrive(scope, &name, &next, found),
+                        None if open.contains(&next_key) => {
+                            self.diagnostics.push(
+                                Diagnostic::new(
+                                    Code::CircularProvenance,
+                                    format!("`{}` is passed round in a circle and comes from nowhere", next.text),
+                                    next.span,
+                                    "this leads back to itself",
+                                )
+                                .help("declare the thing itself, or take it from where it is"),
+                            );
+                            Meaning::Broken
+                        }
+                        None => {
+                            open.insert(next_key.clone());
+                            stack.push(next_key);
+                            continue;
+                        }
+                    }
+                }
+            };
+            self.meanings.insert(key, meaning);
+        }
+        last
+    }
+
+    /// Returns the next step from a name.
+    fn way(&self, scope: ScopeId, name: &Arc<str>) -> Way {
+        let Some(names) = self.scopes.get(scope.0) else { return Way::End(Meaning::Unknown) };
+        if let Some(named) = names.names.get(name) {
+            return match &named.binding {
+                Binding::Capability(capability) => {
+                    let kind = self.model.capability(*capability).kind;
+                    Way::End(Meaning::Capability { capability: *capability, limit: kind.all(), limited_at: None })
+                }
+                Binding::Service(object) => Way::End(Meaning::Object(*object)),
+                Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
+                Binding::Parameter { user, argument, .. } => Way::On(*user, argument.clone()),
+                Binding::Facet { of, .. } => Way::On(scope, of.clone()),
+                Binding::Absent => Way::End(Meaning::Absent),
+                Binding::Broken => Way::End(Meaning::Broken),
+            };
+        }
+        let Some((object, facet)) = name.split_once('.') else { return Way::End(Meaning::Unknown) };
+        match names.names.get(object).map(|named| &named.binding) {
+            Some(Binding::Service(service)) => match self.facet_of(*service, &facet.into()) {
+                Some(facet) => Way::End(self.whole(facet)),
+                None => Way::End(Meaning::Unknown),
+            },
+            Some(Binding::Instance(instance)) => {
+                let given = self.scopes.get(instance.0).and_then(|inner| inner.gives.get(facet));
+                given.map_or(Way::End(Meaning::Unknown), |inner| Way::On(*instance, inner.clone()))
+            }
+            Some(Binding::Broken) => Way::End(Meaning::Broken),
+            Some(Binding::Absent) => Way::End(Meaning::Absent),
+            _ => Way::End(Meaning::Unknown),
+        }
+    }
+
+    fn whole(&self, facet: crate::model::FacetId) -> Meaning {
+        // Every facet's capability is made with it, in `service`.
+        let capability = self.facet_capability(facet);
+        capability.map_or(Meaning::Broken, |capability| Meaning::Capability {
+            capability,
+            limit: self.model.facet(facet).kind().all(),
+            limited_at: None,
+        })
+    }
+
+    /// Turns what the next name means into what this name means.
+    fn arrive(&mut self, scope: ScopeId, name: &Arc<str>, next: &Word, found: Meaning) -> Meaning {
+        let named = self.scopes.get(scope.0).and_then(|names| names.names.get(name)).map(|named| named.binding.clone());
+        match named {
+            Some(Binding::Parameter { user, kind, rights, takes, used, .. }) => {
+                self.argument(scope, user, next, found, kind, rights, takes, used)
+            }
+            Some(Binding::Facet { rights, part, span, .. }) => self.facet_statement(scope, name, next, found, &rights, part, span),
+            _ => self.gift(scope, name, next, found),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "these are the parts of one statement pair, `use` and `takes`")]
+    fn argument(
+        &mut self,
+        scope: ScopeId,
+        user: ScopeId,
+        next: &Word,
+        found: Meaning,
+        kind: Kind,
+        rights: Rights,
+        takes: Span,
+        used: Span,
+    ) -> Meaning {
+        let Meaning::Capability { capability, limit, limited_at } = found else {
+            return self.not_a_capability(user, next, found);
+        };
+        let given = self.model.capability(capability).kind;
+        if given != kind {
+            let message = format!("a `{}` is passed where a `{}` is taken", given.word(), kind.word());
+            self.diagnostics.push(
+                Diagnostic::new(Code::WrongKind, message, next.span, format!("a `{}`", given.word()))
+                    .label(takes, format!("takes a `{}`", kind.word()))
+                    .help(format!("pass a `{}`", kind.word())),
+            );
+            return Meaning::Broken;
+        }
+        let rights = self.within(rights, limit, limited_at, kind, next.span, next);
+        let from = Some(Premise { holder: self.scope_object(user), capability });
+        let template = self.derivation(Rule::Endowment, self.scope_object(scope), capability, rights, used);
+        self.model.derivations.push(Derivation {
+            from,
+            exact: true,
+            statement: Statement::Argument,
+            capability_span: next.span,
+            rights_span: takes,
+            receiver_span: next.span,
+            ..template
+        });
+        Meaning::Capability { capability, limit: rights, limited_at: Some(takes) }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "these are the parts of one statement")]
+    fn facet_statement(
+        &mut self,
+        scope: ScopeId,
+        name: &Arc<str>,
+        next: &Word,
+        found: Meaning,
+        rights: &[Word],
+        part: Option<Word>,
+        span: Span,
+    ) -> Meaning {
+        let Meaning::Capability { capability, limit, limited_at } = found else {
+            return self.not_a_capability(scope, next, found);
+        };
+        let kind = self.model.capability(capability).kind;
+        let named = self.rights_of(rights, kind);
+        let rights_span = span_of(rights).unwrap_or(next.span);
+        let rights = self.within(named, limit, limited_at, kind, rights_span, next);
+        let full = format!("{}{name}", self.scopes.get(scope.0).map_or("", |names| &names.prefix)).into();
+        let Some(attenuated) = self.part_of(capability, part.as_ref(), Some(full)) else { return Meaning::Broken };
+        let holder = self.scope_object(scope);
+        let from = Some(Premise { holder, capability });
+        let template = self.derivation(Rule::Creation, holder, attenuated, rights, span);
+        self.model.derivations.push(Derivation {
+            from,
+            exact: true,
+            statement: Statement::Attenuate,
+            capability_span: next.span,
+            rights_span,
+            receiver_span: next.span,
+            ..template
+        });
+        Meaning::Capability { capability: attenuated, limit: rights, limited_at: Some(span) }
+    }
+
+    fn gift(&mut self, user: ScopeId, name: &Arc<str>, next: &Word, found: Meaning) -> Meaning {
+        let instance = name.split_once('.').and_then(|(instance, _)| {
+            match self.scopes.get(user.0)?.names.get(instance).map(|named| &named.binding) {
+                Some(Binding::Instance(instance)) => Some(*instance),
+                _ => None,
+            }
+        });
+        let Some(instance) = instance else { return Meaning::Unknown };
+        let Meaning::Capability { capability, limit, .. } = found else {
+            return self.not_a_capability(instance, next, found);
+        };
+        let from = Some(Premise { holder: self.scope_object(instance), capability });
+        let template = self.derivation(Rule::Creation, self.scope_object(user), capability, limit, next.span);
+        self.model.derivations.push(Derivation { from, statement: Statement::Gives, ..template });
+        found
+    }
+
+    /// Reports a name that was to be a capability and is none.
+    pub fn not_a_capability(&mut self, scope: ScopeId, word: &Word, found: Meaning) -> Meaning {
+        match found {
+            Meaning::Unknown => {
+                let diagnostic = self.unknown(scope, word);
+                self.diagnostics.push(diagnostic);
+                Meaning::Broken
+            }
+            Meaning::Object(object) => {
+                let facets = self.facet_names(object);
+                let message = format!("`{}` is an object, not a capability", word.text);
+                let object = self.model.object(object).span;
+                let wrong = Diagnostic::new(Code::WrongKind, message, word.span, "one of its facets belongs here")
+                    .label(object, "declared here");
+                self.diagnostics.push(match facets.as_slice() {
+                    [] => wrong.help("let it provide a facet, or name its `control`"),
+                    facets => wrong.help(format!("name one of its facets: `{}.{}`", word.text, facets.join(&format!("`, `{}.", word.text)))),
+                });
+                Meaning::Broken
+            }
+            other => other,
+        }
+    }
+
+    /// Returns what is said of a name that the scope does not have: where it is, or what was meant.
+    pub fn unknown(&self, scope: ScopeId, word: &Word) -> Diagnostic {
+        let shown: String = word.text.chars().take(80).collect();
+        let unknown = Diagnostic::new(Code::Unheld, format!("nothing here is named `{shown}`"), word.span, "not in scope");
+        let Some(names) = self.scopes.get(scope.0) else { return unknown };
+        let facet_words: Vec<String> = match word.text.split_once('.') {
+            Some((object, _)) => match names.names.get(object).map(|named| &named.binding) {
+                Some(Binding::Service(service)) => {
+                    self.facet_names(*service).iter().map(|facet| format!("{object}.{facet}")).collect()
+                }
+                Some(Binding::Instance(instance)) => {
+                    let inner = self.scopes.get(instance.0);
+                    inner.map_or_else(Vec::new, |inner| inner.gives.keys().map(|name| format!("{object}.{name}")).collect())
+                }
+                _ => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        let mut known: Vec<&str> = names.names.keys().map(|name| &**name).chain(facet_words.iter().map(String::as_str)).collect();
+        known.sort_unstable();
+        if let Some(meant) = nearest(&word.text, known) {
+            return unknown.help(format!("did you mean `{meant}`?"));
+        }
+        if !facet_words.is_empty() {
+            let mut facets: Vec<&str> = facet_words.iter().map(String::as_str).collect();
+            facets.sort_unstable();
+            return unknown.help(format!("there are {}", super::words::list(&facets)));
+        }
+        let mut outer = names.user;
+        while let Some(user) = outer.and_then(|user| self.scopes.get(user.0)) {
+            if let Some(elsewhere) = user.names.get(&word.text) {
+                let used = self.model.object(names.object).span;
+                return unknown
+                    .label(elsewhere.span, "declared here")
+                    .label(used, "could be passed on here")
+                    .help(format!("pass it on (`use … {shown}={shown}`) and take it (`takes {shown} KIND`)"));
+            }
+            outer = user.user;
+        }
+        unknown.help("declare it in this file, or take it from the file that uses this one")
+    }
+
+    fn facet_names(&self, object: ObjectId) -> Vec<String> {
+        let facets = self.model.object(object).service().map(|service| &service.facets);
+        let facets = facets.into_iter().flatten().map(|facet| self.model.facet(*facet));
+        let control = |name: &str| name == "control";
+        facets.map(|facet| facet.name.to_string()).filter(|name| !control(name)).collect()
+    }
+
+    /// Returns rights as far as the name allows them, and reports the rest.
+    pub fn within(
+        &mut self,
+        rights: Rights,
+        limit: Rights,
+        limited_at: Option<Span>,
+        kind: Kind,
+        span: Span,
+        name: &Word,
+    ) -> Rights {
+        let excess = rights.without(limit);
+        if let (false, Some(limited_at)) = (excess.is_empty(), limited_at) {
+            let words: Vec<&str> = kind.words(excess).collect();
+            let has: Vec<&str> = kind.words(limit).collect();
+            let message = format!("`{}` does not carry {}", name.text, super::words::list(&words));
+            self.diagnostics.push(
+                Diagnostic::new(Code::ExcessRights, message, span, "more than the name stands for")
+                    .label(limited_at, format!("attenuated here to {}", super::words::list(&has)))
+                    .help(format!("name at most {}", super::words::list(&has))),
+            );
+        }
+        rights.and(limit)
+    }
+
+    /// Returns the capability for a part, or reports that there are no parts of this kind.
+    pub fn part_of(
+        &mut self,
+        capability: crate::model::CapId,
+        part: Option<&Word>,
+        name: Option<Arc<str>>,
+    ) -> Option<crate::model::CapId> {
+        let Some(part) = part else { return Some(capability) };
+        let whole = self.model.capability(capability).clone();
+        if !matches!(whole.kind, Kind::Dir | Kind::State | Kind::Mount) {
+            let message = format!("a `{}` has no parts", whole.kind.word());
+            self.diagnostics.push(
+                Diagnostic::new(Code::WrongKind, message, part.span, "only of a directory")
+                    .help("leave `path=` out, or declare the directory above it"),
+            );
+            return None;
+        }
+        let below: Arc<str> = match &whole.part {
+            Some(outer) => format!("{outer}/{}", part.text).into(),
+            None => part.text.clone(),
+        };
+        Some(self.capability(whole.target, Some(below), name))
+    }
+
+    /// Returns the capability that a facet is.
+    #[must_use]
+    pub fn facet_capability(&self, facet: crate::model::FacetId) -> Option<crate::model::CapId> {
+        self.known_capability(Target::Facet(facet))
+    }
+}
+
+/// Returns the place from the first to the last of some words.
+#[must_use]
+pub fn span_of(words: &[Word]) -> Option<Span> {
+    let first = words.first()?.span;
+    let last = words.last()?.span;
+    Some(Span { end: last.end, ..first })
+}

@@ -1,0 +1,106 @@
+//! Files to a model: scopes instantiated, names bound, every statement a rule instance.
+//!
+//! The way is `load` (files, each once) → `file` and `service` (trees to typed declarations) → `bind` (scopes, objects,
+//! names) → `meaning` (what a name leads back to) → `statements` (bodies and assertions).
+
+mod alias;
+mod bind;
+mod declaration;
+mod file;
+mod load;
+mod meaning;
+mod names;
+mod service;
+mod statements;
+mod value;
+mod words;
+
+use crate::diag::Diagnostic;
+use crate::model::{CapId, Model, ObjectId};
+use crate::source::{FileId, Files, SourceMap};
+use declaration::FileKind;
+use names::{Meaning, ScopeId};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A configuration, resolved as far as it goes.
+pub struct Resolved {
+    /// The files.
+    pub sources: SourceMap,
+    /// The model; none when the main file has no usable header.
+    pub model: Option<Model>,
+    /// Names of the system scope, for questions.
+    pub names: Names,
+    /// What is wrong, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The main file could not be read at all.
+    pub unreadable: bool,
+}
+
+/// What the names of questions mean.
+#[derive(Default)]
+pub struct Names {
+    /// Capabilities: resources, `object.facet`, `facet` names, also those of instances.
+    pub capabilities: BTreeMap<String, CapId>,
+    /// Services and `outside`.
+    pub subjects: BTreeMap<String, ObjectId>,
+}
+
+/// Resolves a `system` file, or a `module` file by itself. `main` is absolute; `shown` is its name in diagnostics.
+pub fn resolve(files: &dyn Files, main: &Path, shown: &str) -> Resolved {
+    let loaded = load::load(files, main, shown);
+    let main = FileId(0);
+    let (model, names, mut diagnostics) = match loaded.declarations.first().and_then(Option::as_ref) {
+        None => (None, Names::default(), Vec::new()),
+        Some(declarations) => {
+            let mut binder = bind::Binder::new(&loaded, declarations);
+            binder.instantiate(main);
+            if declarations.kind == FileKind::Module {
+                binder.open_parameters(main);
+            }
+            binder.statements();
+            let names = question_names(&mut binder);
+            let mut model = binder.model;
+            model.derivations.sort_by_key(|derivation| (derivation.span.file, derivation.span.start));
+            (Some(model), names, binder.diagnostics)
+        }
+    };
+    let load::Loaded { sources, diagnostics: from_loading, unreadable, .. } = loaded;
+    diagnostics.extend(from_loading);
+    sort(&mut diagnostics);
+    Resolved { sources, model, names, diagnostics, unreadable }
+}
+
+/// Sorts diagnostics by place and drops what several instances of one module say alike.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| {
+        let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
+        place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
+    });
+    diagnostics.dedup();
+}
+
+fn question_names(binder: &mut bind::Binder<'_>) -> Names {
+    let mut names = Names::default();
+    for index in 0..binder.scopes.len() {
+        let scope = ScopeId(index);
+        let Some(known) = binder.scopes.get(index) else { continue };
+        let prefix = known.prefix.clone();
+        let mut own: Vec<std::sync::Arc<str>> = known.names.keys().cloned().collect();
+        own.sort_unstable();
+        for name in own {
+            if let Meaning::Capability { capability, .. } = binder.meaning(scope, &name) {
+                names.capabilities.insert(format!("{prefix}{name}"), capability);
+            }
+        }
+    }
+    for (index, capability) in binder.model.capabilities.iter().enumerate() {
+        names.capabilities.entry(capability.name.to_string()).or_insert(CapId(index as u32));
+    }
+    for (id, object) in binder.model.objects() {
+        if object.is_subject() {
+            names.subjects.insert(object.name.to_string(), id);
+        }
+    }
+    names
+}

@@ -1,0 +1,101 @@
+//! The names of each scope, and what a name means when the ways it was passed on are followed back.
+//!
+//! A parameter is another name for something of the user's scope, a `gives` for something of the module's, a `facet` for
+//! something of its own scope. Following is iterative and remembered, so that names cost what they are long.
+
+use super::words::Word;
+use crate::model::{CapId, Kind, ObjectId, Rights};
+use crate::source::Span;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A scope: an index into the table of scopes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeId(pub usize);
+
+/// What a declared name stands for.
+#[derive(Clone, Debug)]
+pub enum Binding {
+    /// A resource.
+    Capability(CapId),
+    /// A service of the scope.
+    Service(ObjectId),
+    /// An instance of a module.
+    Instance(ScopeId),
+    /// A parameter: this name in the user's scope, with at most these rights.
+    Parameter {
+        /// The scope of the `use`.
+        user: ScopeId,
+        /// The argument as written there.
+        argument: Word,
+        /// The contract.
+        kind: Kind,
+        /// The contract.
+        rights: Rights,
+        /// `takes`.
+        takes: Span,
+        /// `use`.
+        used: Span,
+    },
+    /// An attenuated name: this name in the same scope, with at most these rights.
+    Facet {
+        /// What it is a facet of, as written.
+        of: Word,
+        /// The rights as written.
+        rights: Vec<Word>,
+        /// A part.
+        part: Option<Word>,
+        /// The statement.
+        span: Span,
+    },
+    /// An optional parameter that was left out.
+    Absent,
+    /// Something whose declaration is wrong, which has been reported.
+    Broken,
+}
+
+/// A name with the place that declares it.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Where it is declared.
+    pub span: Span,
+    /// What it stands for.
+    pub binding: Binding,
+}
+
+/// One scope's names.
+#[derive(Debug)]
+pub struct ScopeNames {
+    /// The scope as an object.
+    pub object: ObjectId,
+    /// What comes before the names of its objects: `shop/`, or nothing.
+    pub prefix: String,
+    /// Its own names.
+    pub names: HashMap<Arc<str>, Named>,
+    /// What its module gives, by name: the inner name.
+    pub gives: HashMap<Arc<str>, Word>,
+    /// The scope that uses it.
+    pub user: Option<ScopeId>,
+}
+
+/// What a name turns out to mean.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A capability, with the rights that the name allows at most.
+    Capability {
+        /// Which.
+        capability: CapId,
+        /// At most these.
+        limit: Rights,
+        /// The narrowest statement on the way, when there is one.
+        limited_at: Option<Span>,
+    },
+    /// An optional parameter that was left out: what speaks of it is as if not written.
+    Absent,
+    /// Reported already.
+    Broken,
+    /// Not a name of the scope.
+    Unknown,
+    /// A service, an instance or a scope, which is no capability by itself.
+    Object(ObjectId),
+}

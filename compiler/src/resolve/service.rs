@@ -1,0 +1,382 @@
+//! Tree to declarations: the body of a service.
+
+use super::declaration::{
+    GrantsDeclaration, HoldsDeclaration, ProvidesDeclaration, ServiceDeclaration, TransportDeclaration,
+};
+use super::file::unknown_statement;
+use super::value::HostNames;
+use super::words::{Body, Properties, Reader, Word, Words, with_suggestion};
+use crate::diag::{Code, Diagnostic};
+use crate::model::{Limits, Protocol, Ready, Restart, Scratch, When};
+use crate::source::Span;
+use crate::syntax::tree::NodeId;
+
+const STATEMENTS: [&str; 20] = [
+    "run", "prepare", "image", "config", "as", "env", "workdir", "scratch", "holds", "provides", "grants", "trusted", "oneshot",
+    "restart", "ready", "limits", "stop", "reload", "exposes", "activated",
+];
+
+/// Words of a service that this version does not have yet.
+const LATER: [&str; 3] = ["syscalls", "schedule", "unconfined"];
+
+/// Reads `service NAME { … }`.
+pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<ServiceDeclaration> {
+    let mut words = reader.words(node, Properties::Only(&[]), Body::Allowed);
+    let name = reader.required(&mut words, "a name", "service web { run \"/usr/sbin/nginx\" }").and_then(|name| reader.name(name));
+    reader.end(words);
+    let name = name?;
+    let mut service = ServiceDeclaration {
+        name,
+        program: None,
+        arguments: Vec::new(),
+        prepare: None,
+        image: Vec::new(),
+        config: Vec::new(),
+        identity: None,
+        environment: Vec::new(),
+        workdir: None,
+        scratch: Vec::new(),
+        holds: Vec::new(),
+        provides: Vec::new(),
+        grants: Vec::new(),
+        trusted: None,
+        oneshot: None,
+        restart: None,
+        ready: None,
+        limits: Limits::default(),
+        stop: None,
+        reload: None,
+    };
+    let mut seen: Vec<(&str, Span)> = Vec::new();
+    let tree = reader.tree;
+    for child in tree.children(node) {
+        let word = tree.name(child);
+        if ["run", "prepare", "as", "workdir", "trusted", "oneshot", "restart", "ready", "limits", "stop", "reload"].contains(&word) {
+            let span = reader.name_span(child);
+            if let Some((_, first)) = seen.iter().find(|(known, _)| *known == word) {
+                let first = *first;
+                reader.report(
+                    Diagnostic::new(Code::DuplicateName, format!("`{word}` is said twice"), span, "said again here")
+                        .label(first, "first said here")
+                        .help("keep one of the two"),
+                );
+                continue;
+            }
+            seen.push((word, span));
+        }
+        statement(reader, &mut service, child, directory);
+    }
+    if !seen.iter().any(|(word, _)| *word == "run") {
+        reader.missing(service.name.span, "the program (`run`)", "run \"/usr/sbin/nginx\" \"-g\" \"daemon off;\"");
+    }
+    if let (Some(oneshot), Some((_, restart))) = (service.oneshot, service.restart) {
+        reader.report(
+            Diagnostic::new(Code::BadValue, "a oneshot runs to its end and is not restarted", restart, "this does not go with it")
+                .label(oneshot, "`oneshot` is said here")
+                .help("keep one of the two"),
+        );
+    }
+    if service.oneshot.is_none() {
+        for provided in &service.provides {
+            if matches!(provided.transport, TransportDeclaration::Done) {
+                reader.diagnostics.push(
+                    Diagnostic::new(
+                        Code::MissingWord,
+                        format!("`{}` says that it is done, but not that it is a oneshot", service.name.text),
+                        provided.name.span,
+                        "this is for a service that runs to its end",
+                    )
+                    .help("write `oneshot` in the body of the service"),
+                );
+            }
+        }
+    }
+    Some(service)
+}
+
+fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: NodeId, directory: &str) {
+    let word = reader.tree.name(node);
+    match word {
+        "run" => {
+            if let Some((program, arguments)) = command(reader, node, directory) {
+                service.program = Some(program);
+                service.arguments = arguments;
+            }
+        }
+        "prepare" => {
+            let command = command(reader, node, directory);
+            service.prepare = command.map(|(program, arguments)| (program, arguments.into_iter().map(|word| word.text).collect()));
+        }
+        "image" => {
+            let words = paths(reader, node, "image \"/usr/lib/python3.11\"");
+            service.image.extend(words.into_iter().filter_map(|word| reader.host_path(word, directory)));
+        }
+        "config" => service.config.extend(paths(reader, node, "config \"/etc/nginx\"")),
+        "as" => service.identity = single(reader, node, "an identity", "as pg"),
+        "env" => environment(reader, service, node),
+        "workdir" => {
+            let path = single(reader, node, "a path", "workdir \"/srv\"");
+            service.workdir = path.and_then(|path| reader.world_path(path));
+        }
+        "scratch" => scratch(reader, service, node),
+        "holds" => service.holds.extend(holds(reader, node)),
+        "provides" => service.provides.extend(provides(reader, node)),
+        "grants" => service.grants.extend(grants(reader, node)),
+        "trusted" => {
+            let reason = single(reader, node, "a reason", "trusted \"reviewed 2026-05: forwards only parameterised queries\"");
+            service.trusted = reason.filter(|reason| !reason.text.trim().is_empty()).map(|_| reader.name_span(node));
+        }
+        "oneshot" => {
+            let words = reader.words(node, Properties::Only(&[]), Body::None);
+            service.oneshot = Some(words.node);
+            reader.end(words);
+        }
+        "restart" => {
+            let choices = [("never", Restart::Never), ("on-failure", Restart::OnFailure), ("always", Restart::Always)];
+            let word = single(reader, node, "when it restarts", "restart \"on-failure\"");
+            service.restart = word.and_then(|word| Some((reader.choice(&word, &choices)?, reader.name_span(node))));
+        }
+        "ready" => {
+            let choices = [("notify", Ready::Notify), ("socket", Ready::Socket), ("started", Ready::Started)];
+            let word = single(reader, node, "when it is ready", "ready \"notify\"");
+            service.ready = word.and_then(|word| reader.choice(&word, &choices));
+        }
+        "limits" => service.limits = limits(reader, node),
+        "stop" => {
+            let mut words = reader.words(node, Properties::Only(&["signal", "within"]), Body::None);
+            let signal = reader.property(&mut words, "signal", "a signal's name").and_then(|word| reader.signal(&word));
+            let within = reader.property(&mut words, "within", "a time").and_then(|word| reader.time(&word));
+            service.stop = Some((signal.unwrap_or_else(|| "TERM".into()), within.unwrap_or(10_000)));
+            reader.end(words);
+        }
+        "reload" => {
+            let mut words = reader.words(node, Properties::Only(&["signal"]), Body::None);
+            match reader.property(&mut words, "signal", "a signal's name") {
+                Some(word) => service.reload = reader.signal(&word),
+                None => reader.missing(words.node, "the signal", "reload signal=\"HUP\""),
+            }
+            reader.end(words);
+        }
+        later if LATER.contains(&later) => {
+            let span = reader.name_span(node);
+            let message = format!("`{later}` is not understood by this version");
+            reader.report(Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now"));
+        }
+        unknown => {
+            let span = reader.name_span(node);
+            reader.report(unknown_statement(unknown, span, STATEMENTS.get(..18).unwrap_or(&STATEMENTS)));
+        }
+    }
+}
+
+fn paths(reader: &mut Reader<'_>, node: NodeId, example: &str) -> Vec<Word> {
+    let mut words = reader.words(node, Properties::Only(&[]), Body::None);
+    let first = reader.required(&mut words, "a path", example);
+    let rest = reader.rest(&mut words, "a path");
+    first.into_iter().chain(rest).collect()
+}
+
+fn single(reader: &mut Reader<'_>, node: NodeId, what: &str, example: &str) -> Option<Word> {
+    let mut words = reader.words(node, Properties::Only(&[]), Body::None);
+    let word = reader.required(&mut words, what, example);
+    reader.end(words);
+    word
+}
+
+fn command(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<(crate::model::PathUse, Vec<Word>)> {
+    let mut words = reader.words(node, Properties::Only(&[]), Body::None);
+    let program = reader.required(&mut words, "a program", "run \"/usr/sbin/nginx\"")?;
+    let program = reader.host_path(program, directory);
+    let arguments = reader.rest(&mut words, "an argument in quotes");
+    if let Some(argument) = arguments.iter().find(|argument| argument.text.contains('\0')) {
+        let argument = argument.clone();
+        reader.bad(&argument, "an argument has no NUL character", "leave the character out");
+    }
+    Some((program?, arguments))
+}
+
+fn environment(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: NodeId) {
+    let mut words = reader.words(node, Properties::Any, Body::None);
+    for variable in words.take_all() {
+        let Some(value) = reader.text(variable.value, variable.span, "a text in quotes") else { continue };
+        let name = variable.key;
+        let (key, span) = (&*name.text, name.span);
+        if key.is_empty() || key.contains(['=', '\0']) || value.text.contains('\0') {
+            reader.bad(&name, "this is no environment variable", "write `env NAME=\"value\"`");
+            continue;
+        }
+        if let Some((first, _)) = service.environment.iter().find(|(known, _)| known.text == name.text) {
+            let first = first.span;
+            reader.report(
+                Diagnostic::new(Code::DuplicateName, format!("`{key}` is set twice"), span, "set again here")
+                    .label(first, "first set here")
+                    .help("keep one of the two"),
+            );
+            continue;
+        }
+        service.environment.push((name, value.text));
+    }
+    reader.end(words);
+}
+
+fn scratch(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: NodeId) {
+    let mut words = reader.words(node, Properties::Only(&["size"]), Body::None);
+    let path = reader.required(&mut words, "a path", "scratch \"/run/app\" size=\"16M\"");
+    let path = path.and_then(|path| reader.world_path(path));
+    let size = reader.property(&mut words, "size", "a size").and_then(|size| reader.size(&size));
+    reader.end(words);
+    service.scratch.extend(path.map(|at| Scratch { at, size }));
+}
+
+fn when(reader: &mut Reader<'_>, words: &mut Words<'_>) -> When {
+    let word = words.take("when").and_then(|(value, span)| match value {
+        crate::syntax::tree::Value::String { text, .. } => Some(Word { text: text.into(), span }),
+        _ => Some(Word { text: "".into(), span }),
+    });
+    word.and_then(|word| reader.choice(&word, &[("use", When::Use), ("start", When::Start)])).unwrap_or(When::Start)
+}
+
+fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> {
+    let mut words = reader.words(node, Properties::Only(&["at", "path", "as", "when", "fd"]), Body::None);
+    let capability = reader.required(&mut words, "a capability", "holds site read");
+    let at = reader.property(&mut words, "at", "a path").and_then(|path| reader.world_path(path));
+    let part = reader.property(&mut words, "path", "a relative path").and_then(|part| reader.part(part));
+    let name = reader.property(&mut words, "as", "a name").and_then(|name| reader.name(name));
+    let when = when(reader, &mut words);
+    let fd = words.take("fd").and_then(|(value, span)| {
+        let number = reader.count(value, span)?;
+        match u32::try_from(number).ok().filter(|number| (3..1024).contains(number)) {
+            Some(number) => Some((number, span)),
+            None => {
+                let word = Word { text: number.to_string().into(), span };
+                reader.bad(&word, "a descriptor is a number from 3 to 1023", "write for example `fd=3`");
+                None
+            }
+        }
+    });
+    let rights = reader.rest(&mut words, "a right");
+    Some(HoldsDeclaration { capability: capability?, rights, at, part, name, when, fd, span: words.whole })
+}
+
+fn grants(reader: &mut Reader<'_>, node: NodeId) -> Option<GrantsDeclaration> {
+    let mut words = reader.words(node, Properties::Only(&["to", "when"]), Body::None);
+    let capability = reader.required(&mut words, "a capability", "grants db to=worker");
+    let to = reader.property(&mut words, "to", "an object's name");
+    if to.is_none() {
+        reader.missing(words.node, "the receiver (`to=`)", "grants db to=worker");
+    }
+    let when = when(reader, &mut words);
+    let rights = reader.rest(&mut words, "a right");
+    Some(GrantsDeclaration { capability: capability?, rights, to: to?, when, span: words.whole })
+}
+
+fn provides(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration> {
+    let example = "provides http socket=\"/run/app/http.sock\"";
+    let known = ["socket", "channel", "tcp", "listen", "mount", "done"];
+    let mut words = reader.words(node, Properties::Only(&known), Body::Allowed);
+    let name = reader.required(&mut words, "a name", example).and_then(|name| reader.name(name));
+    let mut transports: Vec<(Option<TransportDeclaration>, Span)> = Vec::new();
+    for key in known {
+        let Some((_, span)) = words.peek(key) else { continue };
+        let transport = match key {
+            "channel" => reader.flag(&mut words, key).then_some(TransportDeclaration::Channel),
+            "done" => reader.flag(&mut words, key).then_some(TransportDeclaration::Done),
+            _ => reader.property(&mut words, key, "a text").and_then(|word| match key {
+                "socket" => reader.world_path(word).map(TransportDeclaration::Socket),
+                "tcp" => {
+                    let address = reader.address(&word, Protocol::Tcp, HostNames::Refused);
+                    address.map(|address| TransportDeclaration::Tcp(address, word.span))
+                }
+                "listen" => Some(TransportDeclaration::Listen(word)),
+                _ => Some(TransportDeclaration::Mount(word)),
+            }),
+        };
+        transports.push((transport, span));
+    }
+    if transports.is_empty() {
+        reader.missing(words.node, "how the facet is talked to", example);
+    }
+    if let [_, (_, second), ..] = transports.as_slice() {
+        let second = *second;
+        reader.report(
+            Diagnostic::new(Code::BadValue, "a facet has one transport", second, "a second one")
+                .help("provide a second facet under another name"),
+        );
+    }
+    let span = words.whole;
+    let node_span = words.node;
+    reader.end(words);
+    let mut exposes = Vec::new();
+    let (mut activated, mut data_only) = (false, false);
+    let tree = reader.tree;
+    for child in tree.children(node) {
+        let word = tree.name(child);
+        match word {
+            "exposes" => {
+                let mut words = reader.words(child, Properties::Only(&[]), Body::None);
+                if let Some(capability) = reader.required(&mut words, "a capability", "exposes db") {
+                    let whole = words.whole;
+                    exposes.push((capability, reader.rest(&mut words, "a right"), whole));
+                }
+            }
+            "activated" | "data-only" => {
+                let words = reader.words(child, Properties::Only(&[]), Body::None);
+                reader.end(words);
+                *(if word == "activated" { &mut activated } else { &mut data_only }) = true;
+            }
+            unknown => {
+                let span = reader.name_span(child);
+                reader.report(unknown_statement(unknown, span, &["exposes", "activated", "data-only"]));
+            }
+        }
+    }
+    let transport = transports.into_iter().next().and_then(|(transport, _)| transport)?;
+    if activated && !matches!(transport, TransportDeclaration::Socket(_) | TransportDeclaration::Tcp(..)) {
+        reader.report(
+            Diagnostic::new(Code::BadValue, "only a `socket=` or `tcp=` facet is activated", node_span, "this has another transport")
+                .help("leave `activated` out"),
+        );
+    }
+    Some(ProvidesDeclaration { name: name?, transport, exposes, activated, data_only, span })
+}
+
+fn limits(reader: &mut Reader<'_>, node: NodeId) -> Limits {
+    let known = ["memory", "tasks", "files", "cpu", "best-effort"];
+    let mut words = reader.words(node, Properties::Only(&known), Body::None);
+    let memory = reader.property(&mut words, "memory", "a size");
+    let memory = memory.and_then(|word| Some((reader.size(&word)?, word.span)));
+    let mut number = |key: &str| {
+        let (value, span) = words.take(key)?;
+        Some((reader.count(value, span)?, span))
+    };
+    let (tasks, files) = (number("tasks"), number("files"));
+    let cpu = reader.property(&mut words, "cpu", "a share like \"50%\"").and_then(|word| {
+        let share = word.text.strip_suffix('%').and_then(|share| share.parse::<u64>().ok());
+        match share.filter(|share| (1..=100_000).contains(share)) {
+            Some(share) => Some((share, word.span)),
+            None => {
+                reader.bad(&word, "this is no share of a processor", "write a number with %, like \"50%\"");
+                None
+            }
+        }
+    });
+    let best_effort = reader.flag(&mut words, "best-effort");
+    reader.end(words);
+    Limits { memory, tasks, files, cpu, best_effort }
+}
+
+/// Returns what is said of a right that the kind does not have.
+pub fn unknown_right(word: &Word, kind: crate::model::Kind) -> Diagnostic {
+    let every: &[&str] = &[
+        "read", "exec", "modify", "create", "remove", "socket", "write", "accept", "bind", "connect", "become", "signal", "restart",
+        "replace", "use", "ioctl", "launch", "ask",
+    ];
+    let names = kind.right_names();
+    if every.contains(&&*word.text) {
+        let message = format!("a `{}` has no right `{}`", kind.word(), word.text);
+        return Diagnostic::new(Code::WrongKind, message, word.span, "not a right of this kind")
+            .help(format!("its rights are {}", super::words::list(names)));
+    }
+    let message = format!("`{}` is no right", word.text);
+    with_suggestion(Diagnostic::new(Code::UnknownWord, message, word.span, "not known here"), &word.text, names.iter().copied().chain(["write"]))
+}

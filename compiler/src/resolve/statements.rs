@@ -1,0 +1,617 @@
+//! The bodies of services, and assertions: names become ids, statements become rule instances.
+
+use super::bind::Binder;
+use super::declaration::{FileKind, GrantsDeclaration, HoldsDeclaration, Item, NeverDeclaration, ServiceDeclaration, TransportDeclaration};
+use super::meaning::span_of;
+use super::names::{Binding, Meaning, ScopeId};
+use super::words::Word;
+use crate::diag::{Code, Diagnostic};
+use crate::model::{
+    Derivation, Exposure, Kind, Never, OUTSIDE, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready, Rights, Rule, Service,
+    Statement, Transport, path_contains,
+};
+use crate::source::Span;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A name that a service has for something, and how far it reaches.
+#[derive(Clone, Copy)]
+struct Own {
+    meaning: Meaning,
+}
+
+/// The names inside one body.
+type OwnNames = HashMap<Arc<str>, Own>;
+
+/// A `grants` whose capability has no name yet, because another grant may bring it.
+struct Pending<'a> {
+    granter: usize,
+    grant: &'a GrantsDeclaration,
+}
+
+impl<'a> Binder<'a> {
+    /// Binds everything that is said after names are declared.
+    pub fn statements(&mut self) {
+        self.every_name();
+        let bodies = std::mem::take(&mut self.bodies);
+        let mut own: Vec<OwnNames> = Vec::with_capacity(bodies.len());
+        for (object, scope, declaration) in &bodies {
+            let names = self.body(*object, *scope, declaration);
+            own.push(names);
+        }
+        self.grants(&bodies, own);
+        for scope in 0..self.scopes.len() {
+            self.assertions(ScopeId(scope));
+        }
+        self.bodies = bodies;
+    }
+
+    /// Follows every name back once, so that a wrong one is reported though nobody uses it.
+    fn every_name(&mut self) {
+        for scope in 0..self.scopes.len() {
+            let Some(names) = self.scopes.get(scope) else { continue };
+            let mut all: Vec<(Span, Arc<str>)> = Vec::new();
+            for (name, named) in &names.names {
+                all.push((named.span, name.clone()));
+                if let Binding::Instance(instance) = named.binding
+                    && let Some(inner) = self.scopes.get(instance.0)
+                {
+                    all.extend(inner.gives.iter().map(|(gift, inner)| (inner.span, format!("{name}.{gift}").into())));
+                }
+            }
+            all.sort();
+            for (_, name) in all {
+                self.meaning(ScopeId(scope), &name);
+            }
+        }
+    }
+
+    /// Binds one body but for its grants; returns its own names.
+    fn body(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration) -> OwnNames {
+        let in_module = self.is_module(scope);
+        let mut own = OwnNames::new();
+        let mut service = Service {
+            oneshot: declaration.oneshot.is_some(),
+            restart: declaration.restart.map(|(restart, _)| restart).unwrap_or_default(),
+            limits: declaration.limits.clone(),
+            stop: declaration.stop.clone(),
+            reload: declaration.reload.clone(),
+            workdir: declaration.workdir.as_ref().map(|path| self.aliases.place(path)),
+            environment: declaration.environment.iter().map(|(name, value)| (name.text.clone(), value.clone())).collect(),
+            ..Service::default()
+        };
+        service.facets = self.model.object(object).service().map(|known| known.facets.clone()).unwrap_or_default();
+        service.program = declaration.program.as_ref().map(|path| self.aliases.place(path));
+        service.arguments = declaration.arguments.iter().map(|word| (word.text.clone(), word.span)).collect();
+        service.argument_paths = self.argument_paths(&declaration.arguments);
+        service.prepare = declaration.prepare.as_ref().map(|(path, words)| (self.aliases.place(path), words.clone()));
+        service.image = declaration.image.iter().map(|path| self.aliases.place(path)).collect();
+        for scratch in &declaration.scratch {
+            let mut scratch = scratch.clone();
+            scratch.at = self.aliases.place(&scratch.at);
+            service.scratch.push(scratch);
+        }
+        if in_module {
+            let program = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
+            let code: Vec<PathUse> = program.chain(&service.image).cloned().collect();
+            for path in code {
+                self.code_only(&path);
+            }
+        }
+        for facet in &service.facets {
+            if let Some(capability) = self.facet_capability(*facet) {
+                let facet = self.model.facet(*facet);
+                if facet.transport != Transport::Control {
+                    let meaning = Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
+                    own.insert(facet.name.clone(), Own { meaning });
+                    own.insert(format!("{}.{}", declaration.name.text, facet.name).into(), Own { meaning });
+                }
+            }
+        }
+        for holds in &declaration.holds {
+            self.holds(object, scope, holds, &mut service, &mut own);
+        }
+        self.config(object, scope, declaration, &mut service);
+        self.identity(object, scope, declaration, &mut service);
+        self.transports(scope, object, declaration, &own);
+        service.ready = declaration.ready.unwrap_or_else(|| self.default_readiness(&service));
+        if let Some(known) = self.model.objects.get_mut(object.index()) {
+            known.kind = ObjectKind::Service(Box::new(service));
+            known.trusted = declaration.trusted;
+        }
+        own
+    }
+
+    /// A service is waited for until its facets exist, unless it says otherwise.
+    fn default_readiness(&self, service: &Service) -> Ready {
+        let minted = |transport: &Transport| matches!(transport, Transport::Socket(_) | Transport::Tcp(_));
+        let mut facets = service.facets.iter().map(|facet| self.model.facet(*facet));
+        match facets.any(|facet| minted(&facet.transport) && !facet.activated) {
+            true => Ready::Socket,
+            false => Ready::Started,
+        }
+    }
+
+    fn is_module(&self, scope: ScopeId) -> bool {
+        let file = self.files.get(scope.0).copied();
+        file.and_then(|file| self.declarations(file)).is_some_and(|file| file.kind == FileKind::Module)
+    }
+
+    fn argument_paths(&self, arguments: &[Word]) -> Vec<PathUse> {
+        let absolute = arguments.iter().filter(|word| super::value::path_problem(&word.text).is_none());
+        absolute.map(|word| self.aliases.place(&PathUse { path: word.text.clone(), span: word.span })).collect()
+    }
+
+    /// Reports code of a module that is not below a `code` root, or is something that the system declares.
+    fn code_only(&mut self, path: &PathUse) {
+        let below = self.model.code.iter().any(|root| path_contains(&root.path, &path.path));
+        if !below {
+            let message = format!("`{}` is not below a `code` root", path.path);
+            self.diagnostics.push(
+                Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code")
+                    .help("put it below a `code` root, or let the system file name its directory: `code \"/usr\" …`"),
+            );
+            return;
+        }
+        let declared = self.model.objects().find_map(|(_, object)| match object.resource() {
+            Some(crate::model::Resource::Path { path: resource, .. }) if path_contains(resource, &path.path) => Some(object.span),
+            _ => None,
+        });
+        if let Some(declared) = declared {
+            let message = format!("`{}` lies in a resource of the system", path.path);
+            self.diagnostics.push(
+                Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code")
+                    .label(declared, "declared here")
+                    .help("take the resource as a parameter and hold it with `exec`"),
+            );
+        }
+    }
+
+    fn holds(&mut self, object: ObjectId, scope: ScopeId, holds: &HoldsDeclaration, service: &mut Service, own: &mut OwnNames) {
+        let found = self.meaning(scope, &holds.capability.text);
+        let found = match found {
+            Meaning::Capability { .. } => found,
+            other => self.not_a_capability(scope, &holds.capability, other),
+        };
+        let name = holds.name.as_ref().unwrap_or(&holds.capability);
+        let Meaning::Capability { capability: whole, limit, limited_at } = found else {
+            own.entry(name.text.clone()).or_insert(Own { meaning: found });
+            return;
+        };
+        let kind = self.model.capability(whole).kind;
+        let named = self.rights_of(&holds.rights, kind);
+        let rights_span = span_of(&holds.rights).unwrap_or(holds.capability.span);
+        let rights = self.within(named, limit, limited_at, kind, rights_span, &holds.capability);
+        let Some(capability) = self.part_of(whole, holds.part.as_ref(), None) else { return };
+        let from = Some(Premise { holder: self.scope_object(scope), capability: whole });
+        let template = self.derivation(Rule::Endowment, object, capability, rights, holds.span);
+        self.model.derivations.push(Derivation {
+            from,
+            exact: true,
+            when: holds.when,
+            statement: Statement::Holds,
+            capability_span: holds.capability.span,
+            rights_span,
+            receiver_span: holds.capability.span,
+            ..template
+        });
+        service.placements.push(Placement {
+            capability,
+            rights,
+            name: name.text.clone(),
+            at: holds.at.as_ref().map(|path| self.aliases.place(path)),
+            fd: holds.fd,
+            span: holds.span,
+        });
+        let meaning = Meaning::Capability { capability, limit: kind.all(), limited_at: None };
+        match own.entry(name.text.clone()) {
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(Own { meaning });
+            }
+            std::collections::hash_map::Entry::Occupied(entry) => {
+                if holds.name.is_some() && !matches!(entry.get().meaning, Meaning::Capability { capability: known, .. } if known == capability) {
+                    let message = format!("`{}` already has a meaning in this body", name.text);
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::DuplicateName, message, name.span, "named again here").help("give it another name"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// `config`: paths in a system file, taken files and directories in a module.
+    fn config(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration, service: &mut Service) {
+        for word in &declaration.config {
+            if word.text.starts_with('/') || word.text.starts_with("./") {
+                if self.is_module(scope) {
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::Ambient, "a module names no path of the machine", word.span, "a path")
+                            .help("take it (`takes conf file`) and write `config conf`"),
+                    );
+                    continue;
+                }
+                service.config.extend(self.beside(scope, word));
+                continue;
+            }
+            let found = self.meaning(scope, &word.text);
+            let Meaning::Capability { capability, .. } = found else {
+                self.not_a_capability(scope, word, found);
+                continue;
+            };
+            let whole = self.model.capability(capability).clone();
+            let Some(path) = whole.path.filter(|_| matches!(whole.kind, Kind::Dir | Kind::File)) else {
+                let message = format!("a `{}` is no configuration", whole.kind.word());
+                self.diagnostics.push(
+                    Diagnostic::new(Code::WrongKind, message, word.span, "only a `file` or a `dir` is")
+                        .help("name a `file` or a `dir`"),
+                );
+                continue;
+            };
+            let from = Some(Premise { holder: self.scope_object(scope), capability });
+            let template = self.derivation(Rule::Endowment, object, capability, Kind::FS_READ, word.span);
+            self.model.derivations.push(Derivation { from, exact: true, statement: Statement::Holds, ..template });
+            service.config.push(PathUse { path, span: word.span });
+        }
+    }
+
+    /// Returns a path of the machine, checked; `./` is the directory of the scope's file.
+    fn beside(&mut self, scope: ScopeId, word: &Word) -> Option<PathUse> {
+        let problem = match word.text.strip_prefix("./") {
+            Some(beside) => super::value::relative_problem(beside),
+            None => super::value::path_problem(&word.text),
+        };
+        if let Some(problem) = problem {
+            let message = format!("`{}`: {problem}", word.text);
+            self.diagnostics.push(
+                Diagnostic::new(Code::BadValue, message, word.span, problem).help("write an absolute path like \"/etc/nginx\""),
+            );
+            return None;
+        }
+        let file = self.files.get(scope.0).and_then(|file| self.loaded.sources.file(*file))?;
+        let directory = file.path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
+        let path: Arc<str> = match word.text.strip_prefix("./") {
+            Some(beside) => format!("{}/{beside}", directory.trim_end_matches('/')).into(),
+            None => word.text.clone(),
+        };
+        Some(self.aliases.place(&PathUse { path, span: word.span }))
+    }
+
+    fn identity(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration, service: &mut Service) {
+        let Some(word) = &declaration.identity else { return };
+        let found = self.meaning(scope, &word.text);
+        let Meaning::Capability { capability, .. } = found else {
+            self.not_a_capability(scope, word, found);
+            return;
+        };
+        let kind = self.model.capability(capability).kind;
+        if kind != Kind::Identity {
+            let message = format!("`{}` is a `{}`, not an identity", word.text, kind.word());
+            self.diagnostics.push(
+                Diagnostic::new(Code::WrongKind, message, word.span, "an identity belongs here")
+                    .help("declare one: `identity NAME user=\"…\"`"),
+            );
+            return;
+        }
+        let from = Some(Premise { holder: self.scope_object(scope), capability });
+        let template = self.derivation(Rule::Endowment, object, capability, Kind::Identity.all(), word.span);
+        self.model.derivations.push(Derivation { from, exact: true, statement: Statement::Holds, ..template });
+        service.identity = Some((capability, word.span));
+    }
+
+    /// Binds what the transports and exposures of facets name.
+    fn transports(&mut self, scope: ScopeId, object: ObjectId, declaration: &ServiceDeclaration, own: &OwnNames) {
+        let in_module = self.is_module(scope);
+        for provided in &declaration.provides {
+            let Some(facet) = self.facet_of(object, &provided.name.text) else { continue };
+            if self.model.facet(facet).span != provided.name.span {
+                continue;
+            }
+            let transport = match &provided.transport {
+                TransportDeclaration::Listen(word) => self.own_capability(scope, own, word, Kind::Listen).map(Transport::Listen),
+                TransportDeclaration::Mount(word) if word.text.starts_with('/') => {
+                    self.mount_path(in_module, word).map(Transport::Mount)
+                }
+                TransportDeclaration::Mount(word) => {
+                    let capability = self.own_capability(scope, own, word, Kind::Dir);
+                    let path = capability.and_then(|capability| self.model.capability(capability).path.clone());
+                    path.map(|path| Transport::Mount(PathUse { path, span: word.span }))
+                }
+                TransportDeclaration::Tcp(_, span) => {
+                    if in_module {
+                        self.diagnostics.push(
+                            Diagnostic::new(Code::Ambient, "a module names no port of the machine", *span, "a port")
+                                .help("take a `listen` and write `listen=NAME`"),
+                        );
+                    }
+                    None
+                }
+                TransportDeclaration::Socket(_) | TransportDeclaration::Channel | TransportDeclaration::Done => None,
+            };
+            let mut exposes = Vec::new();
+            for (word, rights, span) in &provided.exposes {
+                let found = self.own_or_scope(scope, own, word);
+                let Meaning::Capability { capability, .. } = found else {
+                    self.not_a_capability(scope, word, found);
+                    continue;
+                };
+                let kind = self.model.capability(capability).kind;
+                if matches!(kind, Kind::Control | Kind::Identity) {
+                    let message = format!("a `{}` cannot be exposed", kind.word());
+                    self.diagnostics.push(
+                        Diagnostic::new(Code::WrongKind, message, word.span, "not through a facet").help("leave it out"),
+                    );
+                    continue;
+                }
+                let named = (!rights.is_empty()).then(|| self.rights_of(rights, kind));
+                exposes.push(Exposure { capability, rights: named, span: *span });
+            }
+            let place = match &transport {
+                Some(Transport::Mount(place)) => Some(place.path.clone()),
+                _ => None,
+            };
+            if let Some(made) = self.model.facets.get_mut(facet.index()) {
+                made.exposes = exposes;
+                if let Some(transport) = transport {
+                    made.transport = transport;
+                }
+            }
+            if let (Some(place), Some(capability)) = (place, self.facet_capability(facet))
+                && let Some(capability) = self.model.capabilities.get_mut(capability.index())
+            {
+                capability.path = Some(place);
+            }
+        }
+    }
+
+    fn mount_path(&mut self, in_module: bool, word: &Word) -> Option<PathUse> {
+        if in_module {
+            self.diagnostics.push(
+                Diagnostic::new(Code::Ambient, "a module names no path of the machine", word.span, "a path")
+                    .help("take a `dir` and write `mount=NAME`"),
+            );
+            return None;
+        }
+        if let Some(problem) = super::value::path_problem(&word.text) {
+            let message = format!("`{}`: {problem}", word.text);
+            self.diagnostics.push(
+                Diagnostic::new(Code::BadValue, message, word.span, problem).help("write an absolute path like \"/mnt/disk\""),
+            );
+            return None;
+        }
+        Some(self.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
+    }
+
+    /// Returns what a name means in a body: the body's own first, then the scope's.
+    fn own_or_scope(&mut self, scope: ScopeId, own: &OwnNames, word: &Word) -> Meaning {
+        match own.get(&word.text) {
+            Some(own) => own.meaning,
+            None => self.meaning(scope, &word.text),
+        }
+    }
+
+    /// Returns the capability of a kind that a service holds under a name, or reports what is wrong with it.
+    fn own_capability(&mut self, scope: ScopeId, own: &OwnNames, word: &Word, kind: Kind) -> Option<crate::model::CapId> {
+        let found = self.own_or_scope(scope, own, word);
+        let Meaning::Capability { capability, .. } = found else {
+            self.not_a_capability(scope, word, found);
+            return None;
+        };
+        let given = self.model.capability(capability).kind;
+        if given != kind {
+            let message = format!("`{}` is a `{}`, not a `{}`", word.text, given.word(), kind.word());
+            self.diagnostics.push(
+                Diagnostic::new(Code::WrongKind, message, word.span, format!("a `{}` belongs here", kind.word()))
+                    .help(format!("name a `{}` that the service holds", kind.word())),
+            );
+            return None;
+        }
+        if !own.contains_key(&word.text) {
+            let message = format!("the service does not hold `{}`", word.text);
+            self.diagnostics.push(
+                Diagnostic::new(Code::Unheld, message, word.span, "in scope, but not held")
+                    .help(format!("write `holds {}` in its body", word.text)),
+            );
+            return None;
+        }
+        Some(capability)
+    }
+
+    /// Binds grants; what one grant brings is a name for the next.
+    fn grants(&mut self, bodies: &[(ObjectId, ScopeId, &'a ServiceDeclaration)], own: Vec<OwnNames>) {
+        let index: HashMap<ObjectId, usize> = bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
+        let mut introduced: Vec<HashMap<Arc<str>, Meaning>> = vec![HashMap::new(); bodies.len()];
+        let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
+        let mut ready: Vec<Pending<'a>> = Vec::new();
+        for (granter, (_, _, declaration)) in bodies.iter().enumerate().rev() {
+            ready.extend(declaration.grants.iter().rev().map(|grant| Pending { granter, grant }));
+        }
+        while let Some(Pending { granter, grant }) = ready.pop() {
+            let (Some((object, scope, _)), Some(names)) = (bodies.get(granter), own.get(granter)) else { continue };
+            let found = match self.own_or_scope(*scope, names, &grant.capability) {
+                Meaning::Unknown => {
+                    introduced.get(granter).and_then(|names| names.get(&grant.capability.text)).copied().unwrap_or(Meaning::Unknown)
+                }
+                found => found,
+            };
+            if found == Meaning::Unknown {
+                waiting.entry((granter, grant.capability.text.clone())).or_default().push(Pending { granter, grant });
+                continue;
+            }
+            let receiver = self.receiver(*scope, names, introduced.get(granter), &grant.to);
+            let Meaning::Capability { capability, limit, limited_at } = found else {
+                self.not_a_capability(*scope, &grant.capability, found);
+                continue;
+            };
+            let Some(receiver) = receiver else { continue };
+            self.grant(*object, receiver, grant, capability, limit, limited_at);
+            let name = &grant.capability.text;
+            let Some(at) = index.get(&receiver) else { continue };
+            if let Some(names) = introduced.get_mut(*at)
+                && !names.contains_key(name)
+            {
+                names.insert(name.clone(), found);
+                ready.extend(waiting.remove(&(*at, name.clone())).into_iter().flatten());
+            }
+        }
+        let mut unknown: Vec<Pending<'a>> = waiting.into_values().flatten().collect();
+        unknown.sort_by_key(|pending| pending.grant.span);
+        for Pending { granter, grant } in unknown {
+            let Some((_, scope, _)) = bodies.get(granter) else { continue };
+            self.not_a_capability(*scope, &grant.capability, Meaning::Unknown);
+        }
+    }
+
+    fn grant(
+        &mut self,
+        granter: ObjectId,
+        receiver: ObjectId,
+        grant: &GrantsDeclaration,
+        capability: crate::model::CapId,
+        limit: Rights,
+        limited_at: Option<Span>,
+    ) {
+        let kind = self.model.capability(capability).kind;
+        let rights_span = span_of(&grant.rights).unwrap_or(grant.capability.span);
+        let exact = !grant.rights.is_empty();
+        let rights = match exact {
+            true => {
+                let named = self.rights_of(&grant.rights, kind);
+                self.within(named, limit, limited_at, kind, rights_span, &grant.capability)
+            }
+            false => limit,
+        };
+        let template = self.derivation(Rule::Introduction, receiver, capability, rights, grant.span);
+        self.model.derivations.push(Derivation {
+            from: Some(Premise { holder: granter, capability }),
+            introduces: Some(receiver),
+            exact,
+            when: grant.when,
+            statement: Statement::Grants,
+            capability_span: grant.capability.span,
+            rights_span,
+            receiver_span: grant.to.span,
+            ..template
+        });
+    }
+
+    /// Returns the object that `to=` means: one by its name, or the maker of a facet by the facet's name.
+    fn receiver(
+        &mut self,
+        scope: ScopeId,
+        own: &OwnNames,
+        introduced: Option<&HashMap<Arc<str>, Meaning>>,
+        to: &Word,
+    ) -> Option<ObjectId> {
+        let known = own.get(&to.text).map(|own| own.meaning);
+        let found = known.unwrap_or_else(|| match self.subject(scope, &to.text) {
+            Some(object) => Meaning::Object(object),
+            None => match self.meaning(scope, &to.text) {
+                Meaning::Unknown => introduced.and_then(|names| names.get(&to.text)).copied().unwrap_or(Meaning::Unknown),
+                found => found,
+            },
+        });
+        let object = match found {
+            Meaning::Object(object) => Some(object),
+            Meaning::Capability { capability, .. } => self.model.facet_owner(capability),
+            Meaning::Unknown => {
+                let diagnostic = self.unknown(scope, to);
+                self.diagnostics.push(diagnostic);
+                return None;
+            }
+            Meaning::Absent | Meaning::Broken => return None,
+        };
+        let object = object.filter(|object| self.model.object(*object).service().is_some());
+        if object.is_none() {
+            let message = format!("`{}` is nothing that could hold a capability", to.text);
+            self.diagnostics.push(
+                Diagnostic::new(Code::WrongKind, message, to.span, "a service or one of its facets belongs here")
+                    .help("name the service that is to receive it"),
+            );
+        }
+        object
+    }
+
+    /// Returns a service by its name or, with the path of its instance, from further in: `shop/nginx`.
+    fn subject(&self, scope: ScopeId, name: &str) -> Option<ObjectId> {
+        if name == "outside" {
+            return Some(OUTSIDE);
+        }
+        let (scope, name) = self.inner_scope(scope, name)?;
+        match self.scopes.get(scope.0)?.names.get(name).map(|named| &named.binding) {
+            Some(Binding::Service(object)) => Some(*object),
+            _ => None,
+        }
+    }
+
+    /// Returns the scope that the path of a name leads to, and the last word.
+    fn inner_scope<'n>(&self, scope: ScopeId, name: &'n str) -> Option<(ScopeId, &'n str)> {
+        let mut scope = scope;
+        let mut rest = name;
+        while let Some((instance, inner)) = rest.split_once('/') {
+            match self.scopes.get(scope.0)?.names.get(instance).map(|named| &named.binding) {
+                Some(Binding::Instance(next)) => scope = *next,
+                _ => return None,
+            }
+            rest = inner;
+        }
+        Some((scope, rest))
+    }
+
+    /// Returns what a name of a question or an assertion means; it may lead into instances.
+    pub fn asked(&mut self, scope: ScopeId, name: &str) -> Meaning {
+        match self.inner_scope(scope, name) {
+            Some((scope, name)) => self.meaning(scope, &name.into()),
+            None => Meaning::Unknown,
+        }
+    }
+
+    fn assertions(&mut self, scope: ScopeId) {
+        let Some(declarations) = self.files.get(scope.0).and_then(|file| self.declarations(*file)) else { return };
+        for item in &declarations.items {
+            if let Item::Never(never) = item {
+                self.never(scope, never);
+            }
+        }
+    }
+
+    fn never(&mut self, scope: ScopeId, never: &NeverDeclaration) {
+        let subject = self.subject(scope, &never.subject.text).or_else(|| match self.asked(scope, &never.subject.text) {
+            Meaning::Object(object) => Some(object),
+            Meaning::Capability { capability, .. } => match self.model.capability(capability).target {
+                crate::model::Target::Resource(object) => Some(object),
+                crate::model::Target::Facet(facet) => Some(self.model.facet(facet).owner),
+            },
+            _ => None,
+        });
+        if subject.is_none() && never.subject.text.as_ref() != "reconfigure" {
+            let diagnostic = self.unknown(scope, &never.subject);
+            self.diagnostics.push(diagnostic);
+        }
+        let found = self.asked(scope, &never.capability.text);
+        let Meaning::Capability { capability, .. } = found else {
+            self.not_a_capability(scope, &never.capability, found);
+            return;
+        };
+        let kind = self.model.capability(capability).kind;
+        let rights = match never.rights.as_slice() {
+            [] => kind.all(),
+            words => self.rights_of(words, kind),
+        };
+        let subject = subject.or((never.subject.text.as_ref() == "reconfigure").then_some(crate::model::RECONFIGURE));
+        let Some(subject) = subject else { return };
+        if rights.is_empty() {
+            return;
+        }
+        self.model.nevers.push(Never {
+            scope: self.scope_object(scope),
+            subject,
+            level: never.level,
+            capability,
+            rights,
+            span: never.span,
+            subject_span: never.subject.span,
+            capability_span: never.capability.span,
+        });
+    }
+}
+

@@ -1,0 +1,147 @@
+//! The door in: the only place that reads configuration files.
+//!
+//! Everything after it works on text that is UTF-8 and small enough for 32-bit offsets.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The longest configuration file that is read, in bytes; spans are 32-bit.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// The capability to read configuration files, handed in by `main`.
+pub trait Files {
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// Whatever the system says; a file over [`MAX_FILE_BYTES`] is `FileTooLarge`.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+/// The files of the machine itself.
+pub struct RealFiles;
+
+impl Files for RealFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        use std::io::Read;
+        let file = std::fs::File::open(path)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 GiB"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// One configuration file of a compilation.
+///
+/// INVARIANT: ids count in the order of the files' first `use`, depth first, which is the order that ties in provenance go by.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// Bytes `start..end` of one file.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// A file as read: its name as people typed it, its text, and where its lines begin.
+pub struct SourceFile {
+    /// As shown in diagnostics.
+    pub name: String,
+    /// As opened.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+/// A place for people: lines and columns count from 1, columns in characters.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+impl SourceFile {
+    fn new(name: String, path: PathBuf, text: Arc<str>) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at as u32 + 1)).collect();
+        Self { name, path, text, line_starts }
+    }
+
+    /// Returns the line and column of a byte offset; past the end it is the end.
+    #[must_use]
+    pub fn place(&self, offset: u32) -> Place {
+        let offset = offset.min(self.text.len() as u32);
+        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let before = self.text.get(start as usize..offset as usize).unwrap_or("");
+        Place { line: line as u32, column: before.chars().count() as u32 + 1 }
+    }
+
+    /// Returns the byte range of a line (counted from 1), without its newline.
+    #[must_use]
+    pub fn line_range(&self, line: u32) -> std::ops::Range<usize> {
+        let index = line.saturating_sub(1) as usize;
+        let start = self.line_starts.get(index).copied().unwrap_or(self.text.len() as u32) as usize;
+        let end = self.line_starts.get(index + 1).map_or(self.text.len(), |next| *next as usize - 1);
+        start..end.max(start)
+    }
+
+    /// Returns how many lines the file has.
+    #[must_use]
+    pub fn line_count(&self) -> u32 {
+        self.line_starts.len() as u32
+    }
+}
+
+/// All files of a compilation.
+#[derive(Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// Adds a file and returns its id.
+    pub fn add(&mut self, name: String, path: PathBuf, text: Arc<str>) -> FileId {
+        self.files.push(SourceFile::new(name, path, text));
+        FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Returns a file. Ids are made by [`SourceMap::add`] alone, so there is one.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// Returns the files in the order of their ids.
+    pub fn files(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter().enumerate().map(|(index, file)| (FileId(index as u32), file))
+    }
+
+    /// Returns the name of a span's file and where the span begins.
+    #[must_use]
+    pub fn locate(&self, span: Span) -> (&str, Place) {
+        match self.file(span.file) {
+            Some(file) => (&file.name, file.place(span.start)),
+            None => ("", Place { line: 1, column: 1 }),
+        }
+    }
+
+    /// Returns the text of a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file)
+            .and_then(|file| file.text.get(span.start as usize..span.end as usize))
+            .unwrap_or("")
+    }
+}
