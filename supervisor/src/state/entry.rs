@@ -1,0 +1,277 @@
+//! One service's way from waiting to its last end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::restarts::{FAILURES, HEALTHY_AFTER, Restarts, WINDOW};
+use super::{Action, Attempt, Ending, ServiceId, Stopping};
+use crate::plan::{Ready, Restart, Service, SignalName, Until};
+
+/// What is known of one service.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: ServiceId,
+    pub(super) name: String,
+    pub(super) waits: Vec<(ServiceId, Until)>,
+    pub(super) ready: Ready,
+    pub(super) phase: Phase,
+    pub(super) was_ready: bool,
+    pub(super) oneshot: bool,
+    restart: Restart,
+    stop_signal: SignalName,
+    stop_within: Duration,
+    start_within: Duration,
+    attempt: Attempt,
+    restarts: Restarts,
+}
+
+/// Where a service is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It waits for others.
+    Waiting,
+    /// Its launcher is at work.
+    Launching { since: Duration },
+    /// It runs and is not ready.
+    Starting { since: Duration },
+    /// It is ready.
+    Healthy { since: Duration },
+    /// It is to end; at `kill_at` it is killed.
+    Ending { why: Why, order: Order, kill_at: Option<Duration> },
+    /// It waits for its next start.
+    Pausing { until: Duration },
+    /// It never starts again.
+    Over(Over),
+}
+
+/// Why a service is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Asked,
+    TooSlow,
+}
+
+/// What is to be told to a service as soon as it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Stop,
+    Die,
+}
+
+/// How a service's way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Well,
+    Failed,
+    Refused,
+    NotStarted,
+    Stopped,
+}
+
+impl Entry {
+    /// Returns a service before its first start. A wait on a service that the plan lacks is left out.
+    pub(super) fn new(id: ServiceId, service: &Service, ids: &BTreeMap<&str, ServiceId>) -> Entry {
+        let waits = service.waits.iter().filter_map(|wait| Some((*ids.get(wait.on.as_str())?, wait.until)));
+        Entry {
+            id,
+            name: service.name.clone(),
+            waits: waits.collect(),
+            ready: service.ready,
+            phase: Phase::Waiting,
+            was_ready: false,
+            oneshot: service.oneshot,
+            restart: service.restart,
+            stop_signal: service.stop.signal,
+            stop_within: Duration::from_millis(service.stop.within_ms),
+            start_within: Duration::from_millis(service.start_within_ms),
+            attempt: Attempt::First,
+            restarts: Restarts::default(),
+        }
+    }
+
+    /// Tells whether something of it runs.
+    pub(super) fn is_alive(&self) -> bool {
+        match self.phase {
+            Phase::Launching { .. }
+            | Phase::Starting { .. }
+            | Phase::Healthy { .. }
+            | Phase::Ending { .. } => true,
+            Phase::Waiting | Phase::Pausing { .. } | Phase::Over(_) => false,
+        }
+    }
+
+    pub(super) fn launch(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        actions.push(Action::Launch(self.id, self.attempt));
+        self.attempt = Attempt::Again;
+        self.phase = Phase::Launching { since: now };
+    }
+
+    pub(super) fn launched(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Launching { since } => {
+                self.say(actions, "started");
+                if self.ready == Ready::Started {
+                    self.was_ready = true;
+                    self.phase = Phase::Healthy { since: now };
+                } else {
+                    self.phase = Phase::Starting { since };
+                }
+            }
+            // The order came while the launcher was at work.
+            Phase::Ending { order, .. } => actions.push(match order {
+                Order::Stop => Action::Signal(self.id, self.stop_signal),
+                Order::Die => Action::Kill(self.id),
+            }),
+            Phase::Waiting
+            | Phase::Starting { .. }
+            | Phase::Healthy { .. }
+            | Phase::Pausing { .. }
+            | Phase::Over(_) => {}
+        }
+    }
+
+    pub(super) fn is_ready(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if let Phase::Starting { since } = self.phase {
+            self.say(actions, format_args!("ready after {}", Span(now.saturating_sub(since))));
+            self.was_ready = true;
+            self.phase = Phase::Healthy { since: now };
+        }
+    }
+
+    pub(super) fn refused(&mut self, why: &str, actions: &mut Vec<Action>) {
+        if self.is_alive() {
+            self.say(actions, format_args!("refused: {why}"));
+            self.phase = Phase::Over(Over::Refused);
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        now: Duration,
+        ending: &Ending,
+        stopping: Stopping,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut well = *ending == Ending::Code(0);
+        let mut how = ending.to_string();
+        match self.phase {
+            Phase::Waiting | Phase::Pausing { .. } | Phase::Over(_) => return,
+            Phase::Launching { .. } | Phase::Starting { .. } => {}
+            Phase::Healthy { since } if now.saturating_sub(since) >= HEALTHY_AFTER => {
+                self.restarts.was_healthy()
+            }
+            Phase::Healthy { .. } => {}
+            Phase::Ending { why: Why::TooSlow, .. } => {
+                well = false;
+                how = "failed: too slow to become ready".to_owned();
+            }
+            Phase::Ending { why: Why::Asked, .. } => {
+                self.say(actions, "stopped");
+                self.phase = Phase::Over(Over::Stopped);
+                return;
+            }
+        }
+        let again = match self.restart {
+            Restart::Never => false,
+            Restart::OnFailure => !well,
+            Restart::Always => !(self.oneshot && well),
+        };
+        if stopping != Stopping::No || !again {
+            self.say(actions, how);
+            self.phase = Phase::Over(if well { Over::Well } else { Over::Failed });
+            return;
+        }
+        let pause = if well { Some(self.restarts.ended()) } else { self.restarts.failed(now) };
+        if let Some(pause) = pause {
+            self.say(actions, format_args!("{how}; starts again in {}", Span(pause)));
+            self.phase = Phase::Pausing { until: now.saturating_add(pause) };
+        } else {
+            self.say(
+                actions,
+                format_args!("{how}; given up after {FAILURES} failures within {}", Span(WINDOW)),
+            );
+            self.phase = Phase::Over(Over::Failed);
+        }
+    }
+
+    /// Returns the moment at which [`Entry::tick`] has something to do.
+    pub(super) fn wake_at(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Launching { since } | Phase::Starting { since } => {
+                Some(since.saturating_add(self.start_within))
+            }
+            Phase::Ending { kill_at, .. } => kill_at,
+            Phase::Pausing { until } => Some(until),
+            Phase::Waiting | Phase::Healthy { .. } | Phase::Over(_) => None,
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.wake_at().is_none_or(|moment| moment > now) {
+            return;
+        }
+        match self.phase {
+            Phase::Launching { .. } | Phase::Starting { .. } => {
+                self.say(actions, format_args!("not ready within {}", Span(self.start_within)));
+                if matches!(self.phase, Phase::Launching { .. }) {
+                    self.kill(Why::TooSlow, actions);
+                } else {
+                    self.stop(now, Why::TooSlow, actions);
+                }
+            }
+            Phase::Ending { why, .. } => {
+                self.say(
+                    actions,
+                    format_args!("killed: still there {} after it was to stop", Span(self.stop_within)),
+                );
+                self.kill(why, actions);
+            }
+            Phase::Pausing { .. } => self.launch(now, actions),
+            Phase::Waiting | Phase::Healthy { .. } | Phase::Over(_) => {}
+        }
+    }
+
+    /// Asks it to end in good order. A launcher at work is not disturbed: what it starts is told at once.
+    pub(super) fn stop(&mut self, now: Duration, why: Why, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Launching { .. }) {
+            actions.push(Action::Signal(self.id, self.stop_signal));
+        }
+        self.phase =
+            Phase::Ending { why, order: Order::Stop, kill_at: Some(now.saturating_add(self.stop_within)) };
+    }
+
+    pub(super) fn kill(&mut self, why: Why, actions: &mut Vec<Action>) {
+        actions.push(Action::Kill(self.id));
+        self.phase = Phase::Ending { why, order: Order::Die, kill_at: None };
+    }
+
+    pub(super) fn say(&self, actions: &mut Vec<Action>, what: impl fmt::Display) {
+        actions.push(Action::Say(format!("{} {what}", self.name)));
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Code(0) => out.write_str("ended well"),
+            Ending::Code(code) => write!(out, "failed with status {code}"),
+            Ending::Signal(signal) => write!(out, "failed by signal {signal}"),
+            Ending::Unborn(why) => write!(out, "did not start: {why}"),
+        }
+    }
+}
+
+/// A time as a person reads it.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.as_millis();
+        match (ms / 1000, ms % 1000 / 100) {
+            (0, _) => write!(out, "{ms} ms"),
+            (seconds, 0) => write!(out, "{seconds} s"),
+            (seconds, tenths) => write!(out, "{seconds}.{tenths} s"),
+        }
+    }
+}

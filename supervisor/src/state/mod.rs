@@ -1,0 +1,169 @@
+//! What the supervisor decides: a pure machine from what happened to what is to be done.
+//!
+//! It knows no process, file or clock. Each event bears the time since the supervisor began, so a test can live a
+//! month in a millisecond.
+
+mod entry;
+mod order;
+mod restarts;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plan::{Plan, Ready, SignalName};
+use crate::run::Outcome;
+use entry::{Entry, Over, Phase};
+
+/// A service's place in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ServiceId(pub(crate) usize);
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Nothing yet: the first event.
+    Begin,
+    /// The launcher reported that the service runs.
+    Launched(ServiceId),
+    /// The service is ready by its own word or by its sockets.
+    Ready(ServiceId),
+    /// The launcher refused it.
+    Refused(ServiceId, String),
+    /// Nothing of it runs any more.
+    Ended(ServiceId, Ending),
+    /// Somebody asks for the end of everything.
+    Stop,
+    /// A moment that [`State::wake_at`] named has come.
+    Tick,
+}
+
+/// How a service ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Before it began, for this reason.
+    Unborn(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Start its launcher.
+    Launch(ServiceId, Attempt),
+    /// Send a signal to its main process.
+    Signal(ServiceId, SignalName),
+    /// Kill all of it.
+    Kill(ServiceId),
+    /// Tell the person who looks on.
+    Say(String),
+}
+
+/// Whether a service has been started before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    First,
+    Again,
+}
+
+/// The whole state.
+#[derive(Debug)]
+pub(crate) struct State {
+    entries: Vec<Entry>,
+    stopping: Stopping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Orderly,
+    AtOnce,
+}
+
+impl State {
+    /// Returns the state before anything has happened. Waits on services that the plan lacks are left out.
+    pub(crate) fn new(plan: &Plan) -> State {
+        let ids: BTreeMap<&str, ServiceId> = plan
+            .services
+            .iter()
+            .zip(0..)
+            .map(|(service, id)| (service.name.as_str(), ServiceId(id)))
+            .collect();
+        let entries =
+            plan.services.iter().zip(0..).map(|(service, id)| Entry::new(ServiceId(id), service, &ids));
+        State { entries: entries.collect(), stopping: Stopping::No }
+    }
+
+    /// Takes in one event and returns what is to be done, in order.
+    pub(crate) fn step(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Begin => self.break_circles(&mut actions),
+            Event::Launched(id) => self.with(id, |entry| entry.launched(now, &mut actions)),
+            Event::Ready(id) => self.with(id, |entry| entry.is_ready(now, &mut actions)),
+            Event::Refused(id, why) => self.with(id, |entry| entry.refused(&why, &mut actions)),
+            Event::Ended(id, ending) => {
+                let stopping = self.stopping;
+                self.with(id, |entry| entry.ended(now, &ending, stopping, &mut actions));
+            }
+            Event::Stop => self.ask_to_stop(&mut actions),
+            Event::Tick => {
+                for entry in &mut self.entries {
+                    entry.tick(now, &mut actions);
+                }
+            }
+        }
+        self.settle(now, &mut actions);
+        actions
+    }
+
+    /// Returns the next moment at which [`Event::Tick`] is due.
+    pub(crate) fn wake_at(&self) -> Option<Duration> {
+        self.entries.iter().filter_map(Entry::wake_at).min()
+    }
+
+    /// Returns how all ended, once all has ended.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        let mut failed = Vec::new();
+        for entry in &self.entries {
+            match entry.phase {
+                Phase::Over(Over::Well | Over::Stopped) => {}
+                Phase::Over(Over::Failed | Over::Refused | Over::NotStarted) => {
+                    failed.push(entry.name.clone())
+                }
+                Phase::Waiting
+                | Phase::Launching { .. }
+                | Phase::Starting { .. }
+                | Phase::Healthy { .. }
+                | Phase::Ending { .. }
+                | Phase::Pausing { .. } => return None,
+            }
+        }
+        Some(match self.stopping {
+            Stopping::Orderly | Stopping::AtOnce => Outcome::Stopped,
+            Stopping::No if failed.is_empty() => Outcome::AllEndedWell,
+            Stopping::No => Outcome::SomeFailed(failed),
+        })
+    }
+
+    /// Returns the services whose sockets are to be looked for.
+    pub(crate) fn awaiting_sockets(&self) -> impl Iterator<Item = ServiceId> {
+        let awaits =
+            |entry: &&Entry| entry.ready == Ready::Socket && matches!(entry.phase, Phase::Starting { .. });
+        self.entries.iter().filter(awaits).map(|entry| entry.id)
+    }
+
+    fn entry(&self, id: ServiceId) -> Option<&Entry> {
+        self.entries.get(id.0)
+    }
+
+    fn with(&mut self, id: ServiceId, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            change(entry);
+        }
+    }
+}
