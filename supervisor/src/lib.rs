@@ -1,0 +1,28 @@
+//! The embedded supervisor: starts sealed services in order, keeps them, stops them in reverse.
+//!
+//! The compiler writes a [`Plan`] and seals it. [`run`] makes what must exist before any service (`world`), starts a
+//! launcher for each (`process`), and from then on turns what happens into events (`roster`, `notification`,
+//! `readiness`, `signals`) for one pure machine that decides everything (`state`). It creates no authority: a service
+//! gets what its launcher finds in the sealed manifest, and the descriptors that the plan names.
+#![forbid(unsafe_code)]
+
+mod plan;
+mod error;
+mod state;
+mod notification;
+mod logs;
+mod sockets;
+mod world;
+mod process;
+mod roster;
+mod readiness;
+mod signals;
+mod run;
+
+pub use error::Error;
+pub use logs::{Log, Prefixed};
+pub use plan::{
+    Address, Channel, Descriptor, Facet, Format, Mode, Plan, PlanError, Ready, Restart, Service, SignalName,
+    Stop, Until, Wait,
+};
+pub use run::{Launcher, Outcome, run};

@@ -1,0 +1,98 @@
+//! Starting launchers, with exactly the descriptors that a service is to have.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal};
+
+use crate::error::Error;
+use crate::plan::{Plan, SignalName};
+
+/// The first number of a passed descriptor.
+const FIRST: i32 = 3;
+
+/// Starts launchers.
+pub(crate) struct Starter {
+    /// The launcher, open as of the beginning, by a number that no passed descriptor takes.
+    program: OwnedFd,
+    generation: PathBuf,
+    /// Fill the numbers that services are handed, so that nothing of our own lies there when they are put in place.
+    _placeholders: Vec<OwnedFd>,
+}
+
+impl Starter {
+    /// Opens the launcher and sets the low numbers aside.
+    pub(crate) fn new(plan: &Plan, program: &Path, generation: &Path) -> Result<Starter, Error> {
+        let most = plan.services.iter().map(|service| service.descriptors.len()).max().unwrap_or(0);
+        let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 1);
+        let doing = || Error::when::<io::Error>(format!("open the launcher {}", program.display()));
+        let file = rustix::fs::open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let file = file.map_err(|error| doing()(error.into()))?;
+        let program = rustix::io::fcntl_dupfd_cloexec(&file, above).map_err(|error| doing()(error.into()))?;
+        let mut placeholders = vec![file];
+        while let Some(last) = placeholders.last().filter(|last| last.as_raw_fd() < above) {
+            placeholders.push(last.try_clone().map_err(Error::when("set descriptors aside"))?);
+        }
+        let generation = std::path::absolute(generation).map_err(Error::when("name the generation"))?;
+        Ok(Starter { program, generation, _placeholders: placeholders })
+    }
+
+    /// Starts the launcher of one service, which prints into `output`.
+    pub(crate) fn start(
+        &self,
+        service: &str,
+        descriptors: Vec<OwnedFd>,
+        life: BorrowedFd<'_>,
+        notify: &Path,
+        output: OwnedFd,
+    ) -> io::Result<Pid> {
+        let life = life.try_clone_to_owned()?;
+        let passed = descriptors.into_iter().chain([life]).zip(FIRST..);
+        let mappings: Vec<FdMapping> =
+            passed.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+        let life_number = mappings.last().map_or(FIRST, |mapping| mapping.child_fd);
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
+        command
+            .arg0("capc-launcher")
+            .args([self.generation.as_os_str(), OsStr::new(service)])
+            .env_clear()
+            .env("NOTIFY_SOCKET", notify)
+            .env("CAPC_LIFE", life_number.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output))
+            // A terminal's Ctrl-C is for the supervisor, which then stops the services in order.
+            .process_group(0)
+            .fd_mappings(mappings)
+            .map_err(io::Error::other)?;
+        let child = command.spawn()?;
+        i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// Sends a signal to a child. One that has ended and is not reaped yet takes it without effect.
+pub(crate) fn send(child: Pid, signal: SignalName) {
+    let signal = match signal {
+        SignalName::Hup => Signal::HUP,
+        SignalName::Int => Signal::INT,
+        SignalName::Quit => Signal::QUIT,
+        SignalName::Abrt => Signal::ABORT,
+        SignalName::Kill => Signal::KILL,
+        SignalName::Usr1 => Signal::USR1,
+        SignalName::Usr2 => Signal::USR2,
+        SignalName::Alrm => Signal::ALARM,
+        SignalName::Term => Signal::TERM,
+        SignalName::Cont => Signal::CONT,
+        SignalName::Winch => Signal::WINCH,
+    };
+    let _ = rustix::process::kill_process(child, signal);
+}

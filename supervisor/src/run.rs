@@ -1,0 +1,292 @@
+//! The loop: waits for whatever happens next, asks the state what follows, does it.
+//!
+//! One thread and nothing shared. It may be the first process of a container, so it reaps every child there is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, WaitOptions};
+
+use crate::error::Error;
+use crate::logs::{Log, Pipes, harmless};
+use crate::notification::Notification;
+use crate::plan::{Plan, Ready, Service, SignalName};
+use crate::process::{self, Starter};
+use crate::readiness;
+use crate::roster::{News, Roster};
+use crate::signals::Signals;
+use crate::state::{Action, Attempt, Ending, Event, ServiceId, State};
+use crate::world::World;
+
+/// The program that starts services, and what it starts them from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launcher {
+    /// The launcher itself; `/proc/self/fd/N` of a sealed memory file will do.
+    pub program: PathBuf,
+    /// The sealed generation.
+    pub generation: PathBuf,
+}
+
+/// How the whole ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every service has ended well.
+    AllEndedWell,
+    /// Every service has ended, and these failed, were refused or never started, in the order of the plan.
+    SomeFailed(Vec<String>),
+    /// Somebody asked for the end.
+    Stopped,
+}
+
+/// Starts all services of a plan and keeps them until all have ended or a signal asks for the end.
+///
+/// It takes over SIGCHLD, SIGINT, SIGTERM and SIGHUP and reaps every child of the process, so it is for a program that
+/// does nothing else meanwhile and has one thread.
+pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) -> Result<Outcome, Error> {
+    plan.check().map_err(Error::Plan)?;
+    let starter = Starter::new(plan, &launcher.program, &launcher.generation)?;
+    let signals = Signals::new().map_err(Error::when("listen to signals"))?;
+    let runtime = std::path::absolute(runtime).map_err(Error::when("name the runtime directory"))?;
+    let world = World::build(plan, &runtime)?;
+    let supervisor = Supervisor {
+        plan,
+        names: plan.services.iter().map(|service| service.name.as_str()).collect(),
+        starter,
+        world,
+        signals,
+        log,
+        state: State::new(plan),
+        roster: Roster::default(),
+        pipes: Pipes::default(),
+        watches: BTreeMap::new(),
+        begin: Instant::now(),
+    };
+    supervisor.run()
+}
+
+/// The first pause between two looks at a service's sockets, and the longest.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+/// More datagrams than a socket's queue holds.
+const DATAGRAMS: usize = 4096;
+
+struct Supervisor<'a> {
+    plan: &'a Plan,
+    names: Vec<&'a str>,
+    starter: Starter,
+    world: World,
+    signals: Signals,
+    log: &'a mut dyn Log,
+    state: State,
+    roster: Roster,
+    pipes: Pipes,
+    watches: BTreeMap<ServiceId, Watch>,
+    begin: Instant,
+}
+
+/// When a service's sockets are looked for next.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    at: Duration,
+    pause: Duration,
+}
+
+impl Supervisor<'_> {
+    fn run(mut self) -> Result<Outcome, Error> {
+        self.happen(Event::Begin);
+        loop {
+            if let Some(outcome) = self.state.outcome() {
+                self.pipes.finish(&self.names, self.log);
+                return Ok(outcome);
+            }
+            self.wait()?;
+            self.pipes.pump(&self.names, self.log);
+            self.hear_and_reap();
+            if self.signals.take_stop() {
+                self.happen(Event::Stop);
+            }
+            self.look_for_sockets();
+            if self.state.wake_at().is_some_and(|moment| moment <= self.now()) {
+                self.happen(Event::Tick);
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// Sleeps until something is to be read or a moment has come.
+    fn wait(&self) -> Result<(), Error> {
+        let looks = self.watches.values().map(|watch| watch.at).min();
+        let timeout = self.state.wake_at().into_iter().chain(looks).min().map(|moment| {
+            let rest = moment.saturating_sub(self.now());
+            Timespec {
+                tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: rest.subsec_nanos().into(),
+            }
+        });
+        let own = [self.signals.children(), self.signals.stop(), self.world.notify().0.as_fd()];
+        let mut ends: Vec<PollFd<'_>> = own
+            .into_iter()
+            .chain(self.pipes.ends())
+            .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN))
+            .collect();
+        match rustix::event::poll(&mut ends, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(Error::when("wait for events")(error)),
+        }
+    }
+
+    /// Takes in one event and does what follows, and what follows from that.
+    fn happen(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.now();
+            for action in self.state.step(now, event) {
+                match action {
+                    Action::Launch(id, attempt) => {
+                        if let Err(error) = self.launch(id, attempt) {
+                            events.push_back(Event::Ended(id, Ending::Unborn(error.to_string())));
+                        }
+                    }
+                    Action::Signal(id, signal) => {
+                        self.roster.main(id).into_iter().for_each(|main| process::send(main, signal));
+                    }
+                    Action::Kill(id) => self.kill(id),
+                    Action::Say(text) => self.log.event(&text),
+                }
+            }
+        }
+        let (watches, now) = (&mut self.watches, self.begin.elapsed());
+        let awaiting: Vec<ServiceId> = self.state.awaiting_sockets().collect();
+        watches.retain(|id, _| awaiting.contains(id));
+        for id in awaiting {
+            watches.entry(id).or_insert(Watch { at: now, pause: LOOKS.0 });
+        }
+    }
+
+    fn launch(&mut self, id: ServiceId, attempt: Attempt) -> Result<(), Error> {
+        let service =
+            self.plan.services.get(id.0).ok_or(Errno::NOENT).map_err(Error::when("find a service"))?;
+        let descriptors = self.world.descriptors(self.plan, service, attempt)?;
+        let (output, input) =
+            rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(Error::when("make a log pipe"))?;
+        // Only our end must not block: the flag belongs to the end, not to the pipe.
+        rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK)
+            .map_err(Error::when("make a log pipe"))?;
+        let (_, notify) = self.world.notify();
+        let launcher = self
+            .starter
+            .start(&service.name, descriptors, self.world.life(), notify, input)
+            .map_err(Error::when("start the launcher"))?;
+        self.roster.enter(id, launcher);
+        self.pipes.add(id, output);
+        Ok(())
+    }
+
+    fn kill(&self, id: ServiceId) {
+        self.roster.all(id).into_iter().for_each(|child| process::send(child, SignalName::Kill));
+    }
+
+    /// Takes in messages and ends of children.
+    ///
+    /// Children are reaped first and their ends acted on last: what they sent while they lived comes before their end.
+    fn hear_and_reap(&mut self) {
+        let ends = if self.signals.take_children() { reap() } else { Vec::new() };
+        let mut news = Vec::new();
+        for (sender, notification) in self.hear() {
+            news.extend(self.roster.hear(sender, notification));
+        }
+        for (child, ending) in ends {
+            news.extend(self.roster.reaped(child, ending));
+        }
+        if !news.is_empty() {
+            // What a service printed comes before the news of it.
+            self.pipes.pump(&self.names, self.log);
+        }
+        for news in news {
+            match news {
+                News::Launched(id) => self.happen(Event::Launched(id)),
+                News::Ready(id) => {
+                    let by_word = |service: &Service| service.ready == Ready::Notify;
+                    if self.plan.services.get(id.0).is_some_and(by_word) {
+                        self.happen(Event::Ready(id));
+                    }
+                }
+                News::Status(id, status) => {
+                    let name = self.names.get(id.0).copied().unwrap_or("?");
+                    self.log.event(&format!("{name}: {}", harmless(&status)));
+                }
+                News::Refused(id) => {
+                    let line = self.pipes.last_line(id).unwrap_or("its launcher did not say why");
+                    let why = line.strip_prefix("capc launcher: refused: ").unwrap_or(line).to_owned();
+                    self.happen(Event::Refused(id, why));
+                }
+                // The keeper would end by itself; this way nothing of the old world lives into the new one.
+                News::Orphaned(id) => self.kill(id),
+                News::Ended(id, ending) => self.happen(Event::Ended(id, ending)),
+            }
+        }
+    }
+
+    /// Returns the datagrams that have come, with their senders.
+    fn hear(&self) -> Vec<(Pid, Notification)> {
+        let mut heard = Vec::new();
+        let mut bytes = [0; 4096];
+        for _ in 0..DATAGRAMS {
+            // Room for the sender's number alone: descriptors sent along are closed by the kernel.
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            let parts = &mut [IoSliceMut::new(&mut bytes)];
+            let length = match rustix::net::recvmsg(self.world.notify().0, parts, &mut control, flags) {
+                Ok(message) => message.bytes,
+                Err(Errno::INTR) => continue,
+                Err(_) => break,
+            };
+            let sender = control.drain().find_map(|message| match message {
+                RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
+                _ => None,
+            });
+            if let (Some(sender), Some(datagram)) = (sender, bytes.get(..length)) {
+                heard.push((sender, Notification::read(datagram)));
+            }
+        }
+        heard
+    }
+
+    fn look_for_sockets(&mut self) {
+        let now = self.now();
+        let due: Vec<ServiceId> =
+            self.watches.iter().filter(|(_, watch)| watch.at <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            let (Some(service), Some(main)) = (self.plan.services.get(id.0), self.roster.main(id)) else {
+                continue;
+            };
+            if readiness::listens(service, main) {
+                self.happen(Event::Ready(id));
+            } else if let Some(watch) = self.watches.get_mut(&id) {
+                watch.pause = watch.pause.saturating_mul(2).min(LOOKS.1);
+                watch.at = now + watch.pause;
+            }
+        }
+    }
+}
+
+/// Reaps every child that has ended, our own or adopted.
+fn reap() -> Vec<(Pid, Ending)> {
+    let mut ends = Vec::new();
+    while let Ok(Some((child, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        let code = status.exit_status().map(Ending::Code);
+        ends.extend(code.or(status.terminating_signal().map(Ending::Signal)).map(|ending| (child, ending)));
+    }
+    ends
+}
