@@ -159,10 +159,6 @@ impl Scene {
         let child = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
         rustix::process::kill_process(child, signal).unwrap();
     }
-
-    pub fn supervisor(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
-    }
 }
 
 impl Drop for Scene {
