@@ -1,6 +1,11 @@
 //! capc, a build-time capability compiler: a reviewed configuration goes in, sealed manifests come out.
 //!
-//! The modules stand in the order in which the data flows, and each uses only those before it.
+//! The modules stand in the order in which the data flows, and each uses only those before it:
+//! files are read (`source`) and parsed (`syntax`); scopes and names become objects, capabilities and rule instances
+//! (`resolve` to `model`); the three rules say who holds what (`holdings`), who waits for whom (`order`), and what could
+//! come of it (`authority`); `check` refuses, or hands out the evidence without which nothing is lowered; questions are
+//! answered (`query`); and against a machine's facts (`machine`) the rest is total: `lower` to manifests, `seal`, `emit`.
+//! [`compile`] shows the whole of it up to the evidence.
 #![forbid(unsafe_code)]
 
 pub mod source;
@@ -8,3 +13,66 @@ pub mod diag;
 pub mod syntax;
 pub mod model;
 pub mod resolve;
+pub mod holdings;
+pub mod order;
+pub mod authority;
+pub mod check;
+pub mod query;
+pub mod seal;
+pub mod emit;
+pub mod cli;
+pub mod command;
+
+use diag::Diagnostic;
+use std::path::Path;
+
+/// A configuration, compiled as far as it goes.
+pub struct Compilation {
+    /// The files, in the order of their first `use`.
+    pub sources: source::SourceMap,
+    /// What they say; none when the main file has no usable header.
+    pub model: Option<model::Model>,
+    /// Who holds what.
+    pub holdings: Option<holdings::Holdings>,
+    /// The evidence that every rule is kept; none when anything is wrong.
+    pub checked: Option<check::Checked>,
+    /// What names mean, for questions.
+    pub names: resolve::Names,
+    /// What is wrong, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether all names resolve, so that questions have answers.
+    pub resolves: bool,
+    /// The main file could not be read at all.
+    pub unreadable: bool,
+}
+
+/// Compiles a configuration file: text to model, model to holdings, holdings to evidence.
+///
+/// `main` is an absolute path, `shown` its name in diagnostics. Pure but for `files`.
+#[must_use]
+pub fn compile(files: &dyn source::Files, main: &Path, shown: &str) -> Compilation {
+    let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } = resolve::resolve(files, main, shown);
+    let resolves = diagnostics.is_empty();
+    let holdings = model.as_ref().map(holdings::derive);
+    let mut checked = None;
+    if let (Some(model), Some(holdings)) = (&model, &holdings) {
+        let (evidence, found) = check::check(model, holdings);
+        checked = evidence.filter(|_| resolves);
+        diagnostics.extend(found);
+    }
+    resolve::sort(&mut diagnostics);
+    Compilation { sources, model, holdings, checked, names, diagnostics, resolves, unreadable }
+}
+
+impl Compilation {
+    /// Returns what the compilation came to, in numbers.
+    #[must_use]
+    pub fn summary(&self) -> emit::diagnostics::Summary {
+        emit::diagnostics::Summary {
+            errors: self.diagnostics.len(),
+            warnings: 0,
+            services: self.model.as_ref().map_or(0, |model| model.services().count()),
+            holdings: self.holdings.as_ref().map_or(0, |holdings| holdings.all().len()),
+        }
+    }
+}

@@ -192,6 +192,7 @@ impl<'a> Binder<'a> {
                         }
                     }
                 }
+                Item::Broken(name) => self.name(scope, name, Binding::Broken),
                 Item::Code(_) | Item::Alias(..) | Item::Root(_) | Item::Takes(_) | Item::Never(_) => {}
             }
         }

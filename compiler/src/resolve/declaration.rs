@@ -30,6 +30,8 @@ pub struct Declarations {
 pub enum Item {
     /// `dir`, `file`, …
     Resource(ResourceDeclaration),
+    /// A name whose statement is wrong, which has been reported.
+    Broken(Word),
     /// `code PATH…`
     Code(Vec<PathUse>),
     /// `alias FROM TO`
@@ -125,8 +127,6 @@ pub struct ProvidesDeclaration {
     pub activated: bool,
     /// `data-only`
     pub data_only: bool,
-    /// The statement.
-    pub span: Span,
 }
 
 /// `grants CAP [RIGHTS] to=OBJECT`

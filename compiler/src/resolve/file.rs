@@ -68,7 +68,10 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
     match word {
         "dir" | "file" | "state" | "secret" | "socket" | "listen" | "connect" | "identity" => {
             if kind == FileKind::Module {
-                return ambient(reader, node, "declares a resource", "take it from the file that uses the module: `takes NAME KIND`");
+                ambient(reader, node, "declares a resource", "take it from the file that uses the module: `takes NAME KIND`");
+                let mut words = reader.words(node, Properties::Any, Body::None);
+                let name = reader.required(&mut words, "a name", "takes site dir read");
+                return name.map(Item::Broken);
             }
             match word {
                 "listen" => resource_at_address(reader, node, Resource::Listen, HostNames::Refused),

@@ -303,7 +303,6 @@ fn provides(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration
                 .help("provide a second facet under another name"),
         );
     }
-    let span = words.whole;
     let node_span = words.node;
     reader.end(words);
     let mut exposes = Vec::new();
@@ -337,7 +336,7 @@ fn provides(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration
                 .help("leave `activated` out"),
         );
     }
-    Some(ProvidesDeclaration { name: name?, transport, exposes, activated, data_only, span })
+    Some(ProvidesDeclaration { name: name?, transport, exposes, activated, data_only })
 }
 
 fn limits(reader: &mut Reader<'_>, node: NodeId) -> Limits {

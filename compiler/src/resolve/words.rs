@@ -230,12 +230,6 @@ impl<'t> Words<'t> {
     pub fn has_more(&self) -> bool {
         !self.positional.is_empty()
     }
-
-    /// Returns the place of the next positional word.
-    #[must_use]
-    pub fn next_span(&self) -> Option<Span> {
-        self.positional.front().map(|(_, span)| *span)
-    }
 }
 
 /// Adds what was most likely meant.

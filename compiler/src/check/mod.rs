@@ -1,0 +1,50 @@
+//! What must hold before anything is lowered: one rule a file, each named after its code.
+
+mod bootstrap_cycle;
+mod conflict;
+mod failed;
+mod provenance;
+mod root_cycle;
+mod assertion_failed;
+mod vacuous;
+
+pub use assertion_failed::steps;
+
+use crate::diag::Diagnostic;
+use crate::holdings::Holdings;
+use crate::model::Model;
+use crate::order::{self, Waits};
+
+/// Evidence that a configuration keeps every rule; what comes after asks for it.
+///
+/// Only [`check`] makes one:
+///
+/// ```compile_fail
+/// let checked = capc::check::Checked { waits: capc::order::Waits::default() };
+/// ```
+#[derive(Debug)]
+pub struct Checked {
+    waits: Waits,
+}
+
+impl Checked {
+    /// Returns who waits for whom, which leads round in no circle.
+    #[must_use]
+    pub const fn waits(&self) -> &Waits {
+        &self.waits
+    }
+}
+
+/// Checks every rule. The evidence is there only when nothing is wrong.
+#[must_use]
+pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagnostic>) {
+    let mut diagnostics = provenance::check(model, holdings);
+    let waits = order::waits(model, holdings);
+    diagnostics.extend(bootstrap_cycle::check(model, &waits));
+    diagnostics.extend(conflict::check(model, holdings));
+    diagnostics.extend(root_cycle::check(model, holdings));
+    diagnostics.extend(vacuous::check(model));
+    diagnostics.extend(assertion_failed::check(model, holdings));
+    let checked = diagnostics.is_empty().then_some(Checked { waits });
+    (checked, diagnostics)
+}

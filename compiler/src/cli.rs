@@ -1,0 +1,264 @@
+//! The arguments of the command line, and what its exit statuses mean.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Says what each service is given, and lets nothing else exist for it
+#[derive(Debug, Parser)]
+#[command(name = "capc", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Example: capc check system.kdl && capc up system.kdl\nExit status: 0 done and clean, 1 errors in the \
+configuration, 2 wrong usage or an unreadable file, 3 refused by the seal, the key or the system, 70 an internal error.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile in memory and report everything that is wrong
+    ///
+    /// Touches nothing; for editors, reviews and CI.
+    #[command(after_help = "Example: capc check system.kdl --format json")]
+    Check(Check),
+    /// Seal a new generation and switch to it
+    ///
+    /// Compiles, shows what changes, has the result signed with your key, and switches atomically.
+    #[command(after_help = "Example: capc reconfigure system.kdl --init capc --key /etc/capc/keys/root")]
+    Reconfigure(Reconfigure),
+    /// Compile, seal and run everything in the foreground
+    ///
+    /// The embedded supervisor starts each service in its dead world, prefixes its log lines with its name, and stops all
+    /// in reverse order on Ctrl-C. It ends by itself when every service has ended. Works as root and as a plain user.
+    #[command(after_help = "Example: capc up testdata/system/hello/system.kdl")]
+    Up(Up),
+    /// Show the authority flow as a graph
+    #[command(after_help = "Example: capc graph system.kdl --format dot | dot -Tsvg > authority.svg")]
+    Graph(Graph),
+    /// Show the boot order in waves, and who waits for whom
+    #[command(after_help = "Example: capc order system.kdl")]
+    Order(Questioned),
+    /// Show by which way an object holds or could reach a capability
+    #[command(after_help = "Example: capc why nginx tls-key --config system.kdl")]
+    Why(Why),
+    /// List all that can obtain a capability
+    #[command(after_help = "Example: capc who tls-key --config system.kdl")]
+    Who(Who),
+    /// List all that an object can obtain
+    #[command(after_help = "Example: capc what nginx --config system.kdl")]
+    What(What),
+    /// Verify the current generation: its signature, and every file's digest
+    #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
+    Verify(Verify),
+    /// Explain a diagnostic's code
+    #[command(after_help = "Example: capc explain bootstrap-cycle")]
+    Explain {
+        /// The code, as it stands in brackets behind `error`.
+        code: String,
+    },
+    /// Say what this kernel can enforce
+    ///
+    /// Tries every layer that a dead world needs; a missing one is a refusal, never a weaker start.
+    #[command(after_help = "Example: capc doctor")]
+    Doctor,
+}
+
+/// `capc check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// System or module files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to print what is found.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ReportFormat,
+}
+
+/// How diagnostics are printed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Excerpts with the words underlined.
+    Human,
+    /// One line each.
+    Plain,
+    /// `capc/diagnostics/1`.
+    Json,
+}
+
+/// How answers are printed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// For reading.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// How graphs are printed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For Graphviz.
+    Dot,
+    /// `capc/graph/1`.
+    Json,
+}
+
+/// What starts the services at boot.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Init {
+    /// Nothing: only manifests and the launcher are made.
+    None,
+    /// The embedded supervisor (`capc up GENERATION`).
+    Capc,
+}
+
+/// `capc reconfigure`.
+#[derive(Debug, Args)]
+pub struct Reconfigure {
+    /// The system file.
+    pub file: PathBuf,
+    /// Say what would happen, and touch nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where sealed generations go; by default what the file says, or /var/lib/capc.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// What the generation is made for.
+    #[arg(long, value_enum, default_value = "none")]
+    pub init: Init,
+    /// The signing key; by default what the file says, or /etc/capc/keys/root.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// `capc up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The system file, or the directory of a sealed generation.
+    pub file: PathBuf,
+    /// Where the sealed generation goes; by default a store of its own.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Set by `up` itself once it runs in a mount namespace of its own.
+    #[arg(long, hide = true, value_enum)]
+    pub inside: Option<Inside>,
+}
+
+/// In which way `up` has entered a namespace of its own.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Inside {
+    /// As root.
+    Root,
+    /// As a plain user.
+    User,
+}
+
+/// A question about a configuration.
+#[derive(Debug, Args)]
+pub struct Questioned {
+    /// The system file; by default the current generation answers.
+    pub file: Option<PathBuf>,
+    /// The same, as an option.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
+    /// The store whose current generation answers.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
+    pub store: PathBuf,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: AnswerFormat,
+}
+
+/// Where the answer comes from, for questions with arguments of their own.
+#[derive(Debug, Args)]
+pub struct Answering {
+    /// The system file; by default the current generation answers.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The store whose current generation answers.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
+    pub store: PathBuf,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: AnswerFormat,
+}
+
+/// `capc graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// The system file; by default the current generation answers.
+    pub file: Option<PathBuf>,
+    /// The same, as an option.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
+    /// The store whose current generation answers.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
+    pub store: PathBuf,
+    /// How to print the graph.
+    #[arg(long, value_enum, default_value = "dot")]
+    pub format: GraphFormat,
+}
+
+/// `capc why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Who: a service, or `outside`.
+    pub object: String,
+    /// What: a resource, `object.facet`, or a `facet` of the system file.
+    pub capability: String,
+    /// Where the answer comes from.
+    #[command(flatten)]
+    pub answering: Answering,
+}
+
+/// `capc who`.
+#[derive(Debug, Args)]
+pub struct Who {
+    /// What: a resource, `object.facet`, or a `facet` of the system file.
+    pub capability: String,
+    /// Where the answer comes from.
+    #[command(flatten)]
+    pub answering: Answering,
+}
+
+/// `capc what`.
+#[derive(Debug, Args)]
+pub struct What {
+    /// Who: a service, or `outside`.
+    pub object: String,
+    /// Where the answer comes from.
+    #[command(flatten)]
+    pub answering: Answering,
+}
+
+/// `capc verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The directory of a generation; by default the store's current one.
+    pub generation: Option<PathBuf>,
+    /// The store.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
+    pub store: PathBuf,
+    /// The public key that must have signed.
+    #[arg(long, value_name = "FILE", default_value = "/etc/capc/keys/root.pub")]
+    pub key: PathBuf,
+}
+
+/// What a run comes to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done and clean.
+    Clean = 0,
+    /// The configuration has errors, or an assertion fails.
+    Errors = 1,
+    /// Wrong usage, or an unreadable file.
+    Usage = 2,
+    /// Refused by the seal, the key or the system.
+    Refused = 3,
+    /// An invariant of capc's own is broken.
+    Internal = 70,
+}

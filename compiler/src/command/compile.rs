@@ -1,0 +1,66 @@
+//! Opening a configuration for a command: absolute path, compilation, reports on standard error.
+
+use super::Failure;
+use crate::cli::Exit;
+use crate::emit::report::{self, Colour};
+use crate::source::{Files, RealFiles};
+use crate::{Compilation, compile};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Compiles the file that a person named.
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn named(path: &Path) -> Result<Compilation, Failure> {
+    from(&RealFiles, path)
+}
+
+/// Compiles a file of some files.
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn from(files: &dyn Files, path: &Path) -> Result<Compilation, Failure> {
+    let absolute = absolute(path)?;
+    Ok(compile(files, &absolute, &path.to_string_lossy()))
+}
+
+/// Returns a path from the root, following the links of its directory, so that `./` in a file is one place.
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::usage(format!("cannot find `{}`: {error}", path.display())))?;
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(absolute) };
+    Ok(parent.canonicalize().map_or_else(|_| absolute.clone(), |parent| parent.join(name)))
+}
+
+/// Returns whether a stream gets colour, by `NO_COLOR` (no-color.org) and the terminal.
+pub fn colour(stream: &impl IsTerminal) -> Colour {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match stream.is_terminal() && !refused {
+        true => Colour::On,
+        false => Colour::Off,
+    }
+}
+
+/// Returns how many columns reports may use.
+pub fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    size.map_or(100, |size| usize::from(size.ws_col).clamp(60, 140))
+}
+
+/// Prints diagnostics to standard error; returns what they come to.
+pub fn complain(compilation: &Compilation) -> Exit {
+    if compilation.diagnostics.is_empty() {
+        return Exit::Clean;
+    }
+    let stderr = std::io::stderr();
+    eprint!("{}", report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width()));
+    let count = compilation.diagnostics.len();
+    eprintln!("{count} {}", if count == 1 { "error" } else { "errors" });
+    match compilation.unreadable {
+        true => Exit::Usage,
+        false => Exit::Errors,
+    }
+}

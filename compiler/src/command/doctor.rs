@@ -1,0 +1,24 @@
+//! `capc doctor`: every layer of a dead world, tried on this kernel.
+
+use super::Failure;
+use super::launcher::MemoryLauncher;
+use crate::cli::Exit;
+use crate::seal::launcher_with;
+use std::process::Command;
+
+/// Lets the launcher try every layer and prints what it says.
+pub fn run() -> Exit {
+    match status() {
+        Ok(true) => Exit::Clean,
+        Ok(false) => Exit::Refused,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn status() -> Result<bool, Failure> {
+    let image = launcher_with(None).map_err(|error| Failure::refused(error.to_string()))?;
+    let launcher = MemoryLauncher::new(&image)?;
+    let status = Command::new(launcher.path()).arg("--doctor").env_clear().status();
+    let status = status.map_err(|error| Failure::refused(format!("cannot run the launcher: {error}")))?;
+    Ok(status.success())
+}

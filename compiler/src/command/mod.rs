@@ -1,0 +1,68 @@
+//! One command a file: what each does with the pipeline, and what it prints.
+
+mod check;
+mod compile;
+mod doctor;
+mod explain;
+mod graph;
+mod launcher;
+mod question;
+mod signer;
+mod verify;
+
+use crate::cli::{Command, Exit};
+
+/// Runs a command to its end.
+#[must_use]
+pub fn run(command: Command) -> Exit {
+    match command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Reconfigure(_) | Command::Up(_) => Exit::Internal,
+        Command::Graph(arguments) => graph::run(&arguments),
+        Command::Order(arguments) => question::order(&arguments),
+        Command::Why(arguments) => question::why(&arguments),
+        Command::Who(arguments) => question::who(&arguments),
+        Command::What(arguments) => question::what(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Explain { code } => explain::run(&code),
+        Command::Doctor => doctor::run(),
+    }
+}
+
+/// Says why nothing was done, and with which status.
+#[derive(Debug)]
+pub struct Failure {
+    /// The status.
+    pub exit: Exit,
+    /// One line.
+    pub message: String,
+}
+
+impl Failure {
+    /// Refused by the seal, the key or the system.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Refused, message: message.into() }
+    }
+
+    /// Wrong usage, or an unreadable file.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// Prints itself; returns its status.
+    pub fn report(&self) -> Exit {
+        eprintln!("capc: {}", crate::emit::report::harmless(&self.message));
+        self.exit
+    }
+}
+
+/// Prints a document for programs to standard output.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let written = serde_json::to_writer(&mut out, document).map_err(std::io::Error::from);
+    written.and_then(|()| out.write_all(b"\n")).map_err(|error| Failure::refused(format!("cannot print: {error}")))
+}

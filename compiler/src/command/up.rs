@@ -1,0 +1,252 @@
+//! `capc up`: compiles, seals with a key that is forgotten, and runs everything in the foreground.
+
+use super::launcher::MemoryLauncher;
+use super::{Failure, compile, generation};
+use crate::cli::{Exit, Inside, Up};
+use crate::emit::{report::Colour, store, store::Store};
+use crate::lower::{self, Mode};
+use crate::machine::RealMachine;
+use crate::seal::{self, Heading, MemoryKey, TrustRoot, launcher_with};
+use capc_supervisor::{Launcher, Outcome, Plan, Prefixed};
+use std::collections::BTreeMap;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+/// Runs a configuration, or a generation that was sealed before.
+pub fn run(arguments: &Up) -> Exit {
+    let result = match arguments.inside {
+        None => enter(arguments),
+        Some(inside) => inside_world(arguments, inside),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Starts this command again in a mount namespace of its own (and, as a plain user, a user namespace), so that what is
+/// mounted for facets goes when it ends, and a plain user may mount at all.
+fn enter(arguments: &Up) -> Result<Exit, Failure> {
+    // A configuration with errors is told before anything is entered.
+    if !arguments.file.is_dir() {
+        let compilation = compile::named(&arguments.file)?;
+        let complaint = compile::complain(&compilation);
+        if complaint != Exit::Clean {
+            return Ok(complaint);
+        }
+    }
+    let image = launcher_with(None).map_err(|error| Failure::refused(error.to_string()))?;
+    let launcher = MemoryLauncher::new(&image)?;
+    let myself = std::env::current_exe().map_err(|error| Failure::refused(format!("cannot find capc itself: {error}")))?;
+    let word = match generation::mode() {
+        Mode::Root => "root",
+        Mode::User => "user",
+    };
+    let mut command = std::process::Command::new(launcher.path());
+    command.args(["--enter", word]).arg(myself).arg("up").arg(&arguments.file).args(["--inside", word]);
+    if let Some(store) = &arguments.store {
+        command.arg("--store").arg(store);
+    }
+    let error = command.exec();
+    Err(Failure::refused(format!("cannot enter a mount namespace: {error}")))
+}
+
+fn inside_world(arguments: &Up, inside: Inside) -> Result<Exit, Failure> {
+    let mode = match inside {
+        Inside::Root => Mode::Root,
+        Inside::User => Mode::User,
+    };
+    let ready = match arguments.file.is_dir() {
+        true => sealed_before(&arguments.file)?,
+        false => match seal_now(arguments, mode)? {
+            Ok(ready) => ready,
+            Err(exit) => return Ok(exit),
+        },
+    };
+    let colour = compile::colour(&std::io::stderr());
+    announce(&ready, mode, colour);
+    let launcher = Launcher { program: ready.launcher, generation: ready.generation };
+    let names: Vec<&str> = ready.plan.services.iter().map(|service| service.name.as_str()).collect();
+    let mut log = Prefixed::new(std::io::stdout(), names.iter().copied());
+    match capc_supervisor::run(&ready.plan, &launcher, &ready.runtime, &mut log) {
+        Ok(Outcome::AllEndedWell) => Ok(Exit::Clean),
+        Ok(Outcome::Stopped) => Ok(Exit::Clean),
+        Ok(Outcome::SomeFailed(names)) => {
+            Err(Failure { exit: Exit::Refused, message: format!("did not end well: {}", names.join(", ")) })
+        }
+        Err(error) => Err(Failure::refused(error.to_string())),
+    }
+}
+
+/// Everything that the supervisor needs.
+struct Ready {
+    plan: Plan,
+    generation: PathBuf,
+    launcher: PathBuf,
+    runtime: PathBuf,
+    notes: Vec<String>,
+    _memory: Option<MemoryLauncher>,
+}
+
+fn announce(ready: &Ready, mode: Mode, _colour: Colour) {
+    let services = super::check::count(ready.plan.services.len(), "service");
+    let way = match mode {
+        Mode::Root => "as root: every service has a uid of its own",
+        Mode::User => {
+            "as a plain user: one Linux uid outside, your groups stay in force inside granted paths, \
+             socket peers all bear the same uid, and the seal guards nothing against you"
+        }
+    };
+    eprintln!("capc: {}, {services}, {way}", ready.plan.name);
+    for note in &ready.notes {
+        eprintln!("capc: note: {note}");
+    }
+}
+
+/// Compiles and seals; an inner exit is a complaint that has been printed.
+fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let mut compilation = compile::named(&arguments.file)?;
+    let complaint = compile::complain(&compilation);
+    let (Exit::Clean, Some(model), Some(holdings), Some(checked)) =
+        (complaint, &compilation.model, &compilation.holdings, &compilation.checked)
+    else {
+        return Ok(Err(complaint));
+    };
+    let file = compile::absolute(&arguments.file)?;
+    let id = id_of(&file);
+    let store_path = match &arguments.store {
+        Some(path) => compile::absolute(path)?,
+        None => default_store(mode)?.join("up").join(&id),
+    };
+    let runtime = runtime(mode, &id)?;
+    let store = Store::open(&store_path).map_err(|error| refused(&error))?;
+    let current = store::current(&store_path).unwrap_or(None);
+    let previous = current.as_ref().map_or_else(BTreeMap::new, |found| generation::identities(&found.path));
+    let state_root = (mode == Mode::User).then(|| store_path.join("state"));
+    let options = lower::Options { mode, state_root, previous };
+    let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
+        Ok(lowered) => lowered,
+        Err(refusals) => {
+            compilation.diagnostics = refusals;
+            compile::complain(&compilation);
+            return Ok(Err(Exit::Refused));
+        }
+    };
+    let key = new_key()?;
+    let keys = [key.public()];
+    let number = current.as_ref().map_or(1, |found| found.number + 1);
+    let heading = Heading {
+        scope: &model.name,
+        host: generation::host()?,
+        number,
+        previous: current.as_ref().map(|found| (found.number, found.digest)),
+        signers: &keys,
+    };
+    let (content, sources) = generation::content(&compilation, &lowered)?;
+    let text = seal::seal(&heading, &sources, &content)
+        .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
+    let place = store
+        .publish(number, &content, &text, |seal| Ok(key.sign(seal).into_bytes()), &keys)
+        .map_err(|error| refused(&error))?;
+    store.keep_only(number).map_err(|error| refused(&error))?;
+    let floor = store.floor();
+    let trust = TrustRoot {
+        scope: &model.name,
+        host: heading.host,
+        floor: &floor.to_string_lossy(),
+        runtime: &runtime.to_string_lossy(),
+        signers: &keys,
+    };
+    let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
+    let memory = MemoryLauncher::new(&image)?;
+    let launcher = memory.path();
+    Ok(Ok(Ready { plan: lowered.plan, generation: place, launcher, runtime, notes: lowered.notes, _memory: Some(memory) }))
+}
+
+/// Returns what a generation that `reconfigure --init capc` sealed needs to run: its plan, and the store's launcher,
+/// which verifies it again at each start.
+fn sealed_before(path: &Path) -> Result<Ready, Failure> {
+    let broken = |what: String| Failure::refused(format!("`{}`: {what}", path.display()));
+    let generation = path.canonicalize().map_err(|error| broken(error.to_string()))?;
+    let seal_text = store::read(&generation.join("SEAL")).map_err(|error| broken(error.to_string()))?;
+    let seal = capc_schemas::seal::Seal::parse(&seal_text).map_err(|error| broken(error.to_string()))?;
+    let keys: Vec<_> = seal.signers().collect();
+    store::verify(&generation, &keys).map_err(|error| broken(error.to_string()))?;
+    let none = || broken("it holds no plan; seal it with `capc reconfigure --init capc`".to_owned());
+    let text = store::read(&generation.join("init/plan.json")).map_err(|_| none())?;
+    let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
+    let trust = generation.parent().and_then(Path::parent).map(|store| store.join("trust")).ok_or_else(none)?;
+    let root = TrustRoot {
+        scope: &plan.name,
+        host: generation::host()?,
+        floor: &trust.join("floor").to_string_lossy(),
+        runtime: "/run/capc",
+        signers: &keys,
+    };
+    let image = launcher_with(Some(&root)).map_err(|error| Failure::refused(error.to_string()))?;
+    let launcher = trust.join(format!("launcher-{}", seal::digest(&image)));
+    if store::read(&launcher).map_err(|error| broken(error.to_string()))? != image {
+        return Err(broken("its launcher is not the one that was introduced".to_owned()));
+    }
+    Ok(Ready { plan, generation, launcher, runtime: PathBuf::from("/run/capc"), notes: Vec::new(), _memory: None })
+}
+
+fn new_key() -> Result<MemoryKey, Failure> {
+    use std::io::Read;
+    let mut seed = [0; 32];
+    let random = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
+    random.map_err(|error| Failure::refused(format!("cannot read /dev/urandom: {error}")))?;
+    Ok(MemoryKey::new(&seed))
+}
+
+/// Returns a short name for a file, by its real path.
+fn id_of(file: &Path) -> String {
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let digest = seal::digest(real.as_os_str().as_encoded_bytes()).to_string();
+    let stem = real.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let plain: String = stem.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    format!("{plain}-{}", digest.get(..12).unwrap_or(&digest))
+}
+
+fn default_store(mode: Mode) -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    match mode {
+        Mode::Root => Ok("/var/lib/capc".into()),
+        Mode::User => absolute("XDG_STATE_HOME")
+            .map(|path| path.join("capc"))
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state/capc")))
+            .ok_or_else(|| Failure::usage("neither XDG_STATE_HOME nor HOME is set: name a store with --store")),
+    }
+}
+
+/// Returns the runtime directory, made and checked: 0700 and the caller's own.
+fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
+    let refused = |path: &Path, what: String| Failure::refused(format!("the runtime directory `{}`: {what}", path.display()));
+    let base = match (mode, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir())) {
+        (Mode::Root, _) => PathBuf::from("/run/capc"),
+        (Mode::User, Some(path)) => path.join("capc"),
+        (Mode::User, None) => PathBuf::from(format!("/tmp/capc-{}", outer_uid())),
+    };
+    for path in [base.clone(), base.join(id)] {
+        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(refused(&path, error.to_string())),
+        }
+        let metadata = std::fs::symlink_metadata(&path).map_err(|error| refused(&path, error.to_string()))?;
+        let mine = metadata.uid() == rustix::process::geteuid().as_raw();
+        let closed = metadata.mode() & 0o022 == 0;
+        if !metadata.is_dir() || !mine || !closed {
+            return Err(refused(&path, "it is not a directory of yours that nobody else can write to".to_owned()));
+        }
+    }
+    Ok(base.join(id))
+}
+
+/// Returns the caller's uid outside the user namespace.
+fn outer_uid() -> u32 {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_ascii_whitespace().nth(1).and_then(|outer| outer.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,149 @@
+//! Diagnostics for programs: `capc/diagnostics/1`.
+
+use crate::diag::{Cut, Detail, Diagnostic};
+use crate::source::{SourceMap, Span};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The most diagnostics of one code; the rest is counted in `omitted`.
+const MOST_OF_ONE_CODE: usize = 1000;
+
+/// What `capc check --format json` prints.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    format: &'static str,
+    diagnostics: Vec<Entry<'a>>,
+    summary: Summary,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    omitted: BTreeMap<&'static str, usize>,
+}
+
+/// What a compilation came to.
+#[derive(Copy, Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Diagnostics of severity error.
+    pub errors: usize,
+    /// Diagnostics of severity warning.
+    pub warnings: usize,
+    /// Services.
+    pub services: usize,
+    /// Holdings, those of scopes and of `reconfigure` included.
+    pub holdings: usize,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    help: Option<&'a str>,
+    labels: Vec<LabelEntry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle: Option<Vec<CycleEntry<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cuts: Option<&'a [Cut]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<StepEntry<'a>>>,
+    /// Present, perhaps null, with `steps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_base: Option<Option<&'a [String]>>,
+}
+
+#[derive(Serialize)]
+struct LabelEntry<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    text: &'a str,
+    primary: bool,
+}
+
+#[derive(Serialize)]
+struct CycleEntry<'a> {
+    from: &'a str,
+    to: &'a str,
+    kind: &'static str,
+    facet: &'a str,
+    file: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct StepEntry<'a> {
+    rule: &'static str,
+    from: &'a str,
+    to: &'a str,
+    file: &'a str,
+    line: u32,
+    text: &'a str,
+}
+
+/// Returns the document for a compilation's diagnostics, which are sorted by their first label.
+#[must_use]
+pub fn document<'a>(diagnostics: &'a [Diagnostic], sources: &'a SourceMap, summary: Summary) -> Document<'a> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut entries = Vec::new();
+    for diagnostic in diagnostics {
+        let count = counts.entry(diagnostic.code.word()).or_default();
+        *count += 1;
+        if *count <= MOST_OF_ONE_CODE {
+            entries.push(entry(diagnostic, sources));
+        }
+    }
+    let omitted = counts.into_iter().filter_map(|(code, count)| Some((code, count.checked_sub(MOST_OF_ONE_CODE)?)));
+    let omitted = omitted.filter(|(_, count)| *count > 0).collect();
+    Document { format: "capc/diagnostics/1", diagnostics: entries, summary, omitted }
+}
+
+fn entry<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Entry<'a> {
+    let labels = diagnostic.labels.iter().map(|label| {
+        let (file, start) = sources.locate(label.span);
+        let end = sources.locate(Span { start: label.span.end, ..label.span }).1;
+        LabelEntry {
+            file,
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            text: &label.text,
+            primary: label.primary,
+        }
+    });
+    let mut entry = Entry {
+        code: diagnostic.code.word(),
+        severity: "error",
+        message: &diagnostic.message,
+        help: diagnostic.help.as_deref(),
+        labels: labels.collect(),
+        cycle: None,
+        members: None,
+        cuts: None,
+        steps: None,
+        trusted_base: None,
+    };
+    match &diagnostic.detail {
+        Detail::None => {}
+        Detail::Cycle { cycle, members, cuts } => {
+            let edges = cycle.iter().map(|edge| {
+                let (file, place) = sources.locate(edge.span);
+                CycleEntry { from: &edge.from, to: &edge.to, kind: edge.kind, facet: &edge.facet, file, line: place.line }
+            });
+            entry.cycle = Some(edges.collect());
+            entry.members = Some(members);
+            entry.cuts = Some(cuts);
+        }
+        Detail::Witness { steps, trusted_base } => {
+            let steps = steps.iter().map(|step| {
+                let (file, place) = sources.locate(step.span);
+                StepEntry { rule: step.rule, from: &step.from, to: &step.to, file, line: place.line, text: &step.text }
+            });
+            entry.steps = Some(steps.collect());
+            entry.trusted_base = Some(trusted_base.as_deref());
+        }
+    }
+    entry
+}

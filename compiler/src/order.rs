@@ -1,0 +1,240 @@
+//! Who waits for whom at boot: the relation, its circles, and the waves in which services start.
+
+use crate::holdings::Holdings;
+use crate::model::{CapId, FacetId, Kind, Model, ObjectId, Rule, Target, Transport, When, path_contains};
+use crate::source::Span;
+use serde::Serialize;
+
+/// What a service waits for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitKind {
+    /// The thing exists only once its maker runs.
+    Mint,
+    /// A state of the maker.
+    Ready,
+}
+
+impl WaitKind {
+    /// Returns the word that programs read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Mint => "mint",
+            Self::Ready => "ready",
+        }
+    }
+}
+
+/// One reason for one service to wait for another.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait {
+    /// Who waits.
+    pub from: ObjectId,
+    /// For whom.
+    pub to: ObjectId,
+    /// For what of it.
+    pub facet: FacetId,
+    /// In which way.
+    pub kind: WaitKind,
+    /// The statement that makes it wait.
+    pub span: Span,
+    /// Whether `when=use` on that statement would end it; a path that lies on a mount cannot wait.
+    pub can_be_late: bool,
+}
+
+/// The waits-for relation, by who waits.
+#[derive(Clone, Debug, Default)]
+pub struct Waits {
+    /// Sorted.
+    pub all: Vec<Wait>,
+}
+
+/// Returns in which way a facet's holders wait for it, if they do.
+#[must_use]
+pub fn wait_kind(model: &Model, holdings: &Holdings, facet: FacetId) -> Option<WaitKind> {
+    let facet = model.facet(facet);
+    match &facet.transport {
+        Transport::Channel | Transport::Control => None,
+        Transport::Done => Some(WaitKind::Ready),
+        Transport::Socket(_) | Transport::Tcp(_) => (!facet.activated).then_some(WaitKind::Mint),
+        Transport::Listen(listen) => {
+            let passed = holdings.rights(facet.owner, *listen).contains(Kind::ACCEPT);
+            (!passed).then_some(WaitKind::Mint)
+        }
+        Transport::Mount(_) => Some(WaitKind::Mint),
+    }
+}
+
+/// Returns who waits for whom.
+#[must_use]
+pub fn waits(model: &Model, holdings: &Holdings) -> Waits {
+    let mut all = Vec::new();
+    for derivation in &model.derivations {
+        if !matches!(derivation.rule, Rule::Endowment | Rule::Introduction) || derivation.when == When::Use {
+            continue;
+        }
+        let Target::Facet(facet) = model.capability(derivation.capability).target else { continue };
+        let derives = derivation.from.is_some_and(|from| {
+            let had = holdings.rights(from.holder, from.capability).and(derivation.rights);
+            let knows = derivation.introduces.is_none_or(|object| holdings.knows(model, from.holder, object));
+            !had.is_empty() && knows
+        });
+        if !derives || model.object(derivation.holder).service().is_none() {
+            continue;
+        }
+        let Some(kind) = wait_kind(model, holdings, facet) else { continue };
+        let to = model.facet(facet).owner;
+        all.push(Wait { from: derivation.holder, to, facet, kind, span: derivation.span, can_be_late: true });
+    }
+    let mounts = mounts(model);
+    if !mounts.is_empty() {
+        for (id, _, service) in model.services() {
+            let code = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
+            let own = code.chain(&service.image).chain(&service.config).map(|path| (path.path.as_ref(), path.span));
+            let held = holdings.of(id).iter().filter_map(|holding| held_path(model, holdings, holding.capability, id));
+            for (path, span) in own.chain(held) {
+                for (mount, facet) in mounts.iter().filter(|(mount, _)| path_contains(mount, path)) {
+                    let owner = model.facet(*facet).owner;
+                    let _ = mount;
+                    all.push(Wait { from: id, to: owner, facet: *facet, kind: WaitKind::Mint, span, can_be_late: false });
+                }
+            }
+        }
+    }
+    all.sort();
+    all.dedup();
+    Waits { all }
+}
+
+fn mounts(model: &Model) -> Vec<(&str, FacetId)> {
+    let facets = model.facets.iter().enumerate();
+    let mounts = facets.filter_map(|(index, facet)| match &facet.transport {
+        Transport::Mount(place) => Some((place.path.as_ref(), FacetId(index as u32))),
+        _ => None,
+    });
+    mounts.collect()
+}
+
+/// Returns a path that a service holds, other than by a mount facet itself, with the statement.
+fn held_path<'m>(model: &'m Model, holdings: &Holdings, capability: CapId, holder: ObjectId) -> Option<(&'m str, Span)> {
+    let known = model.capability(capability);
+    if matches!(known.target, Target::Facet(_)) {
+        return None;
+    }
+    let path = known.path.as_deref()?;
+    let holding = holdings.get(holder, capability)?;
+    let last = holdings.shortest(model, holding).last().map(|step| step.span)?;
+    Some((path, last))
+}
+
+/// Returns the strongly connected components of a relation over `0..count`, members ascending, in no particular order.
+///
+/// Tarjan's algorithm with a stack of its own, so that depth is bounded by memory alone.
+#[must_use]
+pub fn components(count: usize, edges: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    const UNSEEN: u32 = u32::MAX;
+    let mut order = vec![UNSEEN; count];
+    let mut low = vec![UNSEEN; count];
+    let mut on_stack = vec![false; count];
+    let mut stack: Vec<u32> = Vec::new();
+    let mut components = Vec::new();
+    let mut next = 0;
+    let mut frames: Vec<(u32, usize)> = Vec::new();
+    let value = |table: &[u32], at: u32| table.get(at as usize).copied().unwrap_or(UNSEEN);
+    for root in 0..count as u32 {
+        if value(&order, root) != UNSEEN {
+            continue;
+        }
+        frames.push((root, 0));
+        while let Some((vertex, edge)) = frames.last_mut() {
+            let vertex = *vertex;
+            if *edge == 0 && value(&order, vertex) == UNSEEN {
+                set(&mut order, vertex, next);
+                set(&mut low, vertex, next);
+                next += 1;
+                stack.push(vertex);
+                set(&mut on_stack, vertex, true);
+            }
+            let target = edges.get(vertex as usize).and_then(|targets| targets.get(*edge)).copied();
+            *edge += 1;
+            match target {
+                Some(target) if value(&order, target) == UNSEEN => frames.push((target, 0)),
+                Some(target) => {
+                    if on_stack.get(target as usize) == Some(&true) {
+                        let least = value(&low, vertex).min(value(&order, target));
+                        set(&mut low, vertex, least);
+                    }
+                }
+                None => {
+                    frames.pop();
+                    if let Some((parent, _)) = frames.last() {
+                        let least = value(&low, *parent).min(value(&low, vertex));
+                        set(&mut low, *parent, least);
+                    }
+                    if value(&low, vertex) == value(&order, vertex) {
+                        let mut component = Vec::new();
+                        while let Some(member) = stack.pop() {
+                            set(&mut on_stack, member, false);
+                            component.push(member);
+                            if member == vertex {
+                                break;
+                            }
+                        }
+                        component.sort_unstable();
+                        components.push(component);
+                    }
+                }
+            }
+        }
+    }
+    components
+}
+
+fn set<T>(table: &mut [T], at: u32, value: T) {
+    if let Some(place) = table.get_mut(at as usize) {
+        *place = value;
+    }
+}
+
+/// Returns the services in waves: each is in the first wave after everything that it waits for. Sorted by name.
+///
+/// Services of a circle, and what waits for them, are in none.
+#[must_use]
+pub fn waves(model: &Model, waits: &Waits) -> Vec<Vec<ObjectId>> {
+    let count = model.objects.len();
+    let mut missing = vec![0u32; count];
+    let mut waiting: Vec<Vec<ObjectId>> = vec![Vec::new(); count];
+    let mut last = None;
+    for wait in &waits.all {
+        if last == Some((wait.from, wait.to)) {
+            continue;
+        }
+        last = Some((wait.from, wait.to));
+        if let Some(missing) = missing.get_mut(wait.from.index()) {
+            *missing += 1;
+        }
+        if let Some(waiting) = waiting.get_mut(wait.to.index()) {
+            waiting.push(wait.from);
+        }
+    }
+    let mut wave: Vec<ObjectId> =
+        model.services().map(|(id, _, _)| id).filter(|id| missing.get(id.index()) == Some(&0)).collect();
+    let mut waves = Vec::new();
+    while !wave.is_empty() {
+        let mut next = Vec::new();
+        for id in &wave {
+            for waiter in waiting.get(id.index()).into_iter().flatten() {
+                if let Some(missing) = missing.get_mut(waiter.index()) {
+                    *missing -= 1;
+                    if *missing == 0 {
+                        next.push(*waiter);
+                    }
+                }
+            }
+        }
+        wave.sort_by(|a, b| model.object(*a).name.cmp(&model.object(*b).name));
+        waves.push(std::mem::replace(&mut wave, next));
+    }
+    waves
+}

@@ -1,0 +1,130 @@
+//! `capc why`: the shortest way by which an object has, or could come by, a capability.
+
+use crate::authority::Authority;
+use crate::check;
+use crate::diag::Step;
+use crate::model::{CapId, Level, ObjectId};
+use crate::source::SourceMap;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// `capc/why/1`.
+#[derive(Debug, Serialize)]
+pub struct WhyAnswer {
+    format: &'static str,
+    object: String,
+    capability: String,
+    level: &'static str,
+    steps: Vec<StepAnswer>,
+    #[serde(skip)]
+    barrier: Option<String>,
+}
+
+/// One step of a way.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepAnswer {
+    rule: &'static str,
+    from: String,
+    to: String,
+    file: String,
+    line: u32,
+    text: String,
+}
+
+impl StepAnswer {
+    /// Returns a step with its place.
+    #[must_use]
+    pub fn new(step: &Step, sources: &SourceMap) -> Self {
+        let (file, place) = sources.locate(step.span);
+        Self {
+            rule: step.rule,
+            from: step.from.clone(),
+            to: step.to.clone(),
+            file: file.to_owned(),
+            line: place.line,
+            text: step.text.clone(),
+        }
+    }
+}
+
+/// Answers for an object and a capability under the names that were asked.
+#[must_use]
+pub fn why(authority: &Authority<'_>, object: ObjectId, asked: CapId, name: &str, sources: &SourceMap) -> WhyAnswer {
+    let model = authority.model;
+    let mut answer = WhyAnswer {
+        format: "capc/why/1",
+        object: model.object(object).name.to_string(),
+        capability: name.to_owned(),
+        level: "none",
+        steps: Vec::new(),
+        barrier: None,
+    };
+    if let Some(holding) = authority.holdings.get(object, asked) {
+        answer.level = "direct";
+        for step in authority.holdings.shortest(model, holding) {
+            let giver = step.from.map_or(step.holder, |from| from.holder);
+            let (from, to) = (model.object(giver).name.to_string(), model.object(step.holder).name.to_string());
+            let text = match step.from {
+                None if step.rule == crate::model::Rule::Axiom => format!("`{to}` holds every resource"),
+                None => format!("`{to}` holds what it made"),
+                Some(_) if from == to => format!("`{to}` attenuates it"),
+                Some(_) => format!("`{to}` has it from `{from}`"),
+            };
+            let step = Step { rule: step.rule.word(), from, to, span: step.span, text };
+            answer.steps.push(StepAnswer::new(&step, sources));
+        }
+        return answer;
+    }
+    let all = model.capability(asked).kind.all();
+    for (level, word) in [(Level::Hold, "hold"), (Level::Reach, "reach")] {
+        if let Some(chain) = authority.chain(object, asked, all, level) {
+            answer.level = word;
+            let steps = check::steps(authority, &chain, asked, level);
+            answer.steps = steps.iter().map(|step| StepAnswer::new(step, sources)).collect();
+            return answer;
+        }
+    }
+    answer.barrier = barrier(authority, object, asked);
+    answer
+}
+
+/// Returns what cuts the way: those whose trust does, if without any trust there were one.
+fn barrier(authority: &Authority<'_>, object: ObjectId, asked: CapId) -> Option<String> {
+    let mut model = authority.model.clone();
+    for object in &mut model.objects {
+        object.trusted = None;
+    }
+    let open = Authority::new(&model, authority.holdings, crate::model::SYSTEM);
+    let chain = open.chain(object, asked, model.capability(asked).kind.all(), Level::Reach)?;
+    let trusted = chain.edges.iter().find(|edge| authority.model.object(edge.to).trusted.is_some())?;
+    Some(format!("`{}` is trusted not to relay it", model.object(trusted.to).name))
+}
+
+impl WhyAnswer {
+    /// Returns the answer for people.
+    #[must_use]
+    pub fn human(&self) -> String {
+        let mut out = String::new();
+        let (object, capability) = (&self.object, &self.capability);
+        let _ = match self.level {
+            "direct" => writeln!(out, "{object} holds {capability}:"),
+            "hold" => writeln!(out, "{object} does not hold {capability}, but could come to:"),
+            "reach" => writeln!(out, "{object} cannot come to hold {capability}, but can reach it through others:"),
+            _ => writeln!(out, "{object} can neither hold nor reach {capability}."),
+        };
+        match (&self.barrier, self.level) {
+            (Some(barrier), _) => {
+                let _ = writeln!(out, "  what cuts the way: {barrier}");
+            }
+            (None, "none") => {
+                let _ = writeln!(out, "  no chain of grants, facets, shared files or control leads there");
+            }
+            _ => {}
+        }
+        let width = self.steps.iter().map(|step| step.rule.len()).max().unwrap_or(0);
+        for step in &self.steps {
+            let _ = writeln!(out, "  {:width$}  {}  ({}:{})", step.rule, step.text, step.file, step.line);
+        }
+        out
+    }
+}

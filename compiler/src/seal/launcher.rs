@@ -1,0 +1,76 @@
+//! The launcher that goes with a trust root: capc's own copy, with the record of whom it trusts written into it.
+
+use capc_schemas::seal::{Scope, ScopeKind};
+use capc_schemas::token::{AbsPath, Digest, PublicKey, Token};
+use capc_schemas::trust::{self, Root};
+use std::fmt;
+
+/// The launcher as built with capc, without a trust record: it refuses everything.
+static LAUNCHER: &[u8] = include_bytes!(env!("CAPC_LAUNCHER"));
+
+/// Whom a launcher trusts.
+pub struct TrustRoot<'a> {
+    /// The name of the system.
+    pub scope: &'a str,
+    /// The digest of the machine.
+    pub host: Digest,
+    /// The file with the least number that may start; absolute.
+    pub floor: &'a str,
+    /// The directory of facets; absolute.
+    pub runtime: &'a str,
+    /// The keys, one of which must have signed.
+    pub signers: &'a [PublicKey],
+}
+
+/// Why no launcher can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LauncherError {
+    /// A path is not absolute, or there is no key.
+    Root,
+    /// The record is too long.
+    Length,
+    /// The launcher that capc carries has no place for the record, or several: it was not built as it should be.
+    Image,
+}
+
+impl fmt::Display for LauncherError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "the trust root has no key, or a path that is not absolute",
+            Self::Length => "the trust root's names are too long",
+            Self::Image => "the launcher inside capc has no place for a trust record",
+        })
+    }
+}
+
+impl std::error::Error for LauncherError {}
+
+/// Returns the launcher's image with a trust record in it, or without one.
+///
+/// # Errors
+/// When the record cannot be written.
+pub fn launcher_with(root: Option<&TrustRoot<'_>>) -> Result<Vec<u8>, LauncherError> {
+    let mut image = LAUNCHER.to_vec();
+    let Some(root) = root else { return Ok(image) };
+    let mut signers = root.signers.to_vec();
+    signers.sort_unstable();
+    signers.dedup();
+    if signers.is_empty() {
+        return Err(LauncherError::Root);
+    }
+    let record = Root {
+        scope: Scope { kind: ScopeKind::System, name: Token::new(root.scope.as_bytes()) },
+        host: root.host,
+        floor: AbsPath::new(root.floor.as_bytes()).ok_or(LauncherError::Root)?,
+        runtime: AbsPath::new(root.runtime.as_bytes()).ok_or(LauncherError::Root)?,
+        threshold: 1,
+    };
+    let mut text = String::new();
+    trust::write(&mut text, &record, signers).map_err(|_| LauncherError::Length)?;
+    let record = trust::record_of(&text).ok_or(LauncherError::Length)?;
+    let mut places = image.windows(trust::MAGIC.len()).enumerate().filter(|(_, window)| *window == trust::MAGIC);
+    let (Some((at, _)), None) = (places.next(), places.next()) else { return Err(LauncherError::Image) };
+    let place = image.get_mut(at..at + record.len()).ok_or(LauncherError::Image)?;
+    place.copy_from_slice(&record);
+    Ok(image)
+}
