@@ -1,0 +1,170 @@
+//! What a service is made of: its programs with all they need, its images, its configuration.
+
+use super::closure::{self, Closure};
+use super::world::{Place, World};
+use super::{Run, Subject};
+use crate::machine::{FileType, Walk, Wish, join, walk};
+use crate::model::{PathUse, path_contains};
+use crate::source::Span;
+use capc_schemas::manifest::Execution;
+
+/// Adds the programs of `run` and `prepare`, and the images.
+pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
+    let service = subject.service;
+    if let Some(program) = &service.program {
+        world.run = program.path.to_string();
+        world.arguments = service.arguments.iter().map(|(argument, _)| argument.to_string()).collect();
+        add_program(run, world, program);
+    }
+    if let Some((program, arguments)) = &service.prepare {
+        world.prepare = Some((program.path.to_string(), arguments.iter().map(ToString::to_string).collect()));
+        add_program(run, world, program);
+    }
+    for image in &service.image {
+        match walk(run.host.machine, &image.path) {
+            Ok(Walk { real, metadata, .. }) if metadata.file_type == FileType::Directory => {
+                world.put(&image.path, Place::Image { from: real.clone() }, image.span, &mut run.refusals);
+                let closure = plugins(run, &image.path, &real);
+                for (library, by) in &closure.missing {
+                    run.refusals.note(format!("`{by}` needs `{library}`, which this machine does not have; it cannot be loaded"));
+                }
+                put(run, world, &closure, image.span);
+            }
+            Ok(Walk { metadata, .. }) if metadata.file_type == FileType::Regular => add_image_file(run, world, image),
+            Ok(Walk { metadata, .. }) => {
+                let message = format!("`{}` is {}", image.path, metadata.file_type.words());
+                run.refusals.refuse(image.span, message, "an image is a directory or a file", "leave it out");
+            }
+            Err((at, error)) => missing(run, image, &at, &error),
+        }
+    }
+}
+
+fn missing(run: &mut Run<'_>, path: &PathUse, at: &str, error: &std::io::Error) {
+    let message = format!("`{at}` cannot be looked at: {error}");
+    run.refusals.refuse(path.span, message, "needed by this", "install or make it, or write the path that you mean");
+}
+
+fn add_program(run: &mut Run<'_>, world: &mut World, program: &PathUse) {
+    let mut closure = Closure::default();
+    match closure::add_program(&run.host, &mut closure, &program.path) {
+        Ok(()) => {
+            if let Ok(Walk { real, .. }) = walk(run.host.machine, &program.path) {
+                refuse_unreadable(run, world, &real, program.span, Wish::Execute);
+            }
+            put(run, world, &closure, program.span);
+        }
+        Err(wrong) => run.refusals.refuse(program.span, wrong.message, "needed to run this", wrong.help),
+    }
+}
+
+/// Adds a single file of code; what it is made of too, if it is a program.
+fn add_image_file(run: &mut Run<'_>, world: &mut World, image: &PathUse) {
+    let mut closure = Closure::default();
+    // Of a script only the text is needed: who reads it is said by `run`.
+    match closure::add_program(&run.host, &mut closure, &image.path) {
+        Ok(()) => {}
+        Err(_) => closure.missing.clear(),
+    }
+    put(run, world, &closure, image.span);
+}
+
+/// Returns what the ELF files below a directory need besides each other.
+fn plugins(run: &Run<'_>, at: &str, real: &str) -> Closure {
+    let mut closure = Closure::default();
+    let mut waiting = vec![String::new()];
+    while let Some(below) = waiting.pop() {
+        for name in run.host.machine.list(&join(real, &below)).unwrap_or_default() {
+            let inside = join(&below, &name);
+            let path = join(real, &inside);
+            match run.host.machine.metadata(&path).map(|metadata| metadata.file_type) {
+                Ok(FileType::Directory) => waiting.push(inside),
+                Ok(FileType::Regular) => closure::add_plugin(&run.host, &mut closure, &join(at, &inside), &path),
+                _ => {}
+            }
+        }
+    }
+    // What lies in the image itself comes with it.
+    closure.files.retain(|place, _| !path_contains(at, place));
+    closure
+}
+
+fn put(run: &mut Run<'_>, world: &mut World, closure: &Closure, span: Span) {
+    for (at, target) in &closure.links {
+        world.put(at, Place::Link { target: target.clone() }, span, &mut run.refusals);
+    }
+    for (at, from) in &closure.files {
+        pin(run, world, (at, from), Execution::Exec, span);
+    }
+}
+
+fn pin(run: &mut Run<'_>, world: &mut World, (at, from): (&str, &str), execution: Execution, span: Span) {
+    match run.host.digest(from) {
+        Ok(digest) => {
+            let place = Place::Pinned { from: from.to_owned(), digest, execution };
+            world.put(at, place, span, &mut run.refusals);
+        }
+        Err(error) => {
+            let message = format!("`{from}` cannot be read: {error}");
+            run.refusals.refuse(span, message, "part of this", "make it readable, or leave it out");
+        }
+    }
+}
+
+/// Refuses a file that the service's own identity could not use: what it is made of is seen with its real owner.
+fn refuse_unreadable(run: &mut Run<'_>, world: &World, real: &str, span: Span, wish: Wish) {
+    let Ok(metadata) = run.host.machine.metadata(real) else { return };
+    let may = match run.options.mode {
+        super::Mode::Root => super::owner::permits(metadata, (world.uid, world.gid), wish),
+        super::Mode::User => run.host.machine.may(real, wish),
+    };
+    if !may {
+        let Wish::Execute = wish else {
+            let message = format!("`{real}` could not be read by `{}`: {}", world.name, super::owner::words(metadata));
+            let help = "make it readable for all, or let the service hold it as a `file` or a `secret`";
+            return run.refusals.refuse(span, message, "configuration is seen with its own owner and mode", help);
+        };
+        let message = format!("`{real}` could not be executed by `{}`: {}", world.name, super::owner::words(metadata));
+        run.refusals.refuse(span, message, "code is seen with its own owner and mode", "make it executable for all");
+    }
+}
+
+/// Adds the configuration: every file pinned, every link as it is.
+pub fn add_config(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
+    for config in &subject.service.config {
+        let Some(metadata) = super::grants::straight(run, &config.path, config.span) else { continue };
+        let mut waiting = vec![(config.path.to_string(), metadata.file_type)];
+        let mut links = Vec::new();
+        while let Some((path, file_type)) = waiting.pop() {
+            match file_type {
+                FileType::Regular => {
+                    refuse_unreadable(run, world, &path, config.span, Wish::Read);
+                    pin(run, world, (&path, &path), Execution::NoExec, config.span);
+                }
+                FileType::Directory => match run.host.machine.list(&path) {
+                    Ok(names) => waiting.extend(names.iter().filter_map(|name| {
+                        let path = join(&path, name);
+                        run.host.machine.metadata(&path).ok().map(|metadata| (path, metadata.file_type))
+                    })),
+                    Err(error) => {
+                        let message = format!("`{path}` cannot be listed: {error}");
+                        let help = "make it readable, or name the files one by one";
+                        run.refusals.refuse(config.span, message, "part of this", help);
+                    }
+                },
+                FileType::Link => match run.host.machine.read_link(&path) {
+                    Ok(target) => links.push((path, target)),
+                    Err(error) => run.refusals.refuse(config.span, format!("`{path}`: {error}"), "part of this", "leave it out"),
+                },
+                FileType::Socket | FileType::Other => {
+                    let message = format!("`{path}` is {}, which cannot be sealed", file_type.words());
+                    let help = "take it out of the directory, or name the files one by one";
+                    run.refusals.refuse(config.span, message, "part of this", help);
+                }
+            }
+        }
+        for (at, target) in links {
+            world.put(&at, Place::Link { target }, config.span, &mut run.refusals);
+        }
+    }
+}

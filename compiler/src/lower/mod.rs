@@ -1,0 +1,212 @@
+//! From what is proved to what is sealed: one manifest a service, and the plan of the init.
+//!
+//! Nothing is invented here: what a world has, its service holds, or the program cannot run without.
+//! What the machine does not allow is refused, all of it in one run.
+//! Each mechanism has a file; they stand in the order in which a world is put together.
+
+mod refusals;
+mod elf;
+mod loader;
+mod closure;
+mod seccomp;
+mod identity;
+mod world;
+mod base;
+mod code;
+mod owner;
+mod grants;
+mod facets;
+mod network;
+mod descriptors;
+mod limits;
+mod write;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use crate::check::Checked;
+use crate::diag::Diagnostic;
+use crate::holdings::Holdings;
+use crate::machine::Machine;
+use crate::model::{Model, Object, ObjectId, Placement, Ready, Rights, Service, Target};
+use crate::source::Span;
+use capc_schemas::manifest;
+use capc_supervisor::Plan;
+use identity::Identity;
+use loader::Host;
+use refusals::Refusals;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use world::World;
+
+/// Who starts the services.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Root: identities of their own, id-mapped mounts.
+    Root,
+    /// A plain user: a user namespace for each service.
+    User,
+}
+
+/// What lowering is told beyond the configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who starts the services.
+    pub mode: Mode,
+    /// Where `state` directories are kept instead of at their own paths; it is there when services start.
+    pub state_root: Option<PathBuf>,
+    /// The identities of the generation before.
+    pub previous: BTreeMap<String, u32>,
+}
+
+/// What is sealed.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// Each service's name and manifest, by name.
+    pub manifests: Vec<(String, String)>,
+    /// What the embedded supervisor does.
+    pub plan: Plan,
+    /// Who has which number, for the next generation; numbers are never given to somebody else.
+    pub identities: BTreeMap<String, u32>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// One lowering, with what all its parts use.
+struct Run<'a> {
+    model: &'a Model,
+    holdings: &'a Holdings,
+    host: Host<'a>,
+    options: &'a Options,
+    identities: BTreeMap<ObjectId, Identity>,
+    facets: facets::Directories,
+    refusals: Refusals,
+}
+
+/// The service that a world is made for.
+#[derive(Copy, Clone)]
+struct Subject<'a> {
+    id: ObjectId,
+    object: &'a Object,
+    service: &'a Service,
+}
+
+/// Something that a service holds, as one statement puts it into its world.
+struct Held<'a> {
+    capability: &'a crate::model::Capability,
+    id: crate::model::CapId,
+    rights: Rights,
+    /// Its name here.
+    name: String,
+    /// The statement of the service's own; none if it was introduced.
+    placement: Option<&'a Placement>,
+    /// The statement.
+    span: Span,
+}
+
+/// Lowers a configuration that was proved right against a machine.
+///
+/// # Errors
+/// Everything that this machine does not allow.
+pub fn lower(
+    model: &Model,
+    holdings: &Holdings,
+    checked: &Checked,
+    machine: &dyn Machine,
+    options: &Options,
+) -> Result<Lowered, Vec<Diagnostic>> {
+    let mut refusals = Refusals::default();
+    let (identities, numbers) = identity::allocate(model, machine, options, &mut refusals);
+    let facets = facets::directories(model);
+    let mut run = Run { model, holdings, host: Host::new(machine), options, identities, facets, refusals };
+    let mut subjects: Vec<Subject<'_>> =
+        model.services().map(|(id, object, service)| Subject { id, object, service }).collect();
+    subjects.sort_by(|one, other| one.object.name.cmp(&other.object.name));
+    let mut manifests = Vec::new();
+    let mut planned = Vec::new();
+    for subject in subjects {
+        let (world, passed) = run.world(subject, checked);
+        match write::manifest(&world) {
+            Ok(text) => manifests.push((world.name.clone(), text)),
+            Err(what) => run.refusals.internal(subject.object.span, &what),
+        }
+        planned.push((subject, world, passed));
+    }
+    let plan = plan::plan(&mut run, checked, planned);
+    let notes = run.refusals.finish()?;
+    Ok(Lowered { manifests, plan, identities: numbers, notes })
+}
+
+impl<'a> Run<'a> {
+    fn world(&mut self, subject: Subject<'a>, checked: &Checked) -> (World, Vec<descriptors::Passed>) {
+        let Subject { object, service, .. } = subject;
+        let mode = match self.options.mode {
+            Mode::Root => manifest::Mode::Root,
+            Mode::User => manifest::Mode::User,
+        };
+        let identity = self.identity(subject.id);
+        let mut world = World::empty(&object.name, mode, (identity.uid, identity.gid));
+        world.ready = match plan::ready(self, checked, subject) {
+            Ready::Started => manifest::Ready::Started,
+            Ready::Notify => manifest::Ready::Notify,
+            Ready::Socket => manifest::Ready::Socket,
+        };
+        base::furnish(self, &mut world, subject);
+        code::add(self, &mut world, subject);
+        code::add_config(self, &mut world, subject);
+        grants::add(self, &mut world, subject);
+        facets::add(self, &mut world, subject);
+        let network = network::add(self, &mut world, subject);
+        let passed = descriptors::add(self, &mut world, subject);
+        limits::add(self, &mut world, subject);
+        identity::describe(&mut world, service, &network.hosts, object.span);
+        world.filter = seccomp::filter(network.sockets);
+        world.settle(self.host.machine, &mut self.refusals);
+        if let Some(workdir) = &service.workdir {
+            world.workdir = workdir.path.to_string();
+            if !world.has(&workdir.path, self.host.machine) {
+                let message = format!("`{}` is not there in the world of `{}`", workdir.path, object.name);
+                let help = "work in a directory that it holds, or give it one with `scratch`";
+                self.refusals.refuse(workdir.span, message, "nothing of it is granted", help);
+            }
+        }
+        (world, passed)
+    }
+
+    fn identity(&self, id: ObjectId) -> Identity {
+        self.identities.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Returns what a service holds: what it asks for, in its order, then what it was given besides.
+    fn held(&self, subject: Subject<'a>) -> Vec<Held<'a>> {
+        let model = self.model;
+        let mut held = Vec::new();
+        let mut asked: BTreeMap<crate::model::CapId, Rights> = BTreeMap::new();
+        for placement in &subject.service.placements {
+            let rights = placement.rights.and(self.holdings.rights(subject.id, placement.capability));
+            let all = asked.entry(placement.capability).or_default();
+            *all = all.or(rights);
+            held.push(Held {
+                capability: model.capability(placement.capability),
+                id: placement.capability,
+                rights,
+                name: placement.name.to_string(),
+                placement: Some(placement),
+                span: placement.span,
+            });
+        }
+        for holding in self.holdings.of(subject.id) {
+            let capability = model.capability(holding.capability);
+            let rights = holding.rights.without(asked.get(&holding.capability).copied().unwrap_or_default());
+            let is_own = matches!(capability.target, Target::Facet(facet) if model.facet(facet).owner == subject.id);
+            if rights.is_empty() || is_own {
+                continue;
+            }
+            let steps = self.holdings.steps(model, holding, rights);
+            let span = steps.last().map_or(subject.object.span, |step| step.span);
+            let name = capability.name.to_string();
+            held.push(Held { capability, id: holding.capability, rights, name, placement: None, span });
+        }
+        held
+    }
+}

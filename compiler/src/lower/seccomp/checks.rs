@@ -1,0 +1,155 @@
+//! System calls that are granted with some arguments and not with others.
+//!
+//! A filter sees registers alone. The kernel takes flags and modes from the low half of theirs, so that is what is
+//! compared.
+
+use super::Sockets;
+use super::table::number;
+use syscalls::x86_64::Sysno::*;
+
+/// A question about one argument, or the end of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The call goes through.
+    Allow,
+    /// It fails with this errno.
+    Fail(u16),
+    /// Whether the argument, with only the bits of the mask kept, is one of the values.
+    IsOneOf { argument: u8, mask: u32, values: Vec<u32>, then: Box<Check>, otherwise: Box<Check> },
+    /// Whether the argument has any of the bits.
+    HasAnyOf { argument: u8, bits: u32, then: Box<Check>, otherwise: Box<Check> },
+}
+
+pub const EPERM: u16 = 1;
+pub const ENOSYS: u16 = 38;
+pub const EAFNOSUPPORT: u16 = 97;
+
+const ALL: u32 = u32::MAX;
+
+// linux/socket.h
+const AF_UNIX: u32 = 1;
+const AF_INET: u32 = 2;
+const AF_INET6: u32 = 10;
+const SOCK_STREAM: u32 = 1;
+const SOCK_DGRAM: u32 = 2;
+const SOCK_SEQPACKET: u32 = 5;
+/// All but `SOCK_NONBLOCK` and `SOCK_CLOEXEC`.
+const SOCK_TYPE: u32 = !0o2004000;
+const IPPROTO_TCP: u32 = 6;
+const IPPROTO_UDP: u32 = 17;
+const MSG_FASTOPEN: u32 = 0x2000_0000;
+
+/// `CLONE_NEW*` and `CLONE_PARENT`: no namespaces, and no children for the init.
+const CLONE_BEYOND: u32 = 0x7e02_0000 | 0x8000;
+const SET_ID: u32 = 0o6000;
+/// `O_CREAT` or `__O_TMPFILE`: only then is there a mode.
+const O_MAKES: u32 = 0o100 | 0o20_000_000;
+
+/// Terminal injection: `TIOCSTI`, `TIOCLINUX`.
+const IOCTL_REFUSED: [u32; 2] = [0x5412, 0x541c];
+
+/// What a process may say about itself (linux/prctl.h).
+#[rustfmt::skip]
+const PRCTL: [u32; 26] = [
+    1, 2,               // PR_SET_PDEATHSIG, PR_GET_PDEATHSIG
+    3, 4,               // PR_GET_DUMPABLE, PR_SET_DUMPABLE
+    7, 8,               // PR_GET_KEEPCAPS, PR_SET_KEEPCAPS
+    15, 16,             // PR_SET_NAME, PR_GET_NAME
+    21, 22,             // PR_GET_SECCOMP, PR_SET_SECCOMP
+    23, 24,             // PR_CAPBSET_READ, PR_CAPBSET_DROP
+    27,                 // PR_GET_SECUREBITS
+    29, 30,             // PR_SET_TIMERSLACK, PR_GET_TIMERSLACK
+    36, 37,             // PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER
+    38, 39,             // PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS
+    40,                 // PR_GET_TID_ADDRESS
+    41, 42,             // PR_SET_THP_DISABLE, PR_GET_THP_DISABLE
+    47,                 // PR_CAP_AMBIENT
+    65, 66,             // PR_SET_MDWE, PR_GET_MDWE
+    0x5356_4d41,        // PR_SET_VMA: names of anonymous memory
+];
+
+/// Socket options that put other protocols or programs of the kernel's on a socket: (level, option).
+const SOCKET_OPTIONS_REFUSED: [(u32, &[u32]); 2] = [
+    (1, &[26, 50, 51, 52]), // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF
+    (IPPROTO_TCP, &[30, 31]), // TCP_FASTOPEN_CONNECT, TCP_ULP
+];
+
+fn one_of(argument: u8, mask: u32, values: &[u32], then: Check, otherwise: Check) -> Check {
+    Check::IsOneOf { argument, mask, values: values.to_vec(), then: then.into(), otherwise: otherwise.into() }
+}
+
+fn refuse_bits(argument: u8, bits: u32) -> Check {
+    Check::HasAnyOf { argument, bits, then: Check::Fail(EPERM).into(), otherwise: Check::Allow.into() }
+}
+
+fn only(argument: u8, values: &[u32]) -> Check {
+    one_of(argument, ALL, values, Check::Allow, Check::Fail(EPERM))
+}
+
+/// Returns the checked calls.
+pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
+    let made_by = |flags: u8, mode: u8| Check::HasAnyOf {
+        argument: flags,
+        bits: O_MAKES,
+        then: refuse_bits(mode, SET_ID).into(),
+        otherwise: Check::Allow.into(),
+    };
+    let checks = [
+        (socket, socket_check(sockets)),
+        (socketpair, unix_socket()),
+        (setsockopt, socket_options()),
+        (sendto, refuse_bits(3, MSG_FASTOPEN)),
+        (sendmsg, refuse_bits(2, MSG_FASTOPEN)),
+        (sendmmsg, refuse_bits(3, MSG_FASTOPEN)),
+        (clone, refuse_bits(0, CLONE_BEYOND)),
+        (ioctl, one_of(1, ALL, &IOCTL_REFUSED, Check::Fail(EPERM), Check::Allow)),
+        (prctl, only(0, &PRCTL)),
+        // What it is, and PER_LINUX.
+        (personality, only(0, &[0, u32::MAX])),
+        (open, made_by(1, 2)),
+        (openat, made_by(2, 3)),
+        (creat, refuse_bits(1, SET_ID)),
+        (chmod, refuse_bits(1, SET_ID)),
+        (fchmod, refuse_bits(1, SET_ID)),
+        (fchmodat, refuse_bits(2, SET_ID)),
+        (fchmodat2, refuse_bits(2, SET_ID)),
+        (mkdir, refuse_bits(1, SET_ID)),
+        (mkdirat, refuse_bits(2, SET_ID)),
+        (mknod, refuse_bits(1, SET_ID)),
+        (mknodat, refuse_bits(2, SET_ID)),
+    ];
+    checks.map(|(call, check)| (number(call), check)).into()
+}
+
+fn unix_socket() -> Check {
+    let kinds = one_of(1, SOCK_TYPE, &[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET], Check::Allow, Check::Fail(EPERM));
+    one_of(0, ALL, &[AF_UNIX], kinds, Check::Fail(EAFNOSUPPORT))
+}
+
+/// Any family that is not granted is one that this kernel does not have; so are MPTCP and raw sockets of a granted one.
+fn socket_check(Sockets { tcp, udp }: Sockets) -> Check {
+    let refused = Check::Fail(EAFNOSUPPORT);
+    let udp_kind = match udp {
+        true => one_of(1, SOCK_TYPE, &[SOCK_DGRAM], only(2, &[0, IPPROTO_UDP]), Check::Fail(EPERM)),
+        false => Check::Fail(EPERM),
+    };
+    let internet = match (tcp, udp) {
+        (true, _) => one_of(1, SOCK_TYPE, &[SOCK_STREAM], only(2, &[0, IPPROTO_TCP]), udp_kind),
+        (false, true) => udp_kind,
+        (false, false) => return unix_socket(),
+    };
+    let other = one_of(0, ALL, &[AF_INET, AF_INET6], internet, refused);
+    match unix_socket() {
+        Check::IsOneOf { argument, mask, values, then, .. } => {
+            Check::IsOneOf { argument, mask, values, then, otherwise: other.into() }
+        }
+        check => check,
+    }
+}
+
+fn socket_options() -> Check {
+    SOCKET_OPTIONS_REFUSED.iter().fold(Check::Allow, |otherwise, (level, options)| {
+        let at_level = one_of(2, ALL, options, Check::Fail(EPERM), Check::Allow);
+        one_of(1, ALL, &[*level], at_level, otherwise)
+    })
+}

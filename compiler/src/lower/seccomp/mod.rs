@@ -1,0 +1,36 @@
+//! The system calls of a service, as a program for the kernel: an allow-list, and nothing that the other layers keep out
+//! comes back through it.
+//!
+//! What is granted stands in `table`, by groups; what is granted with certain arguments only, in `checks`; `program`
+//! turns both into instructions. A number that no kernel of our table has is ENOSYS, so that programs built for newer
+//! kernels fall back; a known one that is not granted is EPERM.
+
+mod checks;
+mod program;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use program::Instruction;
+
+use program::Verdict;
+use std::collections::BTreeMap;
+
+/// What of the network a service may ask the kernel for beyond unix sockets.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// TCP over IPv4 and IPv6.
+    pub tcp: bool,
+    /// UDP over them, to and from anywhere.
+    pub udp: bool,
+}
+
+/// Returns the filter of a service.
+#[must_use]
+pub fn filter(sockets: Sockets) -> Vec<Instruction> {
+    let mut verdicts: BTreeMap<u32, Verdict> = table::known().map(|number| (number, Verdict::NotGranted)).collect();
+    verdicts.extend(table::granted().map(|number| (number, Verdict::Allowed)));
+    verdicts.extend(table::absent().map(|number| (number, Verdict::Absent)));
+    verdicts.extend(checks::all(sockets).into_iter().map(|(number, check)| (number, Verdict::Checked(check))));
+    program::assemble(&verdicts)
+}
