@@ -18,6 +18,8 @@ pub mod order;
 pub mod authority;
 pub mod check;
 pub mod query;
+pub mod machine;
+pub mod lower;
 pub mod seal;
 pub mod emit;
 pub mod cli;

@@ -4,10 +4,13 @@ mod check;
 mod compile;
 mod doctor;
 mod explain;
+mod generation;
 mod graph;
 mod launcher;
 mod question;
+mod reconfigure;
 mod signer;
+mod up;
 mod verify;
 
 use crate::cli::{Command, Exit};
@@ -17,7 +20,8 @@ use crate::cli::{Command, Exit};
 pub fn run(command: Command) -> Exit {
     match command {
         Command::Check(arguments) => check::run(&arguments),
-        Command::Reconfigure(_) | Command::Up(_) => Exit::Internal,
+        Command::Reconfigure(arguments) => reconfigure::run(&arguments),
+        Command::Up(arguments) => up::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Order(arguments) => question::order(&arguments),
         Command::Why(arguments) => question::why(&arguments),

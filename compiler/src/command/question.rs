@@ -1,6 +1,6 @@
 //! `capc order`, `why`, `who`, `what`: questions, answered from a file or from the current generation.
 
-//G use super::generation::SealedFiles;
+use super::generation::SealedFiles;
 use super::{Failure, compile, print_json};
 use crate::authority::Authority;
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
@@ -63,9 +63,8 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) 
 fn current(store_path: &Path) -> Result<Compilation, Failure> {
     let found = store::current(store_path).map_err(|error| Failure::refused(error.to_string()))?;
     let none = || Failure::usage(format!("name a file with --config: the store `{}` has no generation", store_path.display()));
-    //G let files = SealedFiles::read(&found.ok_or_else(none)?.path)?;
-    //G Ok(crate::compile(&files, &files.main, &files.name))
-    Err(none())
+    let files = SealedFiles::read(&found.ok_or_else(none)?.path)?;
+    Ok(crate::compile(&files, &files.main, &files.name))
 }
 
 fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl serde::Serialize) -> Exit {

@@ -3,7 +3,7 @@
 use super::launcher::MemoryLauncher;
 use super::{Failure, compile, generation};
 use crate::cli::{Exit, Inside, Up};
-use crate::emit::{report::Colour, store, store::Store};
+use crate::emit::store::{self, Store};
 use crate::lower::{self, Mode};
 use crate::machine::RealMachine;
 use crate::seal::{self, Heading, MemoryKey, TrustRoot, launcher_with};
@@ -64,11 +64,9 @@ fn inside_world(arguments: &Up, inside: Inside) -> Result<Exit, Failure> {
             Err(exit) => return Ok(exit),
         },
     };
-    let colour = compile::colour(&std::io::stderr());
-    announce(&ready, mode, colour);
+    announce(&ready, mode);
     let launcher = Launcher { program: ready.launcher, generation: ready.generation };
-    let names: Vec<&str> = ready.plan.services.iter().map(|service| service.name.as_str()).collect();
-    let mut log = Prefixed::new(std::io::stdout(), names.iter().copied());
+    let mut log = Prefixed::new(std::io::stdout(), &ready.plan);
     match capc_supervisor::run(&ready.plan, &launcher, &ready.runtime, &mut log) {
         Ok(Outcome::AllEndedWell) => Ok(Exit::Clean),
         Ok(Outcome::Stopped) => Ok(Exit::Clean),
@@ -86,10 +84,11 @@ struct Ready {
     launcher: PathBuf,
     runtime: PathBuf,
     notes: Vec<String>,
-    _memory: Option<MemoryLauncher>,
+    /// The memory file that `launcher` names, and the lock that keeps a second `up` of the same file out.
+    _kept: (Option<MemoryLauncher>, Option<Store>),
 }
 
-fn announce(ready: &Ready, mode: Mode, _colour: Colour) {
+fn announce(ready: &Ready, mode: Mode) {
     let services = super::check::count(ready.plan.services.len(), "service");
     let way = match mode {
         Mode::Root => "as root: every service has a uid of its own",
@@ -162,7 +161,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
     let memory = MemoryLauncher::new(&image)?;
     let launcher = memory.path();
-    Ok(Ok(Ready { plan: lowered.plan, generation: place, launcher, runtime, notes: lowered.notes, _memory: Some(memory) }))
+    Ok(Ok(Ready { plan: lowered.plan, generation: place, launcher, runtime, notes: lowered.notes, _kept: (Some(memory), Some(store)) }))
 }
 
 /// Returns what a generation that `reconfigure --init capc` sealed needs to run: its plan, and the store's launcher,
@@ -178,10 +177,11 @@ fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     let text = store::read(&generation.join("init/plan.json")).map_err(|_| none())?;
     let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
     let trust = generation.parent().and_then(Path::parent).map(|store| store.join("trust")).ok_or_else(none)?;
+    let floor = trust.join("floor");
     let root = TrustRoot {
         scope: &plan.name,
         host: generation::host()?,
-        floor: &trust.join("floor").to_string_lossy(),
+        floor: &floor.to_string_lossy(),
         runtime: "/run/capc",
         signers: &keys,
     };
@@ -190,7 +190,7 @@ fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     if store::read(&launcher).map_err(|error| broken(error.to_string()))? != image {
         return Err(broken("its launcher is not the one that was introduced".to_owned()));
     }
-    Ok(Ready { plan, generation, launcher, runtime: PathBuf::from("/run/capc"), notes: Vec::new(), _memory: None })
+    Ok(Ready { plan, generation, launcher, runtime: PathBuf::from("/run/capc"), notes: Vec::new(), _kept: (None, None) })
 }
 
 fn new_key() -> Result<MemoryKey, Failure> {

@@ -1,0 +1,15 @@
+//! What a user could notice, tried from outside: files in, words and worlds out.
+//!
+//! Tests that start services as root say so when they are run by somebody else, and try the plain user's way only.
+
+mod scene;
+
+mod golden;
+mod docs;
+mod laws;
+mod cli;
+mod bad_input;
+mod generation;
+mod hello;
+mod world;
+mod web;

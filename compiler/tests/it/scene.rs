@@ -1,0 +1,167 @@
+//! A directory of a test's own, and capc run in it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before it counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The uid of the plain user that root stands in for.
+pub const PLAIN: u32 = 4000;
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Says that a test needs root; returns whether it is there.
+pub fn needs_root(what: &str) -> bool {
+    if !is_root() {
+        eprintln!("not tried: {what} (run the tests as root)");
+    }
+    is_root()
+}
+
+/// A directory under /tmp that everybody may read, removed in the end.
+pub struct Scene {
+    pub path: PathBuf,
+}
+
+impl Scene {
+    pub fn new(name: &str) -> Self {
+        let path = PathBuf::from(format!("/tmp/capc-test-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        Self { path }
+    }
+
+    /// Writes a file, and the directories above it.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Writes a program.
+    pub fn program(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, text);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Copies a directory of the repository into this one.
+    pub fn copy(&self, from: &str) -> PathBuf {
+        let to = self.path.join(Path::new(from).file_name().unwrap());
+        let status = Command::new("cp").args(["-r", "--preserve=mode"]).arg(repository().join(from)).arg(&to).status();
+        assert!(status.unwrap().success());
+        to
+    }
+
+    /// Runs capc here as whoever runs the tests.
+    #[track_caller]
+    pub fn capc<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_capc"));
+        command.args(arguments).current_dir(&self.path);
+        run(command)
+    }
+
+    /// Runs capc here as a plain user: the one who runs the tests, or uid 4000 in root's place.
+    #[track_caller]
+    pub fn plain_capc<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Run {
+        let state = self.path.join("plain-state");
+        std::fs::create_dir_all(&state).unwrap();
+        if !is_root() {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_capc"));
+            command.args(arguments).current_dir(&self.path).env("XDG_STATE_HOME", &state).env_remove("XDG_RUNTIME_DIR");
+            return run(command);
+        }
+        // The build directory may lie where a plain user cannot go.
+        let capc = self.path.join("capc");
+        if !capc.exists() {
+            std::fs::copy(env!("CARGO_BIN_EXE_capc"), &capc).unwrap();
+        }
+        rustix::fs::chown(&state, Some(rustix::fs::Uid::from_raw(PLAIN)), Some(rustix::fs::Gid::from_raw(PLAIN))).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "4000", "--regid", "4000", "--clear-groups", "--"]).arg(&capc).args(arguments);
+        command.current_dir(&self.path).env("XDG_STATE_HOME", &state).env("HOME", &state).env_remove("XDG_RUNTIME_DIR");
+        run(command)
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// What a command came to.
+pub struct Run {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    /// Asserts the status and returns itself.
+    #[track_caller]
+    pub fn exits(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Asserts that standard output has a line with these words.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.out.contains(words), "{words:?} is not in\n{}\nstandard error:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Asserts that standard error has these words.
+    #[track_caller]
+    pub fn complains(self, words: &str) -> Self {
+        assert!(self.err.contains(words), "{words:?} is not in\n{}", self.err);
+        self
+    }
+}
+
+/// Runs a command to its end, within patience.
+#[track_caller]
+pub fn run(mut command: Command) -> Run {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let (done, alarm) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if alarm.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    drop(done);
+    watch.join().unwrap();
+    Run {
+        status: status.code(),
+        out: String::from_utf8_lossy(&stdout).into_owned(),
+        err: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
