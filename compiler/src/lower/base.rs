@@ -45,5 +45,6 @@ pub fn furnish(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
     if world.ready == capc_schemas::manifest::Ready::Notify {
         world.notify = Some(NOTIFY.to_owned());
     }
-    world.environment = service.environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    world.environment =
+        service.environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
 }

@@ -62,7 +62,10 @@ pub fn add_plugin(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str) 
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> NoClosure {
-    NoClosure::new(format!("`{path}` cannot be read: {error}"), "install it, or write the path of the program that you mean")
+    NoClosure::new(
+        format!("`{path}` cannot be read: {error}"),
+        "install it, or write the path of the program that you mean",
+    )
 }
 
 /// Pins a file, with the links that lead to it, and returns where it really lies.
@@ -89,13 +92,20 @@ fn script_interpreter(host: &Host<'_>, program: &str, line: &[u8]) -> Result<Str
     if last_name(&interpreter) == "env" {
         let wanted = words.find(|word| !word.starts_with('-')).unwrap_or("");
         let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
-        let found = directories.iter().map(|directory| join(directory, wanted)).find(|path| walk(host.machine, path).is_ok());
+        let found = directories
+            .iter()
+            .map(|directory| join(directory, wanted))
+            .find(|path| walk(host.machine, path).is_ok());
         let place = found.unwrap_or_else(|| format!("/path/of/{wanted}"));
-        let message = format!("`{program}` begins with `#!{}`, which looks for `{wanted}` in whatever $PATH says", text.trim());
+        let message = format!(
+            "`{program}` begins with `#!{}`, which looks for `{wanted}` in whatever $PATH says",
+            text.trim()
+        );
         return Err(NoClosure::new(message, format!("write the interpreter: \"{place}\" \"{program}\"")));
     }
     if !interpreter.starts_with('/') {
-        let message = format!("`{program}` begins with `#!{}`, which names no interpreter by its path", text.trim());
+        let message =
+            format!("`{program}` begins with `#!{}`, which names no interpreter by its path", text.trim());
         return Err(NoClosure::new(message, "write an absolute path after `#!`"));
     }
     Ok(interpreter)
@@ -112,7 +122,8 @@ fn add_elf(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str) -> Resu
     if closure.missing.len() == missing {
         return Ok(());
     }
-    let names: Vec<String> = closure.missing.iter().map(|(name, by)| format!("`{name}` (needed by `{by}`)")).collect();
+    let names: Vec<String> =
+        closure.missing.iter().map(|(name, by)| format!("`{name}` (needed by `{by}`)")).collect();
     let message = format!("`{at}` needs libraries that are not here: {}", names.join(", "));
     Err(NoClosure::new(message, "install the packages that have them"))
 }
@@ -138,10 +149,13 @@ fn add_libraries(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str, i
     loaded.extend(host.elf(&loader.real).and_then(|file| file.soname.clone()));
     let is_musl = last_name(interpreter).starts_with("ld-musl");
     let defaults = host.default_directories(&loader.real);
-    let mut waiting = VecDeque::from([Waiting { at: at.to_owned(), real: real.to_owned(), inherited: Vec::new() }]);
+    let mut waiting =
+        VecDeque::from([Waiting { at: at.to_owned(), real: real.to_owned(), inherited: Vec::new() }]);
     while let Some(Waiting { at, real, inherited }) = waiting.pop_front() {
         let Some(file) = host.elf(&real) else { continue };
-        let own = |paths: &[String]| -> Vec<String> { paths.iter().map(|path| expand(path, parent(&at))).collect() };
+        let own = |paths: &[String]| -> Vec<String> {
+            paths.iter().map(|path| expand(path, parent(&at))).collect()
+        };
         let mut rpath = if file.runpath.is_none() { own(&file.rpath) } else { Vec::new() };
         rpath.extend(inherited);
         let told = match &file.runpath {
@@ -149,7 +163,9 @@ fn add_libraries(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str, i
             None => rpath.clone(),
         };
         let companion = file.unwinds.then(|| "libgcc_s.so.1".to_owned());
-        for (name, is_needed) in file.needed.iter().map(|name| (name, true)).chain(companion.iter().map(|name| (name, false))) {
+        for (name, is_needed) in
+            file.needed.iter().map(|name| (name, true)).chain(companion.iter().map(|name| (name, false)))
+        {
             // musl is its own loader and answers for the C library by any of its names.
             if !loaded.insert(name.clone()) || (is_musl && name.starts_with("libc.")) {
                 continue;
@@ -158,7 +174,11 @@ fn add_libraries(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str, i
                 Some(library) => {
                     loaded.extend(host.elf(&library.from).and_then(|file| file.soname.clone()));
                     closure.files.insert(library.at.clone(), library.from.clone());
-                    waiting.push_back(Waiting { at: library.at, real: library.from, inherited: rpath.clone() });
+                    waiting.push_back(Waiting {
+                        at: library.at,
+                        real: library.from,
+                        inherited: rpath.clone(),
+                    });
                 }
                 None if is_needed => drop(closure.missing.insert((name.clone(), at.clone()))),
                 None => {}
@@ -168,7 +188,10 @@ fn add_libraries(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str, i
 }
 
 fn expand(path: &str, origin: &str) -> String {
-    path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin).replace("${LIB}", "lib").replace("$LIB", "lib")
+    path.replace("${ORIGIN}", origin)
+        .replace("$ORIGIN", origin)
+        .replace("${LIB}", "lib")
+        .replace("$LIB", "lib")
 }
 
 /// Returns the loader of programs that say none of their own.

@@ -26,11 +26,15 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
                 world.put(&image.path, Place::Image { from: real.clone() }, image.span, &mut run.refusals);
                 let closure = plugins(run, &image.path, &real);
                 for (library, by) in &closure.missing {
-                    run.refusals.note(format!("`{by}` needs `{library}`, which this machine does not have; it cannot be loaded"));
+                    run.refusals.note(format!(
+                        "`{by}` needs `{library}`, which this machine does not have; it cannot be loaded"
+                    ));
                 }
                 put(run, world, &closure, image.span);
             }
-            Ok(Walk { metadata, .. }) if metadata.file_type == FileType::Regular => add_image_file(run, world, image),
+            Ok(Walk { metadata, .. }) if metadata.file_type == FileType::Regular => {
+                add_image_file(run, world, image)
+            }
             Ok(Walk { metadata, .. }) => {
                 let message = format!("`{}` is {}", image.path, metadata.file_type.words());
                 run.refusals.refuse(image.span, message, "an image is a directory or a file", "leave it out");
@@ -42,7 +46,12 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
 
 fn missing(run: &mut Run<'_>, path: &PathUse, at: &str, error: &std::io::Error) {
     let message = format!("`{at}` cannot be looked at: {error}");
-    run.refusals.refuse(path.span, message, "needed by this", "install or make it, or write the path that you mean");
+    run.refusals.refuse(
+        path.span,
+        message,
+        "needed by this",
+        "install or make it, or write the path that you mean",
+    );
 }
 
 fn add_program(run: &mut Run<'_>, world: &mut World, program: &PathUse) {
@@ -79,7 +88,9 @@ fn plugins(run: &Run<'_>, at: &str, real: &str) -> Closure {
             let path = join(real, &inside);
             match run.host.machine.metadata(&path).map(|metadata| metadata.file_type) {
                 Ok(FileType::Directory) => waiting.push(inside),
-                Ok(FileType::Regular) => closure::add_plugin(&run.host, &mut closure, &join(at, &inside), &path),
+                Ok(FileType::Regular) => {
+                    closure::add_plugin(&run.host, &mut closure, &join(at, &inside), &path)
+                }
                 _ => {}
             }
         }
@@ -120,12 +131,24 @@ fn refuse_unreadable(run: &mut Run<'_>, world: &World, real: &str, span: Span, w
     };
     if !may {
         let Wish::Execute = wish else {
-            let message = format!("`{real}` could not be read by `{}`: {}", world.name, super::owner::words(metadata));
+            let message =
+                format!("`{real}` could not be read by `{}`: {}", world.name, super::owner::words(metadata));
             let help = "make it readable for all, or let the service hold it as a `file` or a `secret`";
-            return run.refusals.refuse(span, message, "configuration is seen with its own owner and mode", help);
+            return run.refusals.refuse(
+                span,
+                message,
+                "configuration is seen with its own owner and mode",
+                help,
+            );
         };
-        let message = format!("`{real}` could not be executed by `{}`: {}", world.name, super::owner::words(metadata));
-        run.refusals.refuse(span, message, "code is seen with its own owner and mode", "make it executable for all");
+        let message =
+            format!("`{real}` could not be executed by `{}`: {}", world.name, super::owner::words(metadata));
+        run.refusals.refuse(
+            span,
+            message,
+            "code is seen with its own owner and mode",
+            "make it executable for all",
+        );
     }
 }
 
@@ -154,7 +177,12 @@ pub fn add_config(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
                 },
                 FileType::Link => match run.host.machine.read_link(&path) {
                     Ok(target) => links.push((path, target)),
-                    Err(error) => run.refusals.refuse(config.span, format!("`{path}`: {error}"), "part of this", "leave it out"),
+                    Err(error) => run.refusals.refuse(
+                        config.span,
+                        format!("`{path}`: {error}"),
+                        "part of this",
+                        "leave it out",
+                    ),
                 },
                 FileType::Socket | FileType::Other => {
                     let message = format!("`{path}` is {}, which cannot be sealed", file_type.words());

@@ -53,13 +53,26 @@ fn listening<'a>(run: &mut Run<'a>, subject: Subject<'a>) -> Vec<Wanted> {
         match &facet.transport {
             Transport::Tcp(address) => wanted.extend(listen(run, &facet.name, address, None, facet.span)),
             Transport::Socket(path) => {
-                let Some(directory) = run.facets.get(&(subject.id, parent(&path.path).to_owned())) else { continue };
+                let Some(directory) = run.facets.get(&(subject.id, parent(&path.path).to_owned())) else {
+                    continue;
+                };
                 let name = facet.name.to_string();
                 let file = last_name(&path.path).to_owned();
-                let descriptor = plan::Descriptor::Activated { name: name.clone(), facet: directory.key.clone(), file };
-                wanted.push(Wanted { kind: DescriptorKind::Listen, name, fd: None, descriptor, span: facet.span });
+                let descriptor =
+                    plan::Descriptor::Activated { name: name.clone(), facet: directory.key.clone(), file };
+                wanted.push(Wanted {
+                    kind: DescriptorKind::Listen,
+                    name,
+                    fd: None,
+                    descriptor,
+                    span: facet.span,
+                });
             }
-            Transport::Listen(_) | Transport::Channel | Transport::Mount(_) | Transport::Done | Transport::Control => {}
+            Transport::Listen(_)
+            | Transport::Channel
+            | Transport::Mount(_)
+            | Transport::Done
+            | Transport::Control => {}
         }
     }
     wanted
@@ -69,14 +82,26 @@ fn fd(held: &Held<'_>) -> Option<(u32, Span)> {
     held.placement.and_then(|placement| placement.fd)
 }
 
-fn listen(run: &mut Run<'_>, name: &str, address: &Address, fd: Option<(u32, Span)>, span: Span) -> Option<Wanted> {
+fn listen(
+    run: &mut Run<'_>,
+    name: &str,
+    address: &Address,
+    fd: Option<(u32, Span)>,
+    span: Span,
+) -> Option<Wanted> {
     let address = match address {
         Address::Unix(path) => plan::Address::Unix((&**path).into()),
         Address::Ip { protocol, host, port } => {
-            let ip = if host == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { host.parse().ok() };
+            let ip =
+                if host == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { host.parse().ok() };
             let Some(ip) = ip else {
                 let message = format!("`{host}` is no address of this machine");
-                run.refusals.refuse(span, message, "listened on", "write an IP address, such as 127.0.0.1 or [::]");
+                run.refusals.refuse(
+                    span,
+                    message,
+                    "listened on",
+                    "write an IP address, such as 127.0.0.1 or [::]",
+                );
                 return None;
             };
             let address = SocketAddr::new(ip, *port);
@@ -100,12 +125,17 @@ fn channels<'a>(run: &Run<'a>, subject: Subject<'a>) -> Vec<Wanted> {
         span,
     };
     let held = held_channels(run, subject);
-    let mut wanted: Vec<Wanted> = held.iter().map(|(_, held)| channel(held.name.clone(), fd(held), held.span)).collect();
+    let mut wanted: Vec<Wanted> =
+        held.iter().map(|(_, held)| channel(held.name.clone(), fd(held), held.span)).collect();
     for id in &subject.service.facets {
         let facet = run.model.facet(*id);
         if facet.transport == Transport::Channel {
             for holder in holders(run, *id) {
-                wanted.push(channel(format!("{}.{}", facet.name, run.model.object(holder).name), None, facet.span));
+                wanted.push(channel(
+                    format!("{}.{}", facet.name, run.model.object(holder).name),
+                    None,
+                    facet.span,
+                ));
             }
         }
     }
@@ -118,7 +148,10 @@ fn held_channels<'a>(run: &Run<'a>, subject: Subject<'a>) -> Vec<(FacetId, Held<
     let mut found = Vec::new();
     for held in run.held(subject) {
         let Target::Facet(id) = held.capability.target else { continue };
-        if run.model.facet(id).transport == Transport::Channel && run.model.facet(id).owner != subject.id && seen.insert(id) {
+        if run.model.facet(id).transport == Transport::Channel
+            && run.model.facet(id).owner != subject.id
+            && seen.insert(id)
+        {
             found.push((id, held));
         }
     }
@@ -161,7 +194,12 @@ fn number(run: &mut Run<'_>, world: &mut World, wanted: Vec<Wanted>) -> Vec<Pass
             |(fd, _)| fd,
         );
         let Ok(fd) = u16::try_from(fd) else {
-            run.refusals.refuse(span, format!("{fd} is no number of a descriptor"), "wanted here", "leave `fd=` out");
+            run.refusals.refuse(
+                span,
+                format!("{fd} is no number of a descriptor"),
+                "wanted here",
+                "leave `fd=` out",
+            );
             continue;
         };
         world.descriptors.insert(fd, (kind, name));

@@ -2,7 +2,8 @@
 
 use elf::ElfBytes;
 use elf::abi::{
-    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, EM_X86_64, ET_DYN, ET_EXEC, PT_INTERP, PT_LOAD,
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, EM_X86_64, ET_DYN, ET_EXEC, PT_INTERP,
+    PT_LOAD,
 };
 use elf::endian::LittleEndian;
 use elf::file::Class;
@@ -33,17 +34,22 @@ pub struct ElfFile {
 pub fn read(bytes: &[u8]) -> Option<ElfFile> {
     let file = ElfBytes::<LittleEndian>::minimal_parse(bytes).ok()?;
     let header = file.ehdr;
-    if header.class != Class::ELF64 || header.e_machine != EM_X86_64 || !matches!(header.e_type, ET_DYN | ET_EXEC) {
+    if header.class != Class::ELF64
+        || header.e_machine != EM_X86_64
+        || !matches!(header.e_type, ET_DYN | ET_EXEC)
+    {
         return None;
     }
     let mut found = ElfFile::default();
     for segment in file.segments()?.iter().filter(|segment| segment.p_type == PT_INTERP) {
         let text = file.segment_data(&segment).ok()?;
-        found.interpreter = Some(std::str::from_utf8(text.strip_suffix(b"\0").unwrap_or(text)).ok()?.to_owned());
+        found.interpreter =
+            Some(std::str::from_utf8(text.strip_suffix(b"\0").unwrap_or(text)).ok()?.to_owned());
     }
     let Ok(Some(dynamic)) = file.dynamic() else { return Some(found) };
     let value = |tag| dynamic.iter().find(|entry| entry.d_tag == tag).map(|entry| entry.d_val());
-    let Some(names) = value(DT_STRTAB).and_then(|address| strings(&file, bytes, address, value(DT_STRSZ)?)) else {
+    let Some(names) = value(DT_STRTAB).and_then(|address| strings(&file, bytes, address, value(DT_STRSZ)?))
+    else {
         return Some(found);
     };
     let table = StringTable::new(names);
@@ -69,7 +75,12 @@ fn directories(list: &str) -> Vec<String> {
 }
 
 /// Returns the string table, which is told by its address in memory.
-fn strings<'a>(file: &ElfBytes<'a, LittleEndian>, bytes: &'a [u8], address: u64, size: u64) -> Option<&'a [u8]> {
+fn strings<'a>(
+    file: &ElfBytes<'a, LittleEndian>,
+    bytes: &'a [u8],
+    address: u64,
+    size: u64,
+) -> Option<&'a [u8]> {
     let holds = |start: u64, length: u64| start <= address && address - start < length;
     let mut loaded = file.segments()?.iter().filter(|segment| segment.p_type == PT_LOAD);
     let segment = loaded.find(|segment| holds(segment.p_vaddr, segment.p_filesz))?;
@@ -90,7 +101,12 @@ mod tests {
 
     #[test]
     fn other_files_and_broken_ones_are_none() {
-        for bytes in [&b""[..], b"#!/bin/sh\n", MAGIC, b"\x7fELF\x02\x01\x01garbage that is long enough to be a header........"] {
+        for bytes in [
+            &b""[..],
+            b"#!/bin/sh\n",
+            MAGIC,
+            b"\x7fELF\x02\x01\x01garbage that is long enough to be a header........",
+        ] {
             assert_eq!(read(bytes), None);
         }
         let mut cut = std::fs::read("/bin/sh").unwrap();

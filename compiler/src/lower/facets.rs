@@ -58,11 +58,22 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
         let facet = model.facet(id);
         match &facet.transport {
             Transport::Socket(path) => {
-                let at = held.placement.and_then(|placement| placement.at.as_ref()).map_or(&path.path, |at| &at.path);
+                let at = held
+                    .placement
+                    .and_then(|placement| placement.at.as_ref())
+                    .map_or(&path.path, |at| &at.path);
                 if last_name(at) != last_name(&path.path) {
                     let message = format!("`{at}` has another name than the socket `{}`", path.path);
-                    let help = format!("keep its name: at=\"{}\"", crate::machine::join(parent(at), last_name(&path.path)));
-                    run.refusals.refuse(held.span, message, "seen in another directory, but by its own name", help);
+                    let help = format!(
+                        "keep its name: at=\"{}\"",
+                        crate::machine::join(parent(at), last_name(&path.path))
+                    );
+                    run.refusals.refuse(
+                        held.span,
+                        message,
+                        "seen in another directory, but by its own name",
+                        help,
+                    );
                     continue;
                 }
                 put(run, world, facet, parent(at), FacetRole::Hold, held.span);
@@ -72,7 +83,11 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
                     grants::put_socket(run, world, (&path, &path), held.span);
                 }
             }
-            Transport::Channel | Transport::Tcp(_) | Transport::Mount(_) | Transport::Done | Transport::Control => {}
+            Transport::Channel
+            | Transport::Tcp(_)
+            | Transport::Mount(_)
+            | Transport::Done
+            | Transport::Control => {}
         }
     }
 }
@@ -90,11 +105,22 @@ fn put(run: &mut Run<'_>, world: &mut World, facet: &Facet, at: &str, role: Face
 fn refuse_unenforced(facet: &Facet, refusals: &mut Refusals) {
     if let Transport::Mount(_) = facet.transport {
         let message = format!("`{}` is a mount, which this version of the launcher cannot make", facet.name);
-        refusals.refuse(facet.span, message, "provided here", "provide a `socket=` facet, or mount it outside of capc");
+        refusals.refuse(
+            facet.span,
+            message,
+            "provided here",
+            "provide a `socket=` facet, or mount it outside of capc",
+        );
     }
     if facet.data_only {
-        let message = format!("`{}` is `data-only`, which this version of the launcher cannot enforce", facet.name);
-        refusals.refuse(facet.span, message, "provided here", "leave `data-only` out, and let the assertions count with descriptors");
+        let message =
+            format!("`{}` is `data-only`, which this version of the launcher cannot enforce", facet.name);
+        refusals.refuse(
+            facet.span,
+            message,
+            "provided here",
+            "leave `data-only` out, and let the assertions count with descriptors",
+        );
     }
 }
 

@@ -19,7 +19,10 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
     for held in run.held(subject) {
         let Target::Resource(resource) = held.capability.target else { continue };
         let Some(path) = held.capability.path.clone() else { continue };
-        let at = held.placement.and_then(|placement| placement.at.as_ref()).map_or(path.clone(), |at| at.path.clone());
+        let at = held
+            .placement
+            .and_then(|placement| placement.at.as_ref())
+            .map_or(path.clone(), |at| at.path.clone());
         match held.capability.kind {
             Kind::Dir | Kind::File => add_path(run, world, subject, &held, (&at, &path)),
             Kind::State => add_state(run, world, subject, &held, (&at, resource)),
@@ -44,13 +47,24 @@ pub fn straight(run: &mut Run<'_>, path: &str, span: Span) -> Option<Metadata> {
         },
         Err((at, error)) => {
             let message = format!("`{at}` cannot be looked at: {error}");
-            run.refusals.refuse(span, message, "needed by this", "make it first, or write the path that you mean");
+            run.refusals.refuse(
+                span,
+                message,
+                "needed by this",
+                "make it first, or write the path that you mean",
+            );
             None
         }
     }
 }
 
-fn add_path(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>, held: &Held<'_>, (at, path): (&str, &str)) {
+fn add_path(
+    run: &mut Run<'_>,
+    world: &mut World,
+    subject: Subject<'_>,
+    held: &Held<'_>,
+    (at, path): (&str, &str),
+) {
     let Some(metadata) = straight(run, path, held.span) else { return };
     let is_part = held.capability.part.is_some();
     let is_dir = metadata.file_type == FileType::Directory;
@@ -60,7 +74,8 @@ fn add_path(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>, held: &H
         FileType::Link | FileType::Socket | FileType::Other => false,
     };
     if !fits {
-        let message = format!("`{path}` is {}, not a {}", metadata.file_type.words(), held.capability.kind.word());
+        let message =
+            format!("`{path}` is {}, not a {}", metadata.file_type.words(), held.capability.kind.word());
         let help = "declare it as what it is: `dir`, `file`, or `socket`";
         return run.refusals.refuse(held.span, message, "granted here", help);
     }
@@ -92,12 +107,19 @@ fn rights(held: Rights) -> manifest::Rights {
     held.fold(manifest::Rights::NONE, |all, (_, right)| all.or(right))
 }
 
-fn add_state(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>, held: &Held<'_>, (at, resource): (&str, ObjectId)) {
+fn add_state(
+    run: &mut Run<'_>,
+    world: &mut World,
+    subject: Subject<'_>,
+    held: &Held<'_>,
+    (at, resource): (&str, ObjectId),
+) {
     let Some(Resource::Path { path: declared, .. }) = run.model.object(resource).resource() else { return };
     let base = match (&run.options.state_root, run.options.mode) {
         (Some(root), Mode::User) => {
             // One directory for each path, so that no parents are needed.
-            let name = declared.trim_start_matches('/').replace('%', "%25").replace('+', "%2B").replace('/', "+");
+            let name =
+                declared.trim_start_matches('/').replace('%', "%25").replace('+', "%2B").replace('/', "+");
             join(&root.to_string_lossy(), &name)
         }
         _ => declared.to_string(),
@@ -135,9 +157,11 @@ fn keeper(run: &Run<'_>, resource: ObjectId) -> Option<ObjectId> {
     let model = run.model;
     let mut holders: Vec<(bool, &str, ObjectId)> = Vec::new();
     for (id, object, _) in model.services() {
-        let of_it = run.holdings.of(id).iter().filter(|holding| {
-            model.capability(holding.capability).target == Target::Resource(resource)
-        });
+        let of_it = run
+            .holdings
+            .of(id)
+            .iter()
+            .filter(|holding| model.capability(holding.capability).target == Target::Resource(resource));
         let rights = of_it.fold(Rights::NONE, |all, holding| all.or(holding.rights));
         if !rights.is_empty() {
             holders.push((rights.and(CHANGE).is_empty(), &object.name, id));
@@ -148,13 +172,22 @@ fn keeper(run: &Run<'_>, resource: ObjectId) -> Option<ObjectId> {
 }
 
 /// Checks what the launcher would refuse: parents that are not there, and a directory that is somebody else's.
-fn check_state(run: &mut Run<'_>, subject: Subject<'_>, held: &Held<'_>, base: &str, keeper: ObjectId) -> bool {
+fn check_state(
+    run: &mut Run<'_>,
+    subject: Subject<'_>,
+    held: &Held<'_>,
+    base: &str,
+    keeper: ObjectId,
+) -> bool {
     let uid = run.identity(keeper).uid;
     match run.host.machine.metadata(base) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if keeper != subject.id {
                 let keeper = &run.model.object(keeper).name;
-                run.refusals.note(format!("`{}` cannot start before `{keeper}` has made `{base}`", subject.object.name));
+                run.refusals.note(format!(
+                    "`{}` cannot start before `{keeper}` has made `{base}`",
+                    subject.object.name
+                ));
             }
             straight(run, parent(base), held.span).is_some()
         }
@@ -171,7 +204,9 @@ fn check_state(run: &mut Run<'_>, subject: Subject<'_>, held: &Held<'_>, base: &
             if metadata.file_type != FileType::Directory || (metadata.uid != uid && !is_empty) {
                 let keeper = &run.model.object(keeper).name;
                 let message = format!("`{base}` is not the state of `{keeper}`: {}", words(metadata));
-                let help = format!("give it to that service (`chown -R {uid} {base}`), or let the service run `as` its owner");
+                let help = format!(
+                    "give it to that service (`chown -R {uid} {base}`), or let the service run `as` its owner"
+                );
                 run.refusals.refuse(held.span, message, "there is something of another's", help);
                 return false;
             }
@@ -184,7 +219,9 @@ fn add_secret(run: &mut Run<'_>, world: &mut World, held: &Held<'_>, (at, path):
     let Some(metadata) = straight(run, path, held.span) else { return };
     let wrong = match metadata {
         Metadata { file_type: FileType::Regular, size, .. } if size <= LONGEST_SECRET => None,
-        Metadata { file_type: FileType::Regular, size, .. } => Some(format!("has {size} bytes, more than {LONGEST_SECRET}")),
+        Metadata { file_type: FileType::Regular, size, .. } => {
+            Some(format!("has {size} bytes, more than {LONGEST_SECRET}"))
+        }
         Metadata { file_type, .. } => Some(format!("is {}, not a file", file_type.words())),
     };
     if let Some(wrong) = wrong {
@@ -193,7 +230,12 @@ fn add_secret(run: &mut Run<'_>, world: &mut World, held: &Held<'_>, (at, path):
     }
     if run.options.mode == Mode::User && !run.host.machine.may(path, Wish::Read) {
         let message = format!("`{path}` is not yours to read: {}", words(metadata));
-        return run.refusals.refuse(held.span, message, "a secret", "use a file of your own, or run capc as root");
+        return run.refusals.refuse(
+            held.span,
+            message,
+            "a secret",
+            "use a file of your own, or run capc as root",
+        );
     }
     world.put(at, Place::Secret { from: path.to_owned() }, held.span, &mut run.refusals);
 }
@@ -203,7 +245,12 @@ fn add_socket(run: &mut Run<'_>, world: &mut World, held: &Held<'_>, (at, path):
     let Some(metadata) = straight(run, path, held.span) else { return };
     if metadata.file_type != FileType::Socket {
         let message = format!("`{path}` is {}, not a socket", metadata.file_type.words());
-        return run.refusals.refuse(held.span, message, "needed by this", "start what makes the socket first");
+        return run.refusals.refuse(
+            held.span,
+            message,
+            "needed by this",
+            "start what makes the socket first",
+        );
     }
     let may = match run.options.mode {
         Mode::Root => permits(metadata, (world.uid, world.gid), Wish::Write),

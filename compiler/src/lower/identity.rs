@@ -79,8 +79,11 @@ pub fn allocate(
         };
         let user = user.as_ref().map(|user| known(&users, user, "user"));
         let group = group.as_ref().map(|group| known(&groups, group, "group"));
-        if options.mode == Mode::User && (group.is_some() || user.flatten().is_some_and(|(uid, _)| uid != machine.caller())) {
-            let message = format!("`{}` runs as another user, which a plain user cannot make it", object.name);
+        if options.mode == Mode::User
+            && (group.is_some() || user.flatten().is_some_and(|(uid, _)| uid != machine.caller()))
+        {
+            let message =
+                format!("`{}` runs as another user, which a plain user cannot make it", object.name);
             refusals.refuse(span, message, "another identity", "run capc as root, or leave `as` out");
         }
         let uid = match user {

@@ -22,9 +22,12 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
         // RLIMIT_NPROC counts everything that runs under the number (setrlimit(2)).
         match run.identity(subject.id).is_shared {
             false => drop(world.rlimits.insert(Limit::Nproc, *tasks)),
-            true if *best_effort => run.refusals.note(format!("`{name}`: its tasks are not limited, since its identity is shared")),
+            true if *best_effort => run
+                .refusals
+                .note(format!("`{name}`: its tasks are not limited, since its identity is shared")),
             true => {
-                let message = format!("the tasks of `{name}` cannot be counted apart: its identity may be shared");
+                let message =
+                    format!("the tasks of `{name}` cannot be counted apart: its identity may be shared");
                 let help = "leave `as` out for an identity of its own, or say `best-effort=#true`";
                 run.refusals.refuse(*span, message, "counted by identity", help);
             }
@@ -32,10 +35,18 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
     }
     if let Some((_, span)) = cpu {
         match best_effort {
-            true => run.refusals.note(format!("`{name}`: its processor time is not limited, for want of control groups")),
+            true => run
+                .refusals
+                .note(format!("`{name}`: its processor time is not limited, for want of control groups")),
             false => {
-                let message = format!("the processor time of `{name}` cannot be limited without control groups");
-                run.refusals.refuse(*span, message, "not enforced here", "leave `cpu` out, or say `best-effort=#true`");
+                let message =
+                    format!("the processor time of `{name}` cannot be limited without control groups");
+                run.refusals.refuse(
+                    *span,
+                    message,
+                    "not enforced here",
+                    "leave `cpu` out, or say `best-effort=#true`",
+                );
             }
         }
     }

@@ -49,8 +49,13 @@ impl<'a> Host<'a> {
         let link = |path: &&str| Some(((*path).to_owned(), machine.read_link(path).ok()?));
         let root_links = ROOT_LINKS.iter().filter_map(link).collect();
         let cached = machine.read("/etc/ld.so.cache").ok().and_then(|bytes| read_cache(&bytes));
-        let mut host =
-            Self { machine, root_links, cache: BTreeMap::new(), files: RefCell::default(), digests: RefCell::default() };
+        let mut host = Self {
+            machine,
+            root_links,
+            cache: BTreeMap::new(),
+            files: RefCell::default(),
+            digests: RefCell::default(),
+        };
         host.cache = cached.unwrap_or_else(|| host.configured());
         host
     }
@@ -60,7 +65,9 @@ impl<'a> Host<'a> {
     pub fn place(&self, path: &str) -> String {
         let path = normal(path);
         for (link, target) in &self.root_links {
-            if let Some(rest) = path.strip_prefix(link.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            if let Some(rest) =
+                path.strip_prefix(link.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            {
                 return normal(&join(&join("/", target), rest));
             }
         }
@@ -125,7 +132,8 @@ impl<'a> Host<'a> {
         };
         // Found by the cache alone: in the world, which has none, it stands where the loader looks anyway.
         let cached = || {
-            let from = self.cache.get(name)?.iter().find_map(|path| self.loadable(path).map(|from| (path, from)));
+            let from =
+                self.cache.get(name)?.iter().find_map(|path| self.loadable(path).map(|from| (path, from)));
             let (path, from) = from?;
             let place = self.place(path);
             let known = defaults.iter().any(|directory| directory == parent(&place));
@@ -156,17 +164,24 @@ impl<'a> Host<'a> {
     }
 
     fn configured_directories(&self, path: &str, depth: usize) -> Vec<String> {
-        let text = self.machine.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let text =
+            self.machine.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let mut found = Vec::new();
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or("").trim();
             match line.strip_prefix("include ").map(str::trim) {
                 // `include DIR/*.conf` is the one form that distributions write.
                 Some(pattern) if depth < 4 => {
-                    let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { join(parent(path), pattern) };
-                    let (before, after) = last_name(&pattern).split_once('*').unwrap_or((last_name(&pattern), ""));
+                    let pattern = if pattern.starts_with('/') {
+                        pattern.to_owned()
+                    } else {
+                        join(parent(path), pattern)
+                    };
+                    let (before, after) =
+                        last_name(&pattern).split_once('*').unwrap_or((last_name(&pattern), ""));
                     let names = self.machine.list(parent(&pattern)).unwrap_or_default();
-                    for name in names.iter().filter(|name| name.starts_with(before) && name.ends_with(after)) {
+                    for name in names.iter().filter(|name| name.starts_with(before) && name.ends_with(after))
+                    {
                         found.extend(self.configured_directories(&join(parent(&pattern), name), depth + 1));
                     }
                 }

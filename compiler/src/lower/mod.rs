@@ -198,7 +198,8 @@ impl<'a> Run<'a> {
         for holding in self.holdings.of(subject.id) {
             let capability = model.capability(holding.capability);
             let rights = holding.rights.without(asked.get(&holding.capability).copied().unwrap_or_default());
-            let is_own = matches!(capability.target, Target::Facet(facet) if model.facet(facet).owner == subject.id);
+            let is_own =
+                matches!(capability.target, Target::Facet(facet) if model.facet(facet).owner == subject.id);
             if rights.is_empty() || is_own {
                 continue;
             }

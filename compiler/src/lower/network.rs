@@ -41,7 +41,11 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
                         connect(run, world, &mut uses, &held, address);
                     }
                 }
-                Transport::Socket(_) | Transport::Channel | Transport::Mount(_) | Transport::Done | Transport::Control => {}
+                Transport::Socket(_)
+                | Transport::Channel
+                | Transport::Mount(_)
+                | Transport::Done
+                | Transport::Control => {}
             },
         }
     }
@@ -74,13 +78,20 @@ fn listen(run: &mut Run<'_>, world: &mut World, uses: &mut Uses, held: &Held<'_>
     let (accept, binds) = (held.rights.contains(Kind::ACCEPT), held.rights.contains(Kind::BIND));
     match (accept, binds, address) {
         (true, true, _) => {
-            let message = format!("`{}` would both be given the socket of `{}` and bind it", world.name, held.name);
-            run.refusals.refuse(held.span, message, "an address is bound once", "name `accept` or `bind`, not both");
+            let message =
+                format!("`{}` would both be given the socket of `{}` and bind it", world.name, held.name);
+            run.refusals.refuse(
+                held.span,
+                message,
+                "an address is bound once",
+                "name `accept` or `bind`, not both",
+            );
         }
         (true, false, _) => passed(run, world, address, held.span),
         (false, true, Address::Ip { .. }) => bind(run, world, uses, address, held.span),
         (false, true, Address::Unix(path)) => {
-            let message = format!("`{}` cannot bind `{path}` itself: it would need its whole directory", world.name);
+            let message =
+                format!("`{}` cannot bind `{path}` itself: it would need its whole directory", world.name);
             let help = "let it hold `accept`, or provide a facet with `socket=`";
             run.refusals.refuse(held.span, message, "wanted here", help);
         }
@@ -120,8 +131,14 @@ fn privileged(run: &mut Run<'_>, world: &World, port: u16, span: Span) -> bool {
     let from: u16 = told.and_then(|text| text.trim().parse().ok()).unwrap_or(1024);
     let is_privileged = port < from;
     if is_privileged && run.options.mode == Mode::User {
-        let message = format!("port {port} for `{}` takes a privilege that a plain user does not have", world.name);
-        run.refusals.refuse(span, message, "wanted here", format!("use a port from {from} on, or run capc as root"));
+        let message =
+            format!("port {port} for `{}` takes a privilege that a plain user does not have", world.name);
+        run.refusals.refuse(
+            span,
+            message,
+            "wanted here",
+            format!("use a port from {from} on, or run capc as root"),
+        );
     }
     is_privileged
 }

@@ -70,7 +70,12 @@ pub fn owner(run: &mut Run<'_>, granted: &Granted<'_>) -> Option<Owner> {
         let refused = wishes(metadata, rights).find(|wish| !run.host.machine.may(path, *wish));
         if let Some(wish) = refused {
             let message = format!("`{path}` is not yours to {}: {}", word(wish), words(metadata));
-            run.refusals.refuse(span, message, "granted here", "grant what you may use yourself, or run capc as root");
+            run.refusals.refuse(
+                span,
+                message,
+                "granted here",
+                "grant what you may use yourself, or run capc as root",
+            );
             return None;
         }
         return Some(Owner::Plain);

@@ -19,11 +19,13 @@ pub fn ready(run: &mut Run<'_>, checked: &Checked, subject: Subject<'_>) -> Read
     let said = subject.service.ready;
     let (sockets, ports) = listened(run, subject);
     let has_something = !sockets.is_empty() || !ports.is_empty();
-    let is_waited_for = checked.waits().all.iter().any(|wait| wait.to == subject.id && wait.kind == WaitKind::Mint);
+    let is_waited_for =
+        checked.waits().all.iter().any(|wait| wait.to == subject.id && wait.kind == WaitKind::Mint);
     match said {
         Ready::Started if has_something && is_waited_for => Ready::Socket,
         Ready::Socket if !has_something => {
-            let message = format!("`{}` would be ready with its sockets, and makes none itself", subject.object.name);
+            let message =
+                format!("`{}` would be ready with its sockets, and makes none itself", subject.object.name);
             let help = "leave `ready` out, or say `ready \"notify\"`";
             run.refusals.refuse(subject.object.span, message, "declared here", help);
             Ready::Started
@@ -57,7 +59,11 @@ fn listened(run: &Run<'_>, subject: Subject<'_>) -> (Vec<String>, Vec<u16>) {
 }
 
 /// Returns the plan of a system.
-pub fn plan<'a>(run: &mut Run<'a>, checked: &Checked, services: Vec<(Subject<'a>, World, Vec<Passed>)>) -> plan::Plan {
+pub fn plan<'a>(
+    run: &mut Run<'a>,
+    checked: &Checked,
+    services: Vec<(Subject<'a>, World, Vec<Passed>)>,
+) -> plan::Plan {
     let mut facets: Vec<plan::Facet> = Vec::new();
     for directory in run.facets.values() {
         let identity = run.identity(directory.maker);
@@ -69,7 +75,8 @@ pub fn plan<'a>(run: &mut Run<'a>, checked: &Checked, services: Vec<(Subject<'a>
         Mode::Root => plan::Mode::Root,
         Mode::User => plan::Mode::User,
     };
-    let planned = services.into_iter().map(|(subject, world, passed)| service(run, checked, subject, &world, passed));
+    let planned =
+        services.into_iter().map(|(subject, world, passed)| service(run, checked, subject, &world, passed));
     let services: Vec<plan::Service> = planned.collect();
     let plan = plan::Plan {
         format: plan::Format::V1,
@@ -86,7 +93,13 @@ pub fn plan<'a>(run: &mut Run<'a>, checked: &Checked, services: Vec<(Subject<'a>
     plan
 }
 
-fn service(run: &mut Run<'_>, checked: &Checked, subject: Subject<'_>, world: &World, passed: Vec<Passed>) -> plan::Service {
+fn service(
+    run: &mut Run<'_>,
+    checked: &Checked,
+    subject: Subject<'_>,
+    world: &World,
+    passed: Vec<Passed>,
+) -> plan::Service {
     let model = run.model;
     let Subject { id, object, service } = subject;
     let mut waits: Vec<plan::Wait> = Vec::new();
@@ -110,7 +123,8 @@ fn service(run: &mut Run<'_>, checked: &Checked, subject: Subject<'_>, world: &W
         plan::Ready::Socket => listened(run, subject),
         plan::Ready::Started | plan::Ready::Notify => (Vec::new(), Vec::new()),
     };
-    let (stop, within_ms) = service.stop.as_ref().map_or(("TERM", STOP_WITHIN_MS), |(signal, within)| (signal, *within));
+    let (stop, within_ms) =
+        service.stop.as_ref().map_or(("TERM", STOP_WITHIN_MS), |(signal, within)| (signal, *within));
     let stop = plan::Stop { signal: signal(run, subject, stop).unwrap_or(plan::SignalName::Term), within_ms };
     let reload = service.reload.as_deref().and_then(|name| signal(run, subject, name));
     plan::Service {
@@ -138,8 +152,16 @@ fn signal(run: &mut Run<'_>, subject: Subject<'_>, name: &str) -> Option<plan::S
     let found = known.into_iter().find(|signal| signal.to_string() == name);
     if found.is_none() {
         let names: Vec<String> = known.iter().map(ToString::to_string).collect();
-        let message = format!("`{}` wants the signal `{name}`, which the supervisor does not send", subject.object.name);
-        run.refusals.refuse(subject.object.span, message, "declared here", format!("use one of {}", names.join(" ")));
+        let message = format!(
+            "`{}` wants the signal `{name}`, which the supervisor does not send",
+            subject.object.name
+        );
+        run.refusals.refuse(
+            subject.object.span,
+            message,
+            "declared here",
+            format!("use one of {}", names.join(" ")),
+        );
     }
     found
 }

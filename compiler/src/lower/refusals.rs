@@ -22,7 +22,12 @@ impl Refusals {
 
     /// Adds a refusal that no configuration should come to.
     pub fn internal(&mut self, span: Span, what: &str) {
-        self.refuse(span, format!("internal error: {what}"), "while lowering this", "report this, with the configuration");
+        self.refuse(
+            span,
+            format!("internal error: {what}"),
+            "while lowering this",
+            "report this, with the configuration",
+        );
     }
 
     /// Adds something that a person should know and that refuses nothing.

@@ -6,7 +6,8 @@ use crate::machine::{FileType, Machine, parent, walk};
 use crate::model::path_contains;
 use crate::source::Span;
 use capc_schemas::manifest::{
-    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Limit, Mode, Network, Owner, Ready, Rights,
+    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Limit, Mode, Network, Owner, Ready,
+    Rights,
 };
 use capc_schemas::token::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +59,11 @@ impl Grant {
     #[must_use]
     pub fn access(&self) -> Access {
         let changes = [Rights::MODIFY, Rights::CREATE, Rights::REMOVE, Rights::SOCKET];
-        if changes.into_iter().any(|right| self.rights.contains(right)) { Access::ReadWrite } else { Access::ReadOnly }
+        if changes.into_iter().any(|right| self.rights.contains(right)) {
+            Access::ReadWrite
+        } else {
+            Access::ReadOnly
+        }
     }
 
     /// Returns whether programs in it may be executed.
@@ -96,6 +101,16 @@ impl Place {
         }
     }
 
+    /// Returns whether something else can stand inside it.
+    fn holds_places(&self) -> bool {
+        match self {
+            Self::Tmpfs { .. } | Self::Image { .. } => true,
+            Self::Grant(grant) => grant.kind == FileKind::Dir,
+            Self::Link { .. } | Self::Text { .. } | Self::Device { .. } | Self::Pinned { .. } => false,
+            Self::Secret { .. } | Self::Facet { .. } => false,
+        }
+    }
+
     /// Returns where it is bound from, if it is a whole directory of the machine.
     fn bound_from(&self) -> Option<&str> {
         match self {
@@ -110,7 +125,9 @@ impl Place {
             Self::Tmpfs { .. } => "a private place in memory".into(),
             Self::Link { target } => format!("a link to `{target}`"),
             Self::Text { .. } => "a generated file".into(),
-            Self::Device { from } | Self::Pinned { from, .. } | Self::Image { from } => format!("`{from}` of the machine"),
+            Self::Device { from } | Self::Pinned { from, .. } | Self::Image { from } => {
+                format!("`{from}` of the machine")
+            }
             Self::Grant(grant) => format!("what is granted of `{}`", grant.from),
             Self::Secret { from } => format!("the secret `{from}`"),
             Self::Facet { key, .. } => format!("the directory of the facet `{}`", key.replace('+', "/")),
@@ -180,8 +197,18 @@ impl World {
             return;
         };
         if !merge(there, &place) {
-            let message = format!("`{at}` in the world of `{}` would be {} and {}", self.name, there.words(), place.words());
-            refusals.refuse(span, message, "this is the second", "let one of them be seen at another path with `at=`");
+            let message = format!(
+                "`{at}` in the world of `{}` would be {} and {}",
+                self.name,
+                there.words(),
+                place.words()
+            );
+            refusals.refuse(
+                span,
+                message,
+                "this is the second",
+                "let one of them be seen at another path with `at=`",
+            );
         }
     }
 
@@ -225,6 +252,20 @@ impl World {
         let mut dropped = Vec::new();
         for (at, (place, span)) in &self.places {
             let Some((outer_at, outer)) = self.above(at) else { continue };
+            if !outer.holds_places() {
+                let message = format!(
+                    "{} cannot be seen at `{at}`, which lies inside {}",
+                    place.words(),
+                    outer.words()
+                );
+                refusals.refuse(
+                    *span,
+                    message,
+                    "needed by this",
+                    "let one of them be seen elsewhere with `at=`",
+                );
+                continue;
+            }
             if let Some(from) = outer.bound_from() {
                 let inside = format!("{from}{}", at.strip_prefix(outer_at).unwrap_or(""));
                 match self.stands_in(place, &inside, from, machine) {
@@ -236,7 +277,12 @@ impl World {
                             place.words(),
                             outer.words()
                         );
-                        refusals.refuse(*span, message, "needed by this", "make it there, or let it be seen elsewhere with `at=`");
+                        refusals.refuse(
+                            *span,
+                            message,
+                            "needed by this",
+                            "make it there, or let it be seen elsewhere with `at=`",
+                        );
                     }
                 }
             }
@@ -252,11 +298,19 @@ impl World {
         let is_dir = match place {
             Place::Tmpfs { .. } | Place::Facet { .. } => true,
             Place::Grant(grant) => grant.kind == FileKind::Dir,
-            Place::Image { from } => machine.metadata(from).is_ok_and(|found| found.file_type == FileType::Directory),
-            Place::Link { .. } | Place::Text { .. } | Place::Device { .. } | Place::Pinned { .. } | Place::Secret { .. } => false,
+            Place::Image { from } => {
+                machine.metadata(from).is_ok_and(|found| found.file_type == FileType::Directory)
+            }
+            Place::Link { .. }
+            | Place::Text { .. }
+            | Place::Device { .. }
+            | Place::Pinned { .. }
+            | Place::Secret { .. } => false,
         };
         match (place, found) {
-            (Place::Link { target }, Ok(FileType::Link)) if machine.read_link(inside).is_ok_and(|said| said == *target) => {
+            (Place::Link { target }, Ok(FileType::Link))
+                if machine.read_link(inside).is_ok_and(|said| said == *target) =>
+            {
                 Standing::ThereAlready
             }
             (Place::Link { .. }, _) => Standing::Nowhere,
@@ -271,7 +325,13 @@ impl World {
     }
 
     /// Landlock adds up rights along a path: refuses a place that would gain some by where it stands.
-    fn refuse_gain(&self, (at, place): (&str, &Place), (outer_at, outer): (&str, &Place), span: Span, refusals: &mut Refusals) {
+    fn refuse_gain(
+        &self,
+        (at, place): (&str, &Place),
+        (outer_at, outer): (&str, &Place),
+        span: Span,
+        refusals: &mut Refusals,
+    ) {
         // A part of what is granted as a whole is held with those rights anyway.
         let is_part = match (place.bound_from(), outer.bound_from()) {
             (Some(inner), Some(outer)) => path_contains(outer, inner),
@@ -279,8 +339,17 @@ impl World {
         };
         let granted = place.rights().or(place.kept_by_mount());
         if !is_part && !granted.contains(outer.rights()) {
-            let message = format!("{} would gain rights at `{at}`, inside {} at `{outer_at}`", place.words(), outer.words());
-            refusals.refuse(span, message, "granted with fewer rights than its surroundings", "let it be seen elsewhere with `at=`");
+            let message = format!(
+                "{} would gain rights at `{at}`, inside {} at `{outer_at}`",
+                place.words(),
+                outer.words()
+            );
+            refusals.refuse(
+                span,
+                message,
+                "granted with fewer rights than its surroundings",
+                "let it be seen elsewhere with `at=`",
+            );
         }
     }
 
@@ -307,12 +376,17 @@ enum Standing {
 
 fn merge(there: &mut Place, new: &Place) -> bool {
     let new_one = match (&mut *there, new) {
-        (Place::Pinned { from, execution, .. }, Place::Pinned { from: other, execution: Execution::Exec, .. }) if from == other => {
+        (
+            Place::Pinned { from, execution, .. },
+            Place::Pinned { from: other, execution: Execution::Exec, .. },
+        ) if from == other => {
             *execution = Execution::Exec;
             return true;
         }
         (Place::Pinned { from, .. }, Place::Pinned { from: other, .. }) => return from == other,
-        (Place::Grant(grant), Place::Grant(other)) if (&grant.from, grant.owner) == (&other.from, other.owner) => {
+        (Place::Grant(grant), Place::Grant(other))
+            if (&grant.from, grant.owner) == (&other.from, other.owner) =>
+        {
             grant.rights = grant.rights.or(other.rights);
             grant.state = grant.state.take().or(other.state.clone());
             return true;
@@ -325,7 +399,9 @@ fn merge(there: &mut Place, new: &Place) -> bool {
             *from == grant.from && READ_EXEC.contains(grant.rights)
         }
         // One of several facets in a directory makes it the maker's.
-        (Place::Facet { key, role, .. }, Place::Facet { key: other, role: other_role, .. }) if key == other => {
+        (Place::Facet { key, role, .. }, Place::Facet { key: other, role: other_role, .. })
+            if key == other =>
+        {
             if *other_role == FacetRole::Make {
                 *role = FacetRole::Make;
             }

@@ -32,7 +32,8 @@ impl From<fmt::Error> for Wrong {
 struct Text(String);
 
 fn path(path: &str) -> Result<AbsPath<'_>, Wrong> {
-    AbsPath::new(path.as_bytes()).ok_or_else(|| Wrong(format!("`{path}` is no absolute path in its shortest form")))
+    AbsPath::new(path.as_bytes())
+        .ok_or_else(|| Wrong(format!("`{path}` is no absolute path in its shortest form")))
 }
 
 fn token(text: &str) -> Token<'_> {
@@ -45,7 +46,20 @@ impl Text {
     }
 
     fn lines(&mut self, world: &World) -> Result<(), Wrong> {
-        let World { name, mode, abi, uid, gid, network, places: _, unlink, notify, bind_ports, connect_ports, .. } = world;
+        let World {
+            name,
+            mode,
+            abi,
+            uid,
+            gid,
+            network,
+            places: _,
+            unlink,
+            notify,
+            bind_ports,
+            connect_ports,
+            ..
+        } = world;
         self.line(Line::Format { version: VERSION })?;
         let service = RelPath::new(name).ok_or_else(|| Wrong(format!("`{name}` is no name of a service")))?;
         self.line(Line::Service { name: service })?;
@@ -94,9 +108,13 @@ impl Text {
     fn place(&mut self, kind: Kind, at: &str, place: &Place) -> Result<(), Wrong> {
         let at = path(at)?;
         match (kind, place) {
-            (Kind::Tmpfs, Place::Tmpfs { bytes, mode }) => self.line(Line::Tmpfs { at, bytes: *bytes, mode: *mode }),
+            (Kind::Tmpfs, Place::Tmpfs { bytes, mode }) => {
+                self.line(Line::Tmpfs { at, bytes: *bytes, mode: *mode })
+            }
             (Kind::Link, Place::Link { target }) => self.line(Line::Link { at, target: token(target) }),
-            (Kind::Text, Place::Text { mode, content }) => self.line(Line::Text { at, mode: *mode, content: token(content) }),
+            (Kind::Text, Place::Text { mode, content }) => {
+                self.line(Line::Text { at, mode: *mode, content: token(content) })
+            }
             (Kind::Device, Place::Device { from }) => self.line(Line::Device { at, from: path(from)? }),
             (Kind::Pinned, Place::Pinned { from, digest, execution }) => {
                 self.line(Line::Pinned { at, from: path(from)?, digest: *digest, execution: *execution })

@@ -27,7 +27,8 @@ pub struct FakeMachine {
 
 impl Default for FakeMachine {
     fn default() -> Self {
-        let mut machine = Self { entries: BTreeMap::new(), forbidden: Vec::new(), file_system: 0xef53, caller: 0 };
+        let mut machine =
+            Self { entries: BTreeMap::new(), forbidden: Vec::new(), file_system: 0xef53, caller: 0 };
         machine.add("/", FileType::Directory, Vec::new());
         machine
     }
@@ -80,7 +81,11 @@ impl FakeMachine {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let entry = self.entry(path)?;
-        if entry.metadata.file_type == file_type { Ok(entry) } else { Err(io::ErrorKind::InvalidInput.into()) }
+        if entry.metadata.file_type == file_type {
+            Ok(entry)
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
     }
 }
 

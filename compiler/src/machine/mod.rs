@@ -251,7 +251,10 @@ mod tests {
     fn words_alone_make_a_path_normal() {
         assert_eq!(normal("/opt/app/bin/../lib/./x"), "/opt/app/lib/x");
         assert_eq!(normal("/../x/"), "/x");
-        assert_eq!((join("/", "x"), join("/a/", "/b"), join("/a", "")), ("/x".into(), "/a/b".into(), "/a".into()));
+        assert_eq!(
+            (join("/", "x"), join("/a/", "/b"), join("/a", "")),
+            ("/x".into(), "/a/b".into(), "/a".into())
+        );
         assert_eq!((parent("/a/b"), parent("/a"), parent("/"), last_name("/a/b")), ("/a", "/", "/", "b"));
     }
 }

@@ -122,7 +122,8 @@ pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
 }
 
 fn unix_socket() -> Check {
-    let kinds = one_of(1, SOCK_TYPE, &[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET], Check::Allow, Check::Fail(EPERM));
+    let kinds =
+        one_of(1, SOCK_TYPE, &[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET], Check::Allow, Check::Fail(EPERM));
     one_of(0, ALL, &[AF_UNIX], kinds, Check::Fail(EAFNOSUPPORT))
 }
 

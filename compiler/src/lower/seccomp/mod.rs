@@ -28,9 +28,11 @@ pub struct Sockets {
 /// Returns the filter of a service.
 #[must_use]
 pub fn filter(sockets: Sockets) -> Vec<Instruction> {
-    let mut verdicts: BTreeMap<u32, Verdict> = table::known().map(|number| (number, Verdict::NotGranted)).collect();
+    let mut verdicts: BTreeMap<u32, Verdict> =
+        table::known().map(|number| (number, Verdict::NotGranted)).collect();
     verdicts.extend(table::granted().map(|number| (number, Verdict::Allowed)));
     verdicts.extend(table::absent().map(|number| (number, Verdict::Absent)));
-    verdicts.extend(checks::all(sockets).into_iter().map(|(number, check)| (number, Verdict::Checked(check))));
+    verdicts
+        .extend(checks::all(sockets).into_iter().map(|(number, check)| (number, Verdict::Checked(check))));
     program::assemble(&verdicts)
 }

@@ -87,7 +87,9 @@ fn every_number_has_the_verdict_of_the_table() {
 #[test]
 fn a_call_is_in_one_group_only() {
     let mut seen = std::collections::BTreeSet::new();
-    for number in table::granted().chain(table::absent()).chain(checks::all(TCP).into_iter().map(|(number, _)| number)) {
+    for number in
+        table::granted().chain(table::absent()).chain(checks::all(TCP).into_iter().map(|(number, _)| number))
+    {
         assert!(seen.insert(number), "{:?}", Sysno::new(number as usize));
     }
 }
@@ -95,7 +97,9 @@ fn a_call_is_in_one_group_only() {
 #[test]
 fn other_abis_are_killed() {
     let program = filter(TCP);
-    for (architecture, number) in [(0x4000_0003, 1), (0xc000_00b7, 1), (0, 0), (ARCHITECTURE, 0x4000_0000), (ARCHITECTURE, u32::MAX)] {
+    for (architecture, number) in
+        [(0x4000_0003, 1), (0xc000_00b7, 1), (0, 0), (ARCHITECTURE, 0x4000_0000), (ARCHITECTURE, u32::MAX)]
+    {
         assert_eq!(run(&program, architecture, number, &[]), Outcome::Kill);
     }
 }
@@ -104,13 +108,65 @@ fn other_abis_are_killed() {
 fn nothing_that_reaches_beyond_the_world_is_granted() {
     use Sysno::*;
     let never = [
-        unshare, setns, mount, umount2, pivot_root, chroot, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick,
-        mount_setattr, statmount, listmount, open_by_handle_at, io_uring_setup, io_uring_enter, io_uring_register, bpf,
-        keyctl, add_key, request_key, ptrace, process_vm_readv, process_vm_writev, process_madvise, pidfd_getfd, kcmp,
-        perf_event_open, userfaultfd, fanotify_init, reboot, kexec_load, kexec_file_load, swapon, swapoff, init_module,
-        finit_module, delete_module, settimeofday, clock_settime, clock_adjtime, adjtimex, sethostname, setdomainname,
-        iopl, ioperm, modify_ldt, acct, quotactl, syslog, vhangup, lookup_dcookie, move_pages, migrate_pages,
-        file_setattr, open_tree_attr, quotactl_fd,
+        unshare,
+        setns,
+        mount,
+        umount2,
+        pivot_root,
+        chroot,
+        open_tree,
+        move_mount,
+        fsopen,
+        fsconfig,
+        fsmount,
+        fspick,
+        mount_setattr,
+        statmount,
+        listmount,
+        open_by_handle_at,
+        io_uring_setup,
+        io_uring_enter,
+        io_uring_register,
+        bpf,
+        keyctl,
+        add_key,
+        request_key,
+        ptrace,
+        process_vm_readv,
+        process_vm_writev,
+        process_madvise,
+        pidfd_getfd,
+        kcmp,
+        perf_event_open,
+        userfaultfd,
+        fanotify_init,
+        reboot,
+        kexec_load,
+        kexec_file_load,
+        swapon,
+        swapoff,
+        init_module,
+        finit_module,
+        delete_module,
+        settimeofday,
+        clock_settime,
+        clock_adjtime,
+        adjtimex,
+        sethostname,
+        setdomainname,
+        iopl,
+        ioperm,
+        modify_ldt,
+        acct,
+        quotactl,
+        syslog,
+        vhangup,
+        lookup_dcookie,
+        move_pages,
+        migrate_pages,
+        file_setattr,
+        open_tree_attr,
+        quotactl_fd,
     ];
     for call in never {
         check(TCP, call, &[], EPERM);
@@ -157,11 +213,20 @@ fn sockets_are_of_the_granted_families_alone() {
 fn tcp_fast_open_and_other_protocols_on_a_socket_are_refused() {
     use Sysno::*;
     const FAST_OPEN: u64 = 0x2000_0000;
-    for (call, arguments) in [(sendto, [3, 0, 0, FAST_OPEN]), (sendmsg, [3, 0, FAST_OPEN, 0]), (sendmmsg, [3, 0, 1, FAST_OPEN])] {
+    for (call, arguments) in
+        [(sendto, [3, 0, 0, FAST_OPEN]), (sendmsg, [3, 0, FAST_OPEN, 0]), (sendmmsg, [3, 0, 1, FAST_OPEN])]
+    {
         check(TCP, call, &arguments, EPERM);
         check(TCP, call, &[3, 0, 0, 0], Outcome::Allow);
     }
-    for (level, option, expected) in [(6, 31, EPERM), (6, 30, EPERM), (6, 1, Outcome::Allow), (1, 26, EPERM), (1, 2, Outcome::Allow), (41, 26, Outcome::Allow)] {
+    for (level, option, expected) in [
+        (6, 31, EPERM),
+        (6, 30, EPERM),
+        (6, 1, Outcome::Allow),
+        (1, 26, EPERM),
+        (1, 2, Outcome::Allow),
+        (41, 26, Outcome::Allow),
+    ] {
         check(TCP, setsockopt, &[3, level, option], expected);
     }
 }
@@ -173,7 +238,9 @@ fn processes_get_no_namespaces_and_the_init_no_children() {
     for flags in [0x0120_0011, 0x003d_0f00, 0x4111, 0x11] {
         check(NO_NETWORK, clone, &[flags], Outcome::Allow);
     }
-    for flags in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000, 0x8000] {
+    for flags in
+        [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000, 0x8000]
+    {
         check(NO_NETWORK, clone, &[flags | 0x11], EPERM);
     }
 }
