@@ -1,6 +1,7 @@
 //! What every world has: private places in memory, the harmless devices, and the links of a merged root.
 
-use super::world::{Place, World};
+use super::place::Place;
+use super::world::World;
 use super::{Run, Subject};
 use capc_schemas::manifest::FileMode;
 

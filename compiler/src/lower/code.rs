@@ -1,7 +1,8 @@
 //! What a service is made of: its programs with all they need, its images, its configuration.
 
 use super::closure::{self, Closure};
-use super::world::{Place, World};
+use super::place::Place;
+use super::world::World;
 use super::{Run, Subject};
 use crate::machine::{FileType, Walk, Wish, join, walk};
 use crate::model::{PathUse, path_contains};

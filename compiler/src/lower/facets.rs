@@ -1,7 +1,8 @@
 //! Facets over sockets: a small directory in memory that belongs to one maker and to those who hold a facet in it.
 
+use super::place::Place;
 use super::refusals::Refusals;
-use super::world::{Place, World};
+use super::world::World;
 use super::{Run, Subject, grants};
 use crate::machine::{last_name, parent};
 use crate::model::{Address, Facet, FacetId, Kind, Model, ObjectId, Target, Transport};

@@ -1,7 +1,8 @@
 //! Granted paths: directories, files, state, secrets, and sockets of others, each at its place.
 
 use super::owner::{Granted, owner, permits, words};
-use super::world::{Grant, Place, World};
+use super::place::{Grant, Place};
+use super::world::World;
 use super::{Held, Mode, Run, Subject};
 use crate::machine::{FileType, Metadata, Wish, join, parent, walk};
 use crate::model::{Kind, ObjectId, Resource, Rights, Target};

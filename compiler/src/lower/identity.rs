@@ -1,7 +1,8 @@
 //! Who a service is: a number of its own, kept from generation to generation, and what its world says about it.
 
+use super::place::Place;
 use super::refusals::Refusals;
-use super::world::{Place, World};
+use super::world::World;
 use super::{Mode, Options};
 use crate::machine::Machine;
 use crate::model::{Model, ObjectId, Resource, Service, Target};

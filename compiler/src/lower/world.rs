@@ -1,139 +1,13 @@
 //! The world of one service while it is put together: what stands where, and what the service may do there.
 
+use super::place::{Place, merge};
 use super::refusals::Refusals;
 use super::seccomp::Instruction;
 use crate::machine::{FileType, Machine, parent, walk};
 use crate::model::path_contains;
 use crate::source::Span;
-use capc_schemas::manifest::{
-    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Limit, Mode, Network, Owner, Ready,
-    Rights,
-};
-use capc_schemas::token::Digest;
+use capc_schemas::manifest::{DescriptorKind, FileKind, Limit, Mode, Network, Ready};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What stands at one path of a world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A private directory in memory.
-    Tmpfs { bytes: u64, mode: FileMode },
-    /// A symbolic link.
-    Link { target: String },
-    /// A generated file.
-    Text { mode: FileMode, content: String },
-    /// A device node.
-    Device { from: String },
-    /// A file with a digest.
-    Pinned { from: String, digest: Digest, execution: Execution },
-    /// Code.
-    Image { from: String },
-    /// Something granted.
-    Grant(Grant),
-    /// A private copy of a secret.
-    Secret { from: String },
-    /// The directory of a facet.
-    Facet { key: String, role: FacetRole, uid: u32, gid: u32 },
-}
-
-/// Something granted, as it stands in a world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The place on the machine, without links.
-    pub from: String,
-    /// What it is.
-    pub kind: FileKind,
-    /// Whose it is there.
-    pub owner: Owner,
-    /// What may be done with it.
-    pub rights: Rights,
-    /// The directory that the launcher makes first: it, or one that it is a part of.
-    pub state: Option<String>,
-}
-
-/// Everything that can be written to.
-const CHANGE: Rights = Rights::MODIFY.or(Rights::CREATE).or(Rights::REMOVE).or(Rights::SOCKET);
-const READ_EXEC: Rights = Rights::READ.or(Rights::EXEC);
-
-impl Grant {
-    /// Returns whether its mount is writable.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        let changes = [Rights::MODIFY, Rights::CREATE, Rights::REMOVE, Rights::SOCKET];
-        if changes.into_iter().any(|right| self.rights.contains(right)) {
-            Access::ReadWrite
-        } else {
-            Access::ReadOnly
-        }
-    }
-
-    /// Returns whether programs in it may be executed.
-    #[must_use]
-    pub const fn execution(&self) -> Execution {
-        if self.rights.contains(Rights::EXEC) { Execution::Exec } else { Execution::NoExec }
-    }
-}
-
-impl Place {
-    /// Returns what Landlock allows there.
-    fn rights(&self) -> Rights {
-        match self {
-            Self::Tmpfs { .. } => Rights::READ.or(CHANGE),
-            Self::Link { .. } => Rights::NONE,
-            Self::Text { .. } | Self::Secret { .. } => Rights::READ,
-            Self::Device { .. } => Rights::READ.or(Rights::MODIFY),
-            Self::Pinned { execution: Execution::NoExec, .. } => Rights::READ,
-            Self::Pinned { execution: Execution::Exec, .. } | Self::Image { .. } => READ_EXEC,
-            Self::Grant(grant) => grant.rights,
-            Self::Facet { role: FacetRole::Make, .. } => Rights::READ.or(CHANGE),
-            Self::Facet { role: FacetRole::Hold, .. } => Rights::READ,
-        }
-    }
-
-    /// Returns what its mount keeps from being done there, whatever Landlock allows.
-    fn kept_by_mount(&self) -> Rights {
-        match self {
-            Self::Grant(grant) => {
-                let exec = if grant.execution() == Execution::NoExec { Rights::EXEC } else { Rights::NONE };
-                if grant.access() == Access::ReadOnly { exec.or(CHANGE) } else { exec }
-            }
-            // Code is bound read-only and everything else is the service's own, so nothing is gained there.
-            _ => Rights::READ.or(Rights::EXEC).or(CHANGE),
-        }
-    }
-
-    /// Returns whether something else can stand inside it.
-    fn holds_places(&self) -> bool {
-        match self {
-            Self::Tmpfs { .. } | Self::Image { .. } => true,
-            Self::Grant(grant) => grant.kind == FileKind::Dir,
-            Self::Link { .. } | Self::Text { .. } | Self::Device { .. } | Self::Pinned { .. } => false,
-            Self::Secret { .. } | Self::Facet { .. } => false,
-        }
-    }
-
-    /// Returns where it is bound from, if it is a whole directory of the machine.
-    fn bound_from(&self) -> Option<&str> {
-        match self {
-            Self::Image { from } | Self::Grant(Grant { from, .. }) => Some(from),
-            _ => None,
-        }
-    }
-
-    /// Returns it in words.
-    fn words(&self) -> String {
-        match self {
-            Self::Tmpfs { .. } => "a private place in memory".into(),
-            Self::Link { target } => format!("a link to `{target}`"),
-            Self::Text { .. } => "a generated file".into(),
-            Self::Device { from } | Self::Pinned { from, .. } | Self::Image { from } => {
-                format!("`{from}` of the machine")
-            }
-            Self::Grant(grant) => format!("what is granted of `{}`", grant.from),
-            Self::Secret { from } => format!("the secret `{from}`"),
-            Self::Facet { key, .. } => format!("the directory of the facet `{}`", key.replace('+', "/")),
-        }
-    }
-}
 
 /// One service's world, to be written as its manifest.
 #[derive(Clone, Debug)]
@@ -352,19 +226,6 @@ impl World {
             );
         }
     }
-
-    /// Returns the Landlock rules: one for a directory where everything is alike.
-    #[must_use]
-    pub fn rules(&self) -> Vec<(String, Rights)> {
-        let placed = self.places.iter().map(|(at, (place, _))| (at.as_str(), place.rights()));
-        let mut leaves: Vec<(&str, Rights)> = placed.filter(|(_, rights)| *rights != Rights::NONE).collect();
-        leaves.push(("/proc", Rights::READ));
-        leaves.sort_by_key(|(at, _)| *at);
-        let mut rules = Vec::new();
-        cover("", &leaves, Rights::NONE, &mut rules);
-        rules.sort_by(|(one, _), (other, _)| one.cmp(other));
-        rules
-    }
 }
 
 /// How a place inside a bound directory can be had.
@@ -372,77 +233,4 @@ enum Standing {
     Mountable,
     ThereAlready,
     Nowhere,
-}
-
-fn merge(there: &mut Place, new: &Place) -> bool {
-    let new_one = match (&mut *there, new) {
-        (
-            Place::Pinned { from, execution, .. },
-            Place::Pinned { from: other, execution: Execution::Exec, .. },
-        ) if from == other => {
-            *execution = Execution::Exec;
-            return true;
-        }
-        (Place::Pinned { from, .. }, Place::Pinned { from: other, .. }) => return from == other,
-        (Place::Grant(grant), Place::Grant(other))
-            if (&grant.from, grant.owner) == (&other.from, other.owner) =>
-        {
-            grant.rights = grant.rights.or(other.rights);
-            grant.state = grant.state.take().or(other.state.clone());
-            return true;
-        }
-        // What is read-only and sealed as code or configuration is readable with that already.
-        (Place::Image { from } | Place::Pinned { from, .. }, Place::Grant(grant)) => {
-            return *from == grant.from && READ_EXEC.contains(grant.rights);
-        }
-        (Place::Grant(grant), Place::Image { from } | Place::Pinned { from, .. }) => {
-            *from == grant.from && READ_EXEC.contains(grant.rights)
-        }
-        // One of several facets in a directory makes it the maker's.
-        (Place::Facet { key, role, .. }, Place::Facet { key: other, role: other_role, .. })
-            if key == other =>
-        {
-            if *other_role == FacetRole::Make {
-                *role = FacetRole::Make;
-            }
-            return true;
-        }
-        (there, new) => return there == new,
-    };
-    if new_one {
-        *there = new.clone();
-    }
-    new_one
-}
-
-/// Adds rules for sorted places below a directory, which has `given` from above.
-fn cover(directory: &str, leaves: &[(&str, Rights)], given: Rights, rules: &mut Vec<(String, Rights)>) {
-    let Some((first, rights)) = leaves.first() else { return };
-    // Where names can be made, a rule says exactly where.
-    let is_mild = Rights::READ.or(Rights::EXEC).or(Rights::MODIFY).contains(*rights);
-    let alike = is_mild && leaves.iter().all(|(_, other)| other == rights);
-    if leaves.len() == 1 || (alike && !directory.is_empty()) {
-        if !given.contains(*rights) {
-            let at = if leaves.len() == 1 { first } else { directory };
-            rules.push(((*at).to_owned(), *rights));
-        }
-        return;
-    }
-    let mut rest = leaves;
-    let mut given = given;
-    if *first == directory {
-        if !given.contains(*rights) {
-            rules.push(((*first).to_owned(), *rights));
-        }
-        given = given.or(*rights);
-        rest = leaves.get(1..).unwrap_or_default();
-    }
-    while let Some((first, _)) = rest.first() {
-        let below = first.get(directory.len() + 1..).unwrap_or("");
-        let child = format!("{directory}/{}", below.split('/').next().unwrap_or(""));
-        let length = rest.iter().take_while(|(at, _)| path_contains(&child, at)).count().max(1);
-        let (inside, after) = rest.split_at(length.min(rest.len()));
-        cover(&child, inside, given, rules);
-        rest = after;
-    }
 }

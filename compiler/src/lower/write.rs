@@ -1,6 +1,7 @@
 //! A world as manifest text: the lines of `capc-schemas`, in their order.
 
-use super::world::{Place, World};
+use super::place::Place;
+use super::world::World;
 use capc_schemas::manifest::{Kind, Line, Manifest, VERSION};
 use capc_schemas::token::{AbsPath, Key, RelPath, Token};
 use std::collections::BTreeSet;

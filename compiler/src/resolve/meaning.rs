@@ -281,7 +281,9 @@ impl Binder<'_> {
         facets.map(|facet| facet.name.to_string()).filter(|name| !control(name)).collect()
     }
 
-    /// Returns rights as far as the name allows them, and reports the rest.
+    /// Returns rights as they are named, and reports those that the name does not allow.
+    ///
+    /// They stay in what is derived, so that one mistake is not reported again by everything that follows from it.
     pub fn within(
         &mut self,
         rights: Rights,
@@ -302,7 +304,7 @@ impl Binder<'_> {
                     .help(format!("name at most {}", super::words::list(&has))),
             );
         }
-        rights.and(limit)
+        rights
     }
 
     /// Returns the capability for a part, or reports that there are no parts of this kind.
