@@ -17,6 +17,7 @@ mod base;
 mod code;
 mod owner;
 mod grants;
+mod state;
 mod facets;
 mod network;
 mod descriptors;
@@ -96,7 +97,6 @@ struct Subject<'a> {
 /// Something that a service holds, as one statement puts it into its world.
 struct Held<'a> {
     capability: &'a crate::model::Capability,
-    id: crate::model::CapId,
     rights: Rights,
     /// Its name here.
     name: String,
@@ -190,7 +190,6 @@ impl<'a> Run<'a> {
             *all = all.or(rights);
             held.push(Held {
                 capability: model.capability(placement.capability),
-                id: placement.capability,
                 rights,
                 name: placement.name.to_string(),
                 placement: Some(placement),
@@ -208,7 +207,7 @@ impl<'a> Run<'a> {
             let steps = self.holdings.steps(model, holding, rights);
             let span = steps.last().map_or(subject.object.span, |step| step.span);
             let name = capability.name.to_string();
-            held.push(Held { capability, id: holding.capability, rights, name, placement: None, span });
+            held.push(Held { capability, rights, name, placement: None, span });
         }
         held
     }

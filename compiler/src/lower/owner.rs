@@ -22,7 +22,7 @@ const WITHOUT_MAPPING: [(u64, &str); 11] = [
 ];
 
 /// Every right that changes something.
-const CHANGE: Rights = Rights(Kind::FS_WRITE.0 | Kind::FS_SOCKET.0);
+pub const CHANGE: Rights = Rights(Kind::FS_WRITE.0 | Kind::FS_SOCKET.0);
 
 /// Something granted, looked at.
 pub struct Granted<'a> {
