@@ -6,8 +6,10 @@ use std::path::PathBuf;
 /// Says what each service is given, and lets nothing else exist for it
 #[derive(Debug, Parser)]
 #[command(name = "capc", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Example: capc check system.kdl && capc up system.kdl\nExit status: 0 done and clean, 1 errors in the \
-configuration, 2 wrong usage or an unreadable file, 3 refused by the seal, the key or the system, 70 an internal error.")]
+#[command(
+    after_help = "Example: capc check system.kdl && capc up system.kdl\nExit status: 0 done and clean, 1 errors in the \
+configuration, 2 wrong usage or an unreadable file, 3 refused by the seal, the key or the system, 70 an internal error."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

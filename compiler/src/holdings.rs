@@ -96,7 +96,12 @@ impl Solver<'_> {
         let next = self.holdings.len();
         let node = *self.nodes.entry((holder, capability)).or_insert(next);
         if node == next {
-            self.holdings.push(Holding { holder, capability, rights: Rights::NONE, provenance: [None; MOST_RIGHTS] });
+            self.holdings.push(Holding {
+                holder,
+                capability,
+                rights: Rights::NONE,
+                provenance: [None; MOST_RIGHTS],
+            });
             self.uses.push(Vec::new());
         }
         node

@@ -53,7 +53,8 @@ pub struct Compilation {
 /// `main` is an absolute path, `shown` its name in diagnostics. Pure but for `files`.
 #[must_use]
 pub fn compile(files: &dyn source::Files, main: &Path, shown: &str) -> Compilation {
-    let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } = resolve::resolve(files, main, shown);
+    let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } =
+        resolve::resolve(files, main, shown);
     let resolves = diagnostics.is_empty();
     let holdings = model.as_ref().map(holdings::derive);
     let mut checked = None;

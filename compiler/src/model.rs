@@ -109,7 +109,9 @@ impl Kind {
     #[must_use]
     pub const fn right_names(self) -> &'static [&'static str] {
         match self {
-            Self::Dir | Self::State | Self::Mount => &["read", "exec", "modify", "create", "remove", "socket"],
+            Self::Dir | Self::State | Self::Mount => {
+                &["read", "exec", "modify", "create", "remove", "socket"]
+            }
             Self::File => &["read", "exec", "modify"],
             Self::Secret => &["read"],
             Self::Listen => &["accept", "bind"],
@@ -220,7 +222,8 @@ impl Address {
         match self {
             Self::Unix(_) => true,
             Self::Ip { host, .. } => {
-                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+                host == "localhost"
+                    || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
             }
         }
     }

@@ -91,13 +91,24 @@ pub fn waits(model: &Model, holdings: &Holdings) -> Waits {
     if !mounts.is_empty() {
         for (id, _, service) in model.services() {
             let code = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
-            let own = code.chain(&service.image).chain(&service.config).map(|path| (path.path.as_ref(), path.span));
-            let held = holdings.of(id).iter().filter_map(|holding| held_path(model, holdings, holding.capability, id));
+            let own =
+                code.chain(&service.image).chain(&service.config).map(|path| (path.path.as_ref(), path.span));
+            let held = holdings
+                .of(id)
+                .iter()
+                .filter_map(|holding| held_path(model, holdings, holding.capability, id));
             for (path, span) in own.chain(held) {
                 for (mount, facet) in mounts.iter().filter(|(mount, _)| path_contains(mount, path)) {
                     let owner = model.facet(*facet).owner;
                     let _ = mount;
-                    all.push(Wait { from: id, to: owner, facet: *facet, kind: WaitKind::Mint, span, can_be_late: false });
+                    all.push(Wait {
+                        from: id,
+                        to: owner,
+                        facet: *facet,
+                        kind: WaitKind::Mint,
+                        span,
+                        can_be_late: false,
+                    });
                 }
             }
         }
@@ -117,7 +128,12 @@ fn mounts(model: &Model) -> Vec<(&str, FacetId)> {
 }
 
 /// Returns a path that a service holds, other than by a mount facet itself, with the statement.
-fn held_path<'m>(model: &'m Model, holdings: &Holdings, capability: CapId, holder: ObjectId) -> Option<(&'m str, Span)> {
+fn held_path<'m>(
+    model: &'m Model,
+    holdings: &Holdings,
+    capability: CapId,
+    holder: ObjectId,
+) -> Option<(&'m str, Span)> {
     let known = model.capability(capability);
     if matches!(known.target, Target::Facet(_)) {
         return None;

@@ -4,7 +4,10 @@ use super::control;
 use super::effective::{Effective, Held};
 use super::is_directory;
 use crate::holdings::Holdings;
-use crate::model::{Address, FacetId, Kind, Model, OUTSIDE, ObjectId, Protocol, Resource, Rights, Target, Transport, path_contains};
+use crate::model::{
+    Address, FacetId, Kind, Model, OUTSIDE, ObjectId, Protocol, Resource, Rights, Target, Transport,
+    path_contains,
+};
 use crate::source::Span;
 
 /// Along which traversals an edge leads.
@@ -204,7 +207,9 @@ fn ports(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, effective:
         }
         match (known.kind, address) {
             (Kind::Listen, Address::Ip { protocol, port, .. }) => listeners.push((*protocol, *port, holder)),
-            (Kind::Connect, Address::Ip { protocol, port, .. }) => connectors.push((*protocol, *port, holder, span)),
+            (Kind::Connect, Address::Ip { protocol, port, .. }) => {
+                connectors.push((*protocol, *port, holder, span))
+            }
             _ => {}
         }
     }
@@ -212,7 +217,8 @@ fn ports(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, effective:
     listeners.dedup();
     for (protocol, port, holder, span) in connectors {
         let from = listeners.partition_point(|listener| (listener.0, listener.1) < (protocol, port));
-        let same = listeners.iter().skip(from).take_while(|listener| (listener.0, listener.1) == (protocol, port));
+        let same =
+            listeners.iter().skip(from).take_while(|listener| (listener.0, listener.1) == (protocol, port));
         for (_, _, listener) in same.filter(|listener| listener.2 != holder) {
             sink.relayed(holder, *listener, EdgeRule::Use, Carries::REACH, span);
             sink.relayed(*listener, holder, EdgeRule::Pass, Carries::REACH, span);
@@ -241,17 +247,38 @@ fn places(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, effective
         let files = matches!(known.kind, Kind::Dir | Kind::State | Kind::File | Kind::Secret | Kind::Mount);
         if let (true, Some(path)) = (files, known.path.as_deref()) {
             let span = control::sink_span(model, holdings, holder, held.capability);
-            places.push(Place { path, holder, kind: known.kind, rights: held.rights, span, hold: counts == Carries::ALL });
+            places.push(Place {
+                path,
+                holder,
+                kind: known.kind,
+                rights: held.rights,
+                span,
+                hold: counts == Carries::ALL,
+            });
         }
     }
     for (holder, _, service) in model.services() {
         for (path, rights) in control::own_paths(service) {
-            places.push(Place { path: &path.path, holder, kind: Kind::File, rights, span: path.span, hold: true });
+            places.push(Place {
+                path: &path.path,
+                holder,
+                kind: Kind::File,
+                rights,
+                span: path.span,
+                hold: true,
+            });
         }
         for facet in &service.facets {
             if let Transport::Mount(place) = &model.facet(*facet).transport {
                 let rights = Kind::Mount.all();
-                places.push(Place { path: &place.path, holder, kind: Kind::Mount, rights, span: place.span, hold: true });
+                places.push(Place {
+                    path: &place.path,
+                    holder,
+                    kind: Kind::Mount,
+                    rights,
+                    span: place.span,
+                    hold: true,
+                });
             }
         }
     }
@@ -275,7 +302,8 @@ fn places(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, effective
 }
 
 fn share(sink: &mut EdgeSink<'_>, writer: &Place<'_>, reader: &Place<'_>) {
-    let writes = !writer.rights.and(Kind::FS_MODIFY.or(Kind::FS_CREATE)).is_empty() && writer.kind != Kind::Secret;
+    let writes =
+        !writer.rights.and(Kind::FS_MODIFY.or(Kind::FS_CREATE)).is_empty() && writer.kind != Kind::Secret;
     let reads = !reader.rights.and(Kind::FS_READ.or(Kind::FS_EXEC)).is_empty();
     if writes && reads && writer.holder != reader.holder {
         sink.relayed(reader.holder, writer.holder, EdgeRule::Share, Carries::LEARN, writer.span);

@@ -41,7 +41,10 @@ pub fn effective(model: &Model, holdings: &Holdings, trusted: &[bool]) -> Effect
     }
     while let Some((holder, facet_id)) = work.pop() {
         let facet = model.facet(facet_id);
-        if !is_trusted(facet.owner) || facet.owner == holder || matches!(facet.transport, Transport::Done | Transport::Control) {
+        if !is_trusted(facet.owner)
+            || facet.owner == holder
+            || matches!(facet.transport, Transport::Done | Transport::Control)
+        {
             continue;
         }
         for exposure in &facet.exposes {
@@ -71,13 +74,18 @@ pub fn effective(model: &Model, holdings: &Holdings, trusted: &[bool]) -> Effect
                 && let Some(service) = model.object(holder).service()
             {
                 for own in &service.facets {
-                    for user in holdings.all().iter().filter(|holding| model.capability(holding.capability).target == Target::Facet(*own)) {
+                    for user in holdings
+                        .all()
+                        .iter()
+                        .filter(|holding| model.capability(holding.capability).target == Target::Facet(*own))
+                    {
                         work.push((user.holder, *own));
                     }
                 }
             }
         }
     }
-    let exposed = exposed.into_iter().map(|known| known.into_values().filter(|held| !held.rights.is_empty()).collect());
+    let exposed =
+        exposed.into_iter().map(|known| known.into_values().filter(|held| !held.rights.is_empty()).collect());
     Effective { exposed: exposed.collect() }
 }

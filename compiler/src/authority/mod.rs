@@ -13,7 +13,9 @@ pub use effective::{Effective, Held};
 pub use walk::{Chain, Reached};
 
 use crate::holdings::Holdings;
-use crate::model::{Address, CapId, Kind, Level, Model, ObjectId, RECONFIGURE, Resource, Rights, Target, path_contains};
+use crate::model::{
+    Address, CapId, Kind, Level, Model, ObjectId, RECONFIGURE, Resource, Rights, Target, path_contains,
+};
 
 /// The edges of one model as one scope sees them: whose trust counts depends on who asks.
 pub struct Authority<'m> {
@@ -76,7 +78,11 @@ impl<'m> Authority<'m> {
             Level::Hold => (self.holdings.of(holder), &[][..]),
             Level::Reach => (self.holdings.of(holder), self.effective.exposed_to(holder)),
         };
-        let own = own.iter().map(|holding| Held { capability: holding.capability, rights: holding.rights, through: None });
+        let own = own.iter().map(|holding| Held {
+            capability: holding.capability,
+            rights: holding.rights,
+            through: None,
+        });
         own.chain(exposed.iter().copied())
     }
 
@@ -99,7 +105,11 @@ impl<'m> Authority<'m> {
         let Some(want_path) = want.path.as_deref() else { return Rights::NONE };
         let files = |kind| matches!(kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret);
         let related = path_contains(have_path, want_path) || path_contains(want_path, have_path);
-        if files(have.kind) && files(want.kind) && related { rights.and(want.kind.all()) } else { Rights::NONE }
+        if files(have.kind) && files(want.kind) && related {
+            rights.and(want.kind.all())
+        } else {
+            Rights::NONE
+        }
     }
 
     /// Returns the rights of a capability that a subject by itself has at a level.
@@ -109,7 +119,8 @@ impl<'m> Authority<'m> {
             let resource = matches!(self.model.capability(asked).target, Target::Resource(_));
             return if resource { self.model.capability(asked).kind.all() } else { Rights::NONE };
         }
-        let held = self.held(holder, level).map(|held| self.rights_through(held.capability, held.rights, asked));
+        let held =
+            self.held(holder, level).map(|held| self.rights_through(held.capability, held.rights, asked));
         let by_holding = held.fold(Rights::NONE, Rights::or);
         by_holding.or(self.rights_of_code(holder, asked)).or(self.rights_of_mount(holder, asked))
     }
@@ -117,7 +128,9 @@ impl<'m> Authority<'m> {
     /// A service's own program, image and configuration count as holdings of those paths.
     fn rights_of_code(&self, holder: ObjectId, asked: CapId) -> Rights {
         let want = self.model.capability(asked);
-        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else { return Rights::NONE };
+        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else {
+            return Rights::NONE;
+        };
         if !matches!(want.kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret) {
             return Rights::NONE;
         }
@@ -133,7 +146,9 @@ impl<'m> Authority<'m> {
     /// The maker of a mount holds every right of a directory on its path.
     fn rights_of_mount(&self, holder: ObjectId, asked: CapId) -> Rights {
         let want = self.model.capability(asked);
-        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else { return Rights::NONE };
+        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else {
+            return Rights::NONE;
+        };
         let made = service.facets.iter().filter_map(|facet| match &self.model.facet(*facet).transport {
             crate::model::Transport::Mount(place) => Some(&place.path),
             _ => None,

@@ -112,7 +112,8 @@ impl Reached {
         let mut edges = Vec::new();
         let mut at = to;
         while at != self.begin {
-            let edge = self.by.get(at.index()).copied().flatten().and_then(|by| authority.edges.get(by as usize));
+            let edge =
+                self.by.get(at.index()).copied().flatten().and_then(|by| authority.edges.get(by as usize));
             let Some(edge) = edge else { break };
             edges.push(edge);
             at = edge.from;

@@ -38,7 +38,8 @@ fn report(authority: &Authority<'_>, never: &Never, chain: &Chain<'_>) -> Diagno
     };
     let message = format!("`{subject}` can {verb} `{}` ({})", known.name, rights.join(", "));
     let steps = steps(authority, chain, never.capability, never.level);
-    let mut diagnostic = Diagnostic::new(Code::AssertionFailed, message, never.span, "asserted never to be so");
+    let mut diagnostic =
+        Diagnostic::new(Code::AssertionFailed, message, never.span, "asserted never to be so");
     for step in &steps {
         diagnostic = diagnostic.label(step.span, step.text.clone());
     }
@@ -48,7 +49,10 @@ fn report(authority: &Authority<'_>, never: &Never, chain: &Chain<'_>) -> Diagno
         (_, true) => format!("take `{}` from `{subject}`", known.name),
         (Some(base), _) => {
             let names: Vec<String> = base.iter().map(|name| format!("`{name}`")).collect();
-            format!("take one of these steps away, or, if it relays nothing of this, mark {} as `trusted` with the reason", names.join(" and "))
+            format!(
+                "take one of these steps away, or, if it relays nothing of this, mark {} as `trusted` with the reason",
+                names.join(" and ")
+            )
         }
         (None, _) => "take one of these steps away".to_owned(),
     };
@@ -58,7 +62,8 @@ fn report(authority: &Authority<'_>, never: &Never, chain: &Chain<'_>) -> Diagno
 /// Returns those of a chain that would stop relaying if they were trusted, each once.
 fn relays(authority: &Authority<'_>, chain: &Chain<'_>) -> Vec<ObjectId> {
     let relaying = chain.edges.iter().filter(|edge| edge.rule != EdgeRule::Control).map(|edge| edge.to);
-    let mut relays: Vec<ObjectId> = relaying.filter(|id| authority.model.object(*id).service().is_some()).collect();
+    let mut relays: Vec<ObjectId> =
+        relaying.filter(|id| authority.model.object(*id).service().is_some()).collect();
     relays.sort_by(|a, b| authority.model.object(*a).name.cmp(&authority.model.object(*b).name));
     relays.dedup();
     relays
@@ -92,7 +97,8 @@ fn trusted_base(authority: &Authority<'_>, never: &Never, relays: &[ObjectId]) -
             let trying = Authority::new(&model, authority.holdings, never.scope);
             match trying.chain(never.subject, never.capability, never.rights, never.level) {
                 None => {
-                    let mut names: Vec<String> = set.iter().map(|id| model.object(*id).name.to_string()).collect();
+                    let mut names: Vec<String> =
+                        set.iter().map(|id| model.object(*id).name.to_string()).collect();
                     names.sort_unstable();
                     return Some(names);
                 }
@@ -139,16 +145,28 @@ pub fn steps(authority: &Authority<'_>, chain: &Chain<'_>, asked: CapId, level: 
 }
 
 /// Returns how somebody by itself has a capability, or what contains it, or a part of it.
-fn last(authority: &Authority<'_>, holder: ObjectId, asked: CapId, rights: Rights, level: Level) -> Option<Step> {
+fn last(
+    authority: &Authority<'_>,
+    holder: ObjectId,
+    asked: CapId,
+    rights: Rights,
+    level: Level,
+) -> Option<Step> {
     let model = authority.model;
     let (who, what) = (model.object(holder).name.to_string(), model.capability(asked).name.to_string());
     if holder == RECONFIGURE {
         let span = model.object(holder).span;
-        return Some(Step { rule: "axiom", from: who, to: what, span, text: "`reconfigure` holds every resource".to_owned() });
+        return Some(Step {
+            rule: "axiom",
+            from: who,
+            to: what,
+            span,
+            text: "`reconfigure` holds every resource".to_owned(),
+        });
     }
-    let found = authority.held(holder, level).find(|held| {
-        !authority.rights_through(held.capability, held.rights, asked).and(rights).is_empty()
-    });
+    let found = authority
+        .held(holder, level)
+        .find(|held| !authority.rights_through(held.capability, held.rights, asked).and(rights).is_empty());
     let Some(held) = found else {
         let span = model.object(holder).span;
         let text = format!("`{who}` is made of what lies there");
@@ -162,5 +180,11 @@ fn last(authority: &Authority<'_>, holder: ObjectId, asked: CapId, rights: Right
     }
     let holding = authority.holdings.get(holder, held.capability)?;
     let step = authority.holdings.shortest(model, holding).last().copied()?;
-    Some(Step { rule: step.rule.word(), from: who.clone(), to: what, span: step.span, text: format!("`{who}` holds `{known}`") })
+    Some(Step {
+        rule: step.rule.word(),
+        from: who.clone(),
+        to: what,
+        span: step.span,
+        text: format!("`{who}` holds `{known}`"),
+    })
 }

@@ -37,8 +37,12 @@ fn adjacency(count: usize, waits: &[Wait]) -> Vec<Vec<u32>> {
 
 fn report(model: &Model, waits: &Waits, component: &[u32], circle: &[u32]) -> Diagnostic {
     let inside: BTreeSet<u32> = component.iter().copied().collect();
-    let within: Vec<Wait> =
-        waits.all.iter().filter(|wait| inside.contains(&wait.from.0) && inside.contains(&wait.to.0)).copied().collect();
+    let within: Vec<Wait> = waits
+        .all
+        .iter()
+        .filter(|wait| inside.contains(&wait.from.0) && inside.contains(&wait.to.0))
+        .copied()
+        .collect();
     let name = |id: u32| model.object(crate::model::ObjectId(id)).name.to_string();
     let mut cycle = Vec::new();
     for (at, from) in circle.iter().enumerate() {
@@ -46,7 +50,13 @@ fn report(model: &Model, waits: &Waits, component: &[u32], circle: &[u32]) -> Di
         let found = within.iter().find(|wait| wait.from.0 == *from && wait.to.0 == to);
         if let Some(wait) = found {
             let facet = format!("{}.{}", name(to), model.facet(wait.facet).name);
-            cycle.push(CycleEdge { from: name(*from), to: name(to), kind: wait.kind.word(), facet, span: wait.span });
+            cycle.push(CycleEdge {
+                from: name(*from),
+                to: name(to),
+                kind: wait.kind.word(),
+                facet,
+                span: wait.span,
+            });
         }
     }
     let mut members: Vec<String> = component.iter().map(|id| name(*id)).collect();
@@ -63,7 +73,12 @@ fn report(model: &Model, waits: &Waits, component: &[u32], circle: &[u32]) -> Di
         _ => format!("`{}` waits for `{}`, which exists once `{}` runs", edge.from, edge.facet, edge.to),
     };
     let Some(first) = edges.next() else {
-        return Diagnostic::new(Code::BootstrapCycle, message, model.object(crate::model::SYSTEM).span, "in this system");
+        return Diagnostic::new(
+            Code::BootstrapCycle,
+            message,
+            model.object(crate::model::SYSTEM).span,
+            "in this system",
+        );
     };
     let mut diagnostic = Diagnostic::new(Code::BootstrapCycle, message, first.span, text(first));
     for edge in edges {
@@ -72,8 +87,12 @@ fn report(model: &Model, waits: &Waits, component: &[u32], circle: &[u32]) -> Di
     if members.len() > cycle.len() {
         let all: Vec<String> = members.iter().map(|member| format!("`{member}`")).collect();
         let shown = all.get(..all.len().min(12)).unwrap_or(&all).join(", ");
-        diagnostic.message = format!("{} ({} services are caught in it: {shown}{})", diagnostic.message, all.len(),
-            if all.len() > 12 { ", …" } else { "" });
+        diagnostic.message = format!(
+            "{} ({} services are caught in it: {shown}{})",
+            diagnostic.message,
+            all.len(),
+            if all.len() > 12 { ", …" } else { "" }
+        );
     }
     let advice: Vec<String> = cuts.iter().map(advice).collect();
     let diagnostic = match advice.is_empty() {
@@ -85,9 +104,15 @@ fn report(model: &Model, waits: &Waits, component: &[u32], circle: &[u32]) -> Di
 
 fn advice(cut: &Cut) -> String {
     match cut.change {
-        "activated" => format!("write `activated` in the braces of the facet `{}`, so that the init makes it first", cut.facet),
+        "activated" => format!(
+            "write `activated` in the braces of the facet `{}`, so that the init makes it first",
+            cut.facet
+        ),
         "channel" => format!("provide `{}` as `channel=#true`", cut.facet),
-        _ => format!("write `when=use` where `{}` comes to hold `{}`, if it copes with its being late", cut.from, cut.facet),
+        _ => format!(
+            "write `when=use` where `{}` comes to hold `{}`, if it copes with its being late",
+            cut.from, cut.facet
+        ),
     }
 }
 
@@ -117,7 +142,8 @@ fn cuts(model: &Model, within: &[Wait]) -> Vec<Cut> {
         true => exact(within, &candidates),
         false => heuristic(within, &candidates),
     };
-    let mut cuts: Vec<Cut> = chosen.iter().filter_map(|at| candidates.get(*at)).map(|(change, _)| cut(model, **change)).collect();
+    let mut cuts: Vec<Cut> =
+        chosen.iter().filter_map(|at| candidates.get(*at)).map(|(change, _)| cut(model, **change)).collect();
     cuts.sort_by(|a, b| (&a.from, &a.to, &a.facet, a.change).cmp(&(&b.from, &b.to, &b.facet, b.change)));
     cuts
 }
@@ -141,8 +167,12 @@ fn exact(within: &[Wait], candidates: &[(&Change, &Vec<usize>)]) -> Vec<usize> {
             continue;
         }
         let taken = |at: &usize| set & (1 << at) != 0;
-        let gone: BTreeSet<usize> =
-            candidates.iter().enumerate().filter(|(at, _)| taken(at)).flat_map(|(_, (_, waits))| waits.iter().copied()).collect();
+        let gone: BTreeSet<usize> = candidates
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| taken(at))
+            .flat_map(|(_, (_, waits))| waits.iter().copied())
+            .collect();
         if circle_left(within, &gone).is_none() {
             best = Some((size, set));
         }
@@ -179,7 +209,8 @@ fn heuristic(within: &[Wait], candidates: &[(&Change, &Vec<usize>)]) -> Vec<usiz
 
 /// Returns a shortest circle of what is left without some waits.
 fn circle_left(within: &[Wait], gone: &BTreeSet<usize>) -> Option<Vec<u32>> {
-    let left: Vec<Wait> = within.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, wait)| *wait).collect();
+    let left: Vec<Wait> =
+        within.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, wait)| *wait).collect();
     let mut ids: Vec<u32> = left.iter().flat_map(|wait| [wait.from.0, wait.to.0]).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -190,6 +221,9 @@ fn circle_left(within: &[Wait], gone: &BTreeSet<usize>) -> Option<Vec<u32>> {
             edges.push(local(wait.to.0));
         }
     }
-    let circle = components(ids.len(), &edges).iter().map(|component| shortest_circle(component, &edges)).find(|circle| !circle.is_empty())?;
+    let circle = components(ids.len(), &edges)
+        .iter()
+        .map(|component| shortest_circle(component, &edges))
+        .find(|circle| !circle.is_empty())?;
     Some(circle.iter().filter_map(|at| ids.get(*at as usize).copied()).collect())
 }

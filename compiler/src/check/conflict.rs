@@ -2,7 +2,9 @@
 
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
-use crate::model::{Address, CapId, Facet, FacetId, Kind, Model, ObjectId, Protocol, Target, Transport, path_contains};
+use crate::model::{
+    Address, CapId, Facet, FacetId, Kind, Model, ObjectId, Protocol, Target, Transport, path_contains,
+};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +22,9 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
 }
 
 fn twice(message: String, second: Span, first: Span, help: &str) -> Diagnostic {
-    Diagnostic::new(Code::Conflict, message, second, "claimed again here").label(first, "first claimed here").help(help)
+    Diagnostic::new(Code::Conflict, message, second, "claimed again here")
+        .label(first, "first claimed here")
+        .help(help)
 }
 
 /// Two services that provide one port, or bind one `listen`.
@@ -31,7 +35,9 @@ fn ports(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>) 
     for facet in &model.facets {
         let Transport::Tcp(Address::Ip { protocol, host, port }) = &facet.transport else { continue };
         let known = provided.entry((*protocol, *port)).or_default();
-        let other = known.iter().find(|(other, first)| first.owner != facet.owner && (other == host || all(other) || all(host)));
+        let other = known
+            .iter()
+            .find(|(other, first)| first.owner != facet.owner && (other == host || all(other) || all(host)));
         if let Some((_, first)) = other {
             let names = (&model.object(first.owner).name, &model.object(facet.owner).name);
             let message = format!("`{}` and `{}` both listen on port {port}", names.0, names.1);
@@ -46,10 +52,23 @@ fn ports(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>) 
         if known.kind != Kind::Listen || !holding.rights.contains(Kind::BIND) || !service {
             continue;
         }
-        let span = holdings.steps(model, holding, Kind::BIND).last().map_or(model.object(holding.holder).span, |step| step.span);
+        let span = holdings
+            .steps(model, holding, Kind::BIND)
+            .last()
+            .map_or(model.object(holding.holder).span, |step| step.span);
         if let Some((first, place)) = bound.get(&holding.capability) {
-            let message = format!("`{}` and `{}` both bind `{}`", model.object(*first).name, model.object(holding.holder).name, known.name);
-            diagnostics.push(twice(message, span, *place, "let the init bind it and pass it: hold it with `accept`"));
+            let message = format!(
+                "`{}` and `{}` both bind `{}`",
+                model.object(*first).name,
+                model.object(holding.holder).name,
+                known.name
+            );
+            diagnostics.push(twice(
+                message,
+                span,
+                *place,
+                "let the init bind it and pass it: hold it with `accept`",
+            ));
         }
         bound.entry(holding.capability).or_insert((holding.holder, span));
     }
@@ -74,18 +93,32 @@ fn states(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>)
         let known = model.capability(holding.capability);
         let Target::Resource(state) = known.target else { continue };
         let changes = !holding.rights.without(Kind::FS_READ.or(Kind::FS_EXEC)).is_empty();
-        let Some(service) = model.object(holding.holder).service().filter(|_| known.kind == Kind::State && changes) else { continue };
+        let Some(service) =
+            model.object(holding.holder).service().filter(|_| known.kind == Kind::State && changes)
+        else {
+            continue;
+        };
         let identity = service.identity.map(|(identity, _)| identity);
-        let span = holdings.steps(model, holding, last_right(holding.rights)).last().map_or(model.object(state).span, |step| step.span);
+        let span = holdings
+            .steps(model, holding, last_right(holding.rights))
+            .last()
+            .map_or(model.object(state).span, |step| step.span);
         match writers.get(&state) {
-            Some((first, as_whom, place)) if *first != holding.holder && (identity.is_none() || *as_whom != identity) => {
+            Some((first, as_whom, place))
+                if *first != holding.holder && (identity.is_none() || *as_whom != identity) =>
+            {
                 let message = format!(
                     "`{}` and `{}` both change the state `{}`, under two identities",
                     model.object(*first).name,
                     model.object(holding.holder).name,
                     model.object(state).name
                 );
-                diagnostics.push(twice(message, span, *place, "let both run `as` one identity, or let one of them only read"));
+                diagnostics.push(twice(
+                    message,
+                    span,
+                    *place,
+                    "let both run `as` one identity, or let one of them only read",
+                ));
             }
             Some(_) => {}
             None => {
@@ -114,24 +147,45 @@ fn facet_directories(model: &Model, holdings: &Holdings, id: ObjectId, diagnosti
             Some((directory, _)) => directory,
         };
         if TAKEN.contains(&directory) {
-            let message = format!("the directory of a facet belongs to it alone, and `{directory}` is everybody's");
+            let message =
+                format!("the directory of a facet belongs to it alone, and `{directory}` is everybody's");
             diagnostics.push(
-                Diagnostic::new(Code::Conflict, message, path.span, format!("lies in `{directory}`"))
-                    .help(format!("give it a directory of its own, like \"/run/{}/{}.sock\"", model.object(id).name, facet.name)),
+                Diagnostic::new(Code::Conflict, message, path.span, format!("lies in `{directory}`")).help(
+                    format!(
+                        "give it a directory of its own, like \"/run/{}/{}.sock\"",
+                        model.object(id).name,
+                        facet.name
+                    ),
+                ),
             );
             continue;
         }
         for (other, first) in &directories {
             let same = *other == directory;
             let holders = |facet: FacetId| -> BTreeSet<ObjectId> {
-                holdings.all().iter().filter(|holding| model.capability(holding.capability).target == Target::Facet(facet)).map(|holding| holding.holder).collect()
+                holdings
+                    .all()
+                    .iter()
+                    .filter(|holding| model.capability(holding.capability).target == Target::Facet(facet))
+                    .map(|holding| holding.holder)
+                    .collect()
             };
             if same && holders(*first) != holders(*facet_id) {
                 let message = format!("two facets lie in `{directory}`, but not the same services hold them");
-                diagnostics.push(twice(message, path.span, model.facet(*first).span, "give each facet a directory of its own"));
+                diagnostics.push(twice(
+                    message,
+                    path.span,
+                    model.facet(*first).span,
+                    "give each facet a directory of its own",
+                ));
             } else if !same && (path_contains(other, directory) || path_contains(directory, other)) {
                 let message = "the directory of one facet lies in that of another".to_owned();
-                diagnostics.push(twice(message, path.span, model.facet(*first).span, "put them beside each other"));
+                diagnostics.push(twice(
+                    message,
+                    path.span,
+                    model.facet(*first).span,
+                    "put them beside each other",
+                ));
             }
         }
         directories.push((directory, *facet_id));
@@ -158,7 +212,8 @@ fn places(model: &Model, id: ObjectId, diagnostics: &mut Vec<Diagnostic>) {
             && before.0 == place.0
             && (before.1 != place.1 || place.1.is_none())
         {
-            let message = format!("`{}` stands for two things in the world of `{}`", place.0, model.object(id).name);
+            let message =
+                format!("`{}` stands for two things in the world of `{}`", place.0, model.object(id).name);
             diagnostics.push(twice(message, place.2, before.2, "place one of them elsewhere with `at=`"));
         }
         before = Some(place);

@@ -58,7 +58,9 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
     let know = introductions(model, &failing);
     let mut causes: Vec<(&Derivation, Reason)> = Vec::new();
     for (derivation, reason) in failing {
-        let (Some(from), true) = (derivation.from, derivation.statement != Statement::Gives) else { continue };
+        let (Some(from), true) = (derivation.from, derivation.statement != Statement::Gives) else {
+            continue;
+        };
         let coming = asked.get(&(from.holder, from.capability)).copied().unwrap_or_default();
         let cause = match reason {
             Reason::Unheld => coming.and(derivation.rights).is_empty().then_some(Reason::Unheld),
@@ -67,7 +69,8 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
                 (!left.is_empty()).then_some(Reason::Excess(left))
             }
             Reason::NoIntroduction => {
-                let expected = derivation.introduces.is_some_and(|object| know.contains_key(&(from.holder, object)));
+                let expected =
+                    derivation.introduces.is_some_and(|object| know.contains_key(&(from.holder, object)));
                 (!expected).then_some(Reason::NoIntroduction)
             }
         };
@@ -77,7 +80,10 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
 }
 
 /// Returns who was to come to know whom by a failing statement.
-fn introductions<'m>(model: &Model, failing: &[(&'m Derivation, Reason)]) -> HashMap<(ObjectId, ObjectId), &'m Derivation> {
+fn introductions<'m>(
+    model: &Model,
+    failing: &[(&'m Derivation, Reason)],
+) -> HashMap<(ObjectId, ObjectId), &'m Derivation> {
     let mut known = HashMap::new();
     for (derivation, _) in failing {
         if let Some(owner) = model.facet_owner(derivation.capability) {
@@ -88,7 +94,11 @@ fn introductions<'m>(model: &Model, failing: &[(&'m Derivation, Reason)]) -> Has
 }
 
 /// Returns a shortest circle for each component of failing statements that need each other.
-fn circles<'m>(model: &'m Model, holdings: &Holdings, failing: &[(&'m Derivation, Reason)]) -> Vec<Vec<&'m Derivation>> {
+fn circles<'m>(
+    model: &'m Model,
+    holdings: &Holdings,
+    failing: &[(&'m Derivation, Reason)],
+) -> Vec<Vec<&'m Derivation>> {
     let mut ids: HashMap<Need, u32> = HashMap::new();
     let mut edges: Vec<Vec<u32>> = Vec::new();
     let mut labels: HashMap<(u32, u32), &Derivation> = HashMap::new();
@@ -151,7 +161,8 @@ fn circles<'m>(model: &'m Model, holdings: &Holdings, failing: &[(&'m Derivation
 /// its members, at most 2,000 of which are tried as beginnings.
 pub fn shortest_circle(component: &[u32], edges: &[Vec<u32>]) -> Vec<u32> {
     const MOST_BEGINNINGS: usize = 2000;
-    let inside: HashMap<u32, usize> = component.iter().enumerate().map(|(at, vertex)| (*vertex, at)).collect();
+    let inside: HashMap<u32, usize> =
+        component.iter().enumerate().map(|(at, vertex)| (*vertex, at)).collect();
     let targets = |vertex: u32| edges.get(vertex as usize).into_iter().flatten().copied();
     let mut best: Vec<u32> = Vec::new();
     for begin in component.iter().take(MOST_BEGINNINGS) {
@@ -185,7 +196,9 @@ pub fn shortest_circle(component: &[u32], edges: &[Vec<u32>]) -> Vec<u32> {
             let mut circle = vec![last];
             let mut at = last;
             while at != *begin {
-                let Some(before) = inside.get(&at).and_then(|at| parent.get(*at)).copied().flatten() else { break };
+                let Some(before) = inside.get(&at).and_then(|at| parent.get(*at)).copied().flatten() else {
+                    break;
+                };
                 circle.push(before);
                 at = before;
             }

@@ -38,8 +38,13 @@ fn unheld(model: &Model, holdings: &Holdings, derivation: &Derivation) -> Diagno
     let capability = derivation.from.map_or(derivation.capability, |from| from.capability);
     let name = &model.capability(capability).name;
     let message = format!("{} hands on `{name}`, but does not hold it", called(model, from));
-    let mut diagnostic = Diagnostic::new(Code::Unheld, message, derivation.capability_span, "not held by the one that hands it on")
-        .label(model.object(from).span, format!("{} is declared here", called(model, from)));
+    let mut diagnostic = Diagnostic::new(
+        Code::Unheld,
+        message,
+        derivation.capability_span,
+        "not held by the one that hands it on",
+    )
+    .label(model.object(from).span, format!("{} is declared here", called(model, from)));
     let able = holdings.holders(capability).find(|holding| holding.holder == model.object(from).scope);
     if let Some(able) = able
         && let Some(step) = holdings.shortest(model, able).last()
@@ -54,8 +59,10 @@ fn excess(model: &Model, holdings: &Holdings, derivation: &Derivation, missing: 
     let capability = derivation.from.map_or(derivation.capability, |from| from.capability);
     let known = model.capability(capability);
     let has = list(known.kind, holdings.rights(from, capability));
-    let message = format!("{} does not have {} of `{}`", called(model, from), list(known.kind, missing), known.name);
-    let mut diagnostic = Diagnostic::new(Code::ExcessRights, message, derivation.rights_span, "more than its giver has");
+    let message =
+        format!("{} does not have {} of `{}`", called(model, from), list(known.kind, missing), known.name);
+    let mut diagnostic =
+        Diagnostic::new(Code::ExcessRights, message, derivation.rights_span, "more than its giver has");
     if let Some(holding) = holdings.get(from, capability)
         && let Some(step) = holdings.shortest(model, holding).last()
         && step.span != derivation.span
@@ -71,10 +78,20 @@ fn no_introduction(model: &Model, derivation: &Derivation) -> Diagnostic {
     let name = &model.capability(derivation.capability).name;
     let message = format!("{giver} grants `{name}` to {receiver}, but holds no reference to {receiver}");
     let facets = model.object(derivation.holder).service().map(|service| &service.facets);
-    let facet = facets.into_iter().flatten().map(|facet| model.facet(*facet)).find(|facet| facet.kind() != Kind::Control);
+    let facet = facets
+        .into_iter()
+        .flatten()
+        .map(|facet| model.facet(*facet))
+        .find(|facet| facet.kind() != Kind::Control);
     let help = match facet {
-        Some(facet) => format!("write `holds {}.{}` in the body of {giver}", model.object(derivation.holder).name, facet.name),
-        None => format!("let {receiver} provide a facet that {giver} holds, or let the scope endow {receiver} with `holds {name}`"),
+        Some(facet) => format!(
+            "write `holds {}.{}` in the body of {giver}",
+            model.object(derivation.holder).name,
+            facet.name
+        ),
+        None => format!(
+            "let {receiver} provide a facet that {giver} holds, or let the scope endow {receiver} with `holds {name}`"
+        ),
     };
     Diagnostic::new(Code::NoIntroduction, message, derivation.receiver_span, "not known to the granter")
         .label(model.object(from).span, format!("{giver} is declared here"))
@@ -84,11 +101,19 @@ fn no_introduction(model: &Model, derivation: &Derivation) -> Diagnostic {
 
 fn circular(model: &Model, circle: &[&Derivation]) -> Diagnostic {
     let names: Vec<String> = circle.iter().map(|statement| called(model, statement.holder)).collect();
-    let what = circle.first().map(|statement| model.capability(statement.capability).name.clone()).unwrap_or_default();
+    let what = circle
+        .first()
+        .map(|statement| model.capability(statement.capability).name.clone())
+        .unwrap_or_default();
     let message = format!("`{what}` is held by nobody: {} justify only each other", names.join(" and "));
     let mut statements = circle.iter();
     let Some(first) = statements.next() else {
-        return Diagnostic::new(Code::CircularProvenance, message, model.object(crate::model::SYSTEM).span, "in this system");
+        return Diagnostic::new(
+            Code::CircularProvenance,
+            message,
+            model.object(crate::model::SYSTEM).span,
+            "in this system",
+        );
     };
     let text = |statement: &Derivation| {
         let from = statement.from.map_or(statement.holder, |from| from.holder);

@@ -9,7 +9,8 @@ use crate::model::{Model, PathUse, RECONFIGURE, SYSTEM, Transport, path_contains
 pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
     let authority = Authority::new(model, holdings, SYSTEM);
     let mut diagnostics = Vec::new();
-    for edge in authority.edges.iter().filter(|edge| edge.to == RECONFIGURE && edge.rule == EdgeRule::Control) {
+    for edge in authority.edges.iter().filter(|edge| edge.to == RECONFIGURE && edge.rule == EdgeRule::Control)
+    {
         let subject = model.object(edge.from);
         let message = format!("`{}` could give itself anything: it controls `reconfigure`", subject.name);
         diagnostics.push(
@@ -22,7 +23,10 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
         if let Transport::Mount(mount) = &facet.transport {
             let root = &model.root;
             let own = [("configuration", &root.config), ("store", &root.store), ("signing key", &root.key)];
-            let code = model.services().filter_map(|(_, _, service)| service.program.as_ref()).map(|path| ("programs", path));
+            let code = model
+                .services()
+                .filter_map(|(_, _, service)| service.program.as_ref())
+                .map(|path| ("programs", path));
             let needed = own.into_iter().chain(code).find(|(_, path)| path_contains(&mount.path, &path.path));
             if let Some((what, path)) = needed {
                 diagnostics.push(on_a_mount(model, facet, mount, what, path));
@@ -32,9 +36,18 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn on_a_mount(model: &Model, facet: &crate::model::Facet, mount: &PathUse, what: &str, path: &PathUse) -> Diagnostic {
+fn on_a_mount(
+    model: &Model,
+    facet: &crate::model::Facet,
+    mount: &PathUse,
+    what: &str,
+    path: &PathUse,
+) -> Diagnostic {
     let owner = &model.object(facet.owner).name;
-    let message = format!("`reconfigure` needs its {what} at `{}` before `{owner}` can mount `{}`", path.path, mount.path);
+    let message = format!(
+        "`reconfigure` needs its {what} at `{}` before `{owner}` can mount `{}`",
+        path.path, mount.path
+    );
     Diagnostic::new(Code::RootCycle, message, mount.span, "mounted by a service that has not been sealed yet")
         .label(path.span, "needed before anything is sealed")
         .help("keep what the trust root needs off what services mount")

@@ -55,10 +55,16 @@ fn print(compilation: &Compilation, format: ReportFormat) -> Exit {
 fn good_news(compilation: &Compilation, sources: &SourceMap) -> String {
     let summary = compilation.summary();
     let name = sources.files().next().map_or("", |(_, file)| &file.name);
-    let mut line = format!("{name}: {}, {}", count(summary.services, "service"), count(summary.holdings, "holding"));
+    let mut line =
+        format!("{name}: {}, {}", count(summary.services, "service"), count(summary.holdings, "holding"));
     let assertions = compilation.model.as_ref().map_or(0, |model| model.nevers.len());
     if assertions > 0 {
-        let _ = write!(line, ", {} {}", count(assertions, "assertion"), if assertions == 1 { "holds" } else { "hold" });
+        let _ = write!(
+            line,
+            ", {} {}",
+            count(assertions, "assertion"),
+            if assertions == 1 { "holds" } else { "hold" }
+        );
     }
     line
 }

@@ -30,7 +30,8 @@ pub fn from(files: &dyn Files, path: &Path) -> Result<Compilation, Failure> {
 /// # Errors
 /// When the current directory is gone.
 pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    let absolute = std::path::absolute(path).map_err(|error| Failure::usage(format!("cannot find `{}`: {error}", path.display())))?;
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::usage(format!("cannot find `{}`: {error}", path.display())))?;
     let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(absolute) };
     Ok(parent.canonicalize().map_or_else(|_| absolute.clone(), |parent| parent.join(name)))
 }

@@ -43,9 +43,14 @@ pub fn run(code: &str) -> Exit {
         }
         None => {
             let words = || Code::ALL.iter().map(|code| code.word());
-            let meant = nearest(code, words()).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            let meant =
+                nearest(code, words()).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
             let all: Vec<&str> = words().collect();
-            super::Failure::usage(format!("no code is named `{code}`{meant}\nthe codes are {}", all.join(", "))).report()
+            super::Failure::usage(format!(
+                "no code is named `{code}`{meant}\nthe codes are {}",
+                all.join(", ")
+            ))
+            .report()
         }
     }
 }

@@ -1,11 +1,11 @@
 //! From a compilation to a generation: lowered against the machine, with everything that is sealed.
 
 use super::Failure;
+use crate::Compilation;
 use crate::emit::{diagnostics::Summary, graph};
 use crate::lower::{Lowered, Mode};
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
-use crate::Compilation;
 use capc_schemas::token::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,23 +36,32 @@ struct SourceEntry {
 pub fn host() -> Result<Digest, Failure> {
     let read = |path: &str| std::fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty());
     let id = read("/etc/machine-id").or_else(|| read("/proc/sys/kernel/random/boot_id"));
-    id.map(|id| host_digest(&id)).ok_or_else(|| Failure::refused("this machine has no /etc/machine-id and no boot id"))
+    id.map(|id| host_digest(&id))
+        .ok_or_else(|| Failure::refused("this machine has no /etc/machine-id and no boot id"))
 }
 
 /// Returns every file of the generation but its SEAL, and the sources' digests.
 ///
 /// # Errors
 /// When something cannot be written as JSON.
-pub fn content(compilation: &Compilation, lowered: &Lowered) -> Result<(Content, Vec<SealedSource>), Failure> {
-    let internal = |what: &str| Failure { exit: crate::cli::Exit::Internal, message: format!("cannot write {what}; please report this") };
+pub fn content(
+    compilation: &Compilation,
+    lowered: &Lowered,
+) -> Result<(Content, Vec<SealedSource>), Failure> {
+    let internal = |what: &str| Failure {
+        exit: crate::cli::Exit::Internal,
+        message: format!("cannot write {what}; please report this"),
+    };
     let mut content = Content::new();
     for (name, manifest) in &lowered.manifests {
         content.insert(format!("manifests/{name}"), manifest.clone().into_bytes());
     }
     let plan = lowered.plan.to_json().map_err(|_| internal("the plan"))?;
     content.insert("init/plan.json".to_owned(), plan.into_bytes());
-    let identities: BTreeMap<&str, u32> = lowered.identities.iter().map(|(name, uid)| (name.as_str(), *uid)).collect();
-    content.insert("identities.json".to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
+    let identities: BTreeMap<&str, u32> =
+        lowered.identities.iter().map(|(name, uid)| (name.as_str(), *uid)).collect();
+    content
+        .insert("identities.json".to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
     if let (Some(model), Some(holdings)) = (&compilation.model, &compilation.holdings) {
         let document = graph::document(model, holdings, &compilation.sources);
         content.insert("graph.json".to_owned(), json(&document).ok_or_else(|| internal("the graph"))?);
@@ -105,7 +114,9 @@ impl SealedFiles {
     /// # Errors
     /// When they are not there.
     pub fn read(generation: &Path) -> Result<Self, Failure> {
-        let broken = |what: &dyn std::fmt::Display| Failure::refused(format!("the generation's sources cannot be read: {what}"));
+        let broken = |what: &dyn std::fmt::Display| {
+            Failure::refused(format!("the generation's sources cannot be read: {what}"))
+        };
         let text = std::fs::read(generation.join("sources/index.json")).map_err(|error| broken(&error))?;
         let index: SourceIndex = serde_json::from_slice(&text).map_err(|error| broken(&error))?;
         let mut files = BTreeMap::new();

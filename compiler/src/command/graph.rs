@@ -7,7 +7,8 @@ use crate::emit::{dot, graph};
 
 /// Prints the graph.
 pub fn run(arguments: &Graph) -> Exit {
-    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store) {
+    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store)
+    {
         Ok(open) => open,
         Err(exit) => return exit,
     };

@@ -18,7 +18,8 @@ impl MemoryLauncher {
     /// # Errors
     /// When the kernel has no sealed memory files.
     pub fn new(image: &[u8]) -> Result<Self, Failure> {
-        let refused = |error: std::io::Error| Failure::refused(format!("cannot make a sealed memory file: {error}"));
+        let refused =
+            |error: std::io::Error| Failure::refused(format!("cannot make a sealed memory file: {error}"));
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Kernels before 6.3 do not know MFD_EXEC, and let every memory file be executed.
         let memory = rustix::fs::memfd_create("capc-launcher", flags | MemfdFlags::EXEC)

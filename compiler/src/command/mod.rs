@@ -68,5 +68,7 @@ pub fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let written = serde_json::to_writer(&mut out, document).map_err(std::io::Error::from);
-    written.and_then(|()| out.write_all(b"\n")).map_err(|error| Failure::refused(format!("cannot print: {error}")))
+    written
+        .and_then(|()| out.write_all(b"\n"))
+        .map_err(|error| Failure::refused(format!("cannot print: {error}")))
 }

@@ -31,7 +31,14 @@ impl Answerable {
         let compilation = compilation.map_err(|failure| failure.report())?;
         let complaint = compile::complain(&compilation);
         let harmless = |code| {
-            matches!(code, Code::BootstrapCycle | Code::RootCycle | Code::AssertionFailed | Code::Conflict | Code::Vacuous)
+            matches!(
+                code,
+                Code::BootstrapCycle
+                    | Code::RootCycle
+                    | Code::AssertionFailed
+                    | Code::Conflict
+                    | Code::Vacuous
+            )
         };
         let answers = compilation.diagnostics.iter().all(|diagnostic| harmless(diagnostic.code));
         if answers { Ok(Self { compilation }) } else { Err(complaint) }
@@ -62,7 +69,12 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) 
 /// Compiles the sources that were sealed with the current generation.
 fn current(store_path: &Path) -> Result<Compilation, Failure> {
     let found = store::current(store_path).map_err(|error| Failure::refused(error.to_string()))?;
-    let none = || Failure::usage(format!("name a file with --config: the store `{}` has no generation", store_path.display()));
+    let none = || {
+        Failure::usage(format!(
+            "name a file with --config: the store `{}` has no generation",
+            store_path.display()
+        ))
+    };
     let files = SealedFiles::read(&found.ok_or_else(none)?.path)?;
     Ok(crate::compile(&files, &files.main, &files.name))
 }
@@ -81,7 +93,10 @@ fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl ser
 }
 
 /// Answers with what the model and its authority say, as the system's own assertions see it.
-fn answer(answering: &Answering, ask: impl FnOnce(&Answerable, &Authority<'_>) -> Result<Exit, Exit>) -> Exit {
+fn answer(
+    answering: &Answering,
+    ask: impl FnOnce(&Answerable, &Authority<'_>) -> Result<Exit, Exit>,
+) -> Exit {
     let open = match Answerable::open(answering.config.as_ref(), &answering.store) {
         Ok(open) => open,
         Err(exit) => return exit,
@@ -93,7 +108,8 @@ fn answer(answering: &Answering, ask: impl FnOnce(&Answerable, &Authority<'_>) -
 
 /// `capc order`.
 pub fn order(arguments: &Questioned) -> Exit {
-    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store) {
+    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store)
+    {
         Ok(open) => open,
         Err(exit) => return exit,
     };
@@ -121,7 +137,8 @@ pub fn what(arguments: &What) -> Exit {
 /// `capc why`.
 pub fn why(arguments: &Why) -> Exit {
     answer(&arguments.answering, |open, authority| {
-        let (object, capability) = (open.subject(&arguments.object)?, open.capability(&arguments.capability)?);
+        let (object, capability) =
+            (open.subject(&arguments.object)?, open.capability(&arguments.capability)?);
         let answer = query::why(authority, object, capability, &arguments.capability, open.parts().2);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })

@@ -44,8 +44,9 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     let previous = match &current {
         None => BTreeMap::new(),
         Some(found) => {
-            store::verify(&found.path, &keys)
-                .map_err(|error| Failure::refused(format!("the current generation {}: {error}", found.number)))?;
+            store::verify(&found.path, &keys).map_err(|error| {
+                Failure::refused(format!("the current generation {}: {error}", found.number))
+            })?;
             generation::identities(&found.path)
         }
     };
@@ -87,7 +88,13 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         return Ok(Exit::Refused);
     }
     let floor = store.floor();
-    let trust = TrustRoot { scope: &scope, host: heading.host, floor: &floor.to_string_lossy(), runtime: RUNTIME, signers: &keys };
+    let trust = TrustRoot {
+        scope: &scope,
+        host: heading.host,
+        floor: &floor.to_string_lossy(),
+        runtime: RUNTIME,
+        signers: &keys,
+    };
     let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
     let launcher = store.write_launcher(&image).map_err(|error| refused(&error))?;
     let place = store
@@ -116,7 +123,9 @@ fn announce(current: Option<&store::Found>, content: &seal::Content, number: u64
         changes += 1;
     }
     if let Some(found) = current {
-        let gone = sealed_services(&found.path).into_iter().filter(|name| !content.contains_key(&format!("manifests/{name}")));
+        let gone = sealed_services(&found.path)
+            .into_iter()
+            .filter(|name| !content.contains_key(&format!("manifests/{name}")));
         for name in gone {
             println!("  - {name}");
             changes += 1;
@@ -130,7 +139,9 @@ fn announce(current: Option<&store::Found>, content: &seal::Content, number: u64
 fn sealed_services(generation: &Path) -> Vec<String> {
     let Ok(text) = store::read(&generation.join("SEAL")) else { return Vec::new() };
     let Ok(seal) = capc_schemas::seal::Seal::parse(&text) else { return Vec::new() };
-    seal.entries().filter_map(|entry| entry.path.text().strip_prefix("manifests/").map(str::to_owned)).collect()
+    seal.entries()
+        .filter_map(|entry| entry.path.text().strip_prefix("manifests/").map(str::to_owned))
+        .collect()
 }
 
 /// Asks on the terminal; without one there is nobody to ask.

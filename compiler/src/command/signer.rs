@@ -22,9 +22,14 @@ pub fn public_half(key: &Path) -> PathBuf {
 pub fn read_public(path: &Path) -> Result<PublicKey, String> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let key = path.with_extension("");
-        format!("cannot read the public key `{}`: {error}\nmake a key with: ssh-keygen -t ed25519 -f {}", path.display(), key.display())
+        format!(
+            "cannot read the public key `{}`: {error}\nmake a key with: ssh-keygen -t ed25519 -f {}",
+            path.display(),
+            key.display()
+        )
     })?;
-    seal::public_key_of(&text).ok_or_else(|| format!("`{}` is no Ed25519 public key of OpenSSH", path.display()))
+    seal::public_key_of(&text)
+        .ok_or_else(|| format!("`{}` is no Ed25519 public key of OpenSSH", path.display()))
 }
 
 /// Has `ssh-keygen -Y sign` sign a SEAL, by standard input and output: with a file, an old signature beside it could be

@@ -38,7 +38,8 @@ fn enter(arguments: &Up) -> Result<Exit, Failure> {
     }
     let image = launcher_with(None).map_err(|error| Failure::refused(error.to_string()))?;
     let launcher = MemoryLauncher::new(&image)?;
-    let myself = std::env::current_exe().map_err(|error| Failure::refused(format!("cannot find capc itself: {error}")))?;
+    let myself = std::env::current_exe()
+        .map_err(|error| Failure::refused(format!("cannot find capc itself: {error}")))?;
     let word = match generation::mode() {
         Mode::Root => "root",
         Mode::User => "user",
@@ -161,7 +162,14 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
     let memory = MemoryLauncher::new(&image)?;
     let launcher = memory.path();
-    Ok(Ok(Ready { plan: lowered.plan, generation: place, launcher, runtime, notes: lowered.notes, _kept: (Some(memory), Some(store)) }))
+    Ok(Ok(Ready {
+        plan: lowered.plan,
+        generation: place,
+        launcher,
+        runtime,
+        notes: lowered.notes,
+        _kept: (Some(memory), Some(store)),
+    }))
 }
 
 /// Returns what a generation that `reconfigure --init capc` sealed needs to run: its plan, and the store's launcher,
@@ -176,7 +184,8 @@ fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     let none = || broken("it holds no plan; seal it with `capc reconfigure --init capc`".to_owned());
     let text = store::read(&generation.join("init/plan.json")).map_err(|_| none())?;
     let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
-    let trust = generation.parent().and_then(Path::parent).map(|store| store.join("trust")).ok_or_else(none)?;
+    let trust =
+        generation.parent().and_then(Path::parent).map(|store| store.join("trust")).ok_or_else(none)?;
     let floor = trust.join("floor");
     let root = TrustRoot {
         scope: &plan.name,
@@ -190,7 +199,14 @@ fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     if store::read(&launcher).map_err(|error| broken(error.to_string()))? != image {
         return Err(broken("its launcher is not the one that was introduced".to_owned()));
     }
-    Ok(Ready { plan, generation, launcher, runtime: PathBuf::from("/run/capc"), notes: Vec::new(), _kept: (None, None) })
+    Ok(Ready {
+        plan,
+        generation,
+        launcher,
+        runtime: PathBuf::from("/run/capc"),
+        notes: Vec::new(),
+        _kept: (None, None),
+    })
 }
 
 fn new_key() -> Result<MemoryKey, Failure> {
@@ -217,18 +233,23 @@ fn default_store(mode: Mode) -> Result<PathBuf, Failure> {
         Mode::User => absolute("XDG_STATE_HOME")
             .map(|path| path.join("capc"))
             .or_else(|| absolute("HOME").map(|home| home.join(".local/state/capc")))
-            .ok_or_else(|| Failure::usage("neither XDG_STATE_HOME nor HOME is set: name a store with --store")),
+            .ok_or_else(|| {
+                Failure::usage("neither XDG_STATE_HOME nor HOME is set: name a store with --store")
+            }),
     }
 }
 
 /// Returns the runtime directory, made and checked: 0700 and the caller's own.
 fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
-    let refused = |path: &Path, what: String| Failure::refused(format!("the runtime directory `{}`: {what}", path.display()));
-    let base = match (mode, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir())) {
-        (Mode::Root, _) => PathBuf::from("/run/capc"),
-        (Mode::User, Some(path)) => path.join("capc"),
-        (Mode::User, None) => PathBuf::from(format!("/tmp/capc-{}", outer_uid())),
+    let refused = |path: &Path, what: String| {
+        Failure::refused(format!("the runtime directory `{}`: {what}", path.display()))
     };
+    let base =
+        match (mode, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir())) {
+            (Mode::Root, _) => PathBuf::from("/run/capc"),
+            (Mode::User, Some(path)) => path.join("capc"),
+            (Mode::User, None) => PathBuf::from(format!("/tmp/capc-{}", outer_uid())),
+        };
     for path in [base.clone(), base.join(id)] {
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => {}
@@ -239,7 +260,10 @@ fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
         let mine = metadata.uid() == rustix::process::geteuid().as_raw();
         let closed = metadata.mode() & 0o022 == 0;
         if !metadata.is_dir() || !mine || !closed {
-            return Err(refused(&path, "it is not a directory of yours that nobody else can write to".to_owned()));
+            return Err(refused(
+                &path,
+                "it is not a directory of yours that nobody else can write to".to_owned(),
+            ));
         }
     }
     Ok(base.join(id))

@@ -94,7 +94,8 @@ pub fn document<'a>(diagnostics: &'a [Diagnostic], sources: &'a SourceMap, summa
             entries.push(entry(diagnostic, sources));
         }
     }
-    let omitted = counts.into_iter().filter_map(|(code, count)| Some((code, count.checked_sub(MOST_OF_ONE_CODE)?)));
+    let omitted =
+        counts.into_iter().filter_map(|(code, count)| Some((code, count.checked_sub(MOST_OF_ONE_CODE)?)));
     let omitted = omitted.filter(|(_, count)| *count > 0).collect();
     Document { format: "capc/diagnostics/1", diagnostics: entries, summary, omitted }
 }
@@ -130,7 +131,14 @@ fn entry<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Entry<'a> {
         Detail::Cycle { cycle, members, cuts } => {
             let edges = cycle.iter().map(|edge| {
                 let (file, place) = sources.locate(edge.span);
-                CycleEntry { from: &edge.from, to: &edge.to, kind: edge.kind, facet: &edge.facet, file, line: place.line }
+                CycleEntry {
+                    from: &edge.from,
+                    to: &edge.to,
+                    kind: edge.kind,
+                    facet: &edge.facet,
+                    file,
+                    line: place.line,
+                }
             });
             entry.cycle = Some(edges.collect());
             entry.members = Some(members);
@@ -139,7 +147,14 @@ fn entry<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Entry<'a> {
         Detail::Witness { steps, trusted_base } => {
             let steps = steps.iter().map(|step| {
                 let (file, place) = sources.locate(step.span);
-                StepEntry { rule: step.rule, from: &step.from, to: &step.to, file, line: place.line, text: &step.text }
+                StepEntry {
+                    rule: step.rule,
+                    from: &step.from,
+                    to: &step.to,
+                    file,
+                    line: place.line,
+                    text: &step.text,
+                }
             });
             entry.steps = Some(steps.collect());
             entry.trusted_base = Some(trusted_base.as_deref());

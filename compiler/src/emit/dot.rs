@@ -23,7 +23,8 @@ pub fn dot(model: &Model, holdings: &Holdings) -> String {
     for (number, (scope, mut objects)) in scopes.into_iter().enumerate() {
         objects.sort_by(|a, b| model.object(*a).name.cmp(&model.object(*b).name));
         let title = if scope == "/" { &*model.name } else { scope };
-        let _ = writeln!(out, "  subgraph cluster_{number} {{\n    label={};\n    color=gray;", quoted(title));
+        let _ =
+            writeln!(out, "  subgraph cluster_{number} {{\n    label={};\n    color=gray;", quoted(title));
         for id in objects {
             let object = model.object(id);
             let shape = match object.kind {
@@ -49,7 +50,10 @@ pub fn dot(model: &Model, holdings: &Holdings) -> String {
                 None => rights.join(" "),
             };
             let (from, to) = (quoted(&holder.name), quoted(&model.object(resource).name));
-            lines.insert(format!("  {from} -> {to} [label={}, color=gray40, arrowhead=open];", quoted(&label)));
+            lines.insert(format!(
+                "  {from} -> {to} [label={}, color=gray40, arrowhead=open];",
+                quoted(&label)
+            ));
         }
     }
     for edge in authority.edges.iter().filter(|edge| edge.from != RECONFIGURE) {

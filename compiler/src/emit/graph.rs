@@ -87,7 +87,16 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
             let way = holdings.shortest(model, holding);
             let steps = way.iter().map(|step| {
                 let (file, line) = place(step.span);
-                StepEntry { rule: step.rule.word(), file, line, text: format!("`{}` holds `{}`", name(step.holder), model.capability(step.capability).name) }
+                StepEntry {
+                    rule: step.rule.word(),
+                    file,
+                    line,
+                    text: format!(
+                        "`{}` holds `{}`",
+                        name(step.holder),
+                        model.capability(step.capability).name
+                    ),
+                }
             });
             HoldingEntry {
                 holder: name(holding.holder),

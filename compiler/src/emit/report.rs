@@ -2,7 +2,9 @@
 
 use crate::diag::{Detail, Diagnostic, Label};
 use crate::source::{FileId, SourceFile, SourceMap};
-use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
+use annotate_snippets::{
+    AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
+};
 use std::fmt::Write;
 
 /// The most diagnostics that are shown; all are counted.
@@ -69,7 +71,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Group<'a> {
         }
     }
     for file_id in files {
-        let labels: Vec<&Label> = diagnostic.labels.iter().filter(|label| label.span.file == file_id).collect();
+        let labels: Vec<&Label> =
+            diagnostic.labels.iter().filter(|label| label.span.file == file_id).collect();
         if let Some(file) = sources.file(file_id) {
             for element in excerpt(file, &labels) {
                 group = group.element(element);
@@ -79,7 +82,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Group<'a> {
     if let Detail::Witness { steps, .. } = &diagnostic.detail
         && !steps.is_empty()
     {
-        let way: Vec<String> = steps.iter().map(|step| format!("{}: {}", step.rule, harmless(&step.text))).collect();
+        let way: Vec<String> =
+            steps.iter().map(|step| format!("{}: {}", step.rule, harmless(&step.text))).collect();
         group = group.element(Level::NOTE.message(format!("the way:\n{}", way.join("\n"))));
     }
     if let Some(help) = &diagnostic.help {
@@ -145,10 +149,13 @@ fn floor(text: &str, mut at: usize) -> usize {
 #[must_use]
 pub fn harmless(text: &str) -> String {
     let hostile = |letter: char| {
-        (letter.is_control() && letter != '\n') || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        (letter.is_control() && letter != '\n')
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(hostile) {
         return text.to_owned();
     }
-    text.chars().map(|letter| if hostile(letter) { letter.escape_unicode().to_string() } else { letter.to_string() }).collect()
+    text.chars()
+        .map(|letter| if hostile(letter) { letter.escape_unicode().to_string() } else { letter.to_string() })
+        .collect()
 }

@@ -80,7 +80,13 @@ impl Store {
             io(|| format!("make `{below}` in the store"), make(&path.join(below), 0o755))?;
         }
         let lock_path = path.join("lock");
-        let open = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
+        let open = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path);
         let mut file = io(|| format!("open `{}`", lock_path.display()), open)?;
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
@@ -246,7 +252,8 @@ pub fn current(store: &Path) -> Result<Option<Found>, StoreError> {
     };
     let path = store.join(&target);
     let seal_text = read(&path.join("SEAL"))?;
-    let seal = Seal::parse(&seal_text).map_err(|error| StoreError::Broken(format!("`{}`/SEAL: {error}", path.display())))?;
+    let seal = Seal::parse(&seal_text)
+        .map_err(|error| StoreError::Broken(format!("`{}`/SEAL: {error}", path.display())))?;
     let number = seal.header.number;
     if target != Path::new(&format!("generations/{number}")) {
         return Err(StoreError::Broken(format!("`{}` does not hold generation {number}", target.display())));
@@ -280,7 +287,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 pub fn verify(generation: &Path, keys: &[PublicKey]) -> Result<Vec<u8>, StoreError> {
     let seal_text = read(&generation.join("SEAL"))?;
     let signature = read(&generation.join("SEAL.sig"))?;
-    seal::verify(&seal_text, &signature, keys).map_err(|error| StoreError::Broken(format!("SEAL.sig: {error}")))?;
+    seal::verify(&seal_text, &signature, keys)
+        .map_err(|error| StoreError::Broken(format!("SEAL.sig: {error}")))?;
     let seal = Seal::parse(&seal_text).map_err(|error| StoreError::Broken(format!("SEAL: {error}")))?;
     let mut listed = vec!["SEAL".to_owned(), "SEAL.sig".to_owned()];
     for entry in seal.entries() {
@@ -307,4 +315,3 @@ pub fn verify(generation: &Path, keys: &[PublicKey]) -> Result<Vec<u8>, StoreErr
     }
     Ok(seal_text)
 }
-

@@ -35,7 +35,14 @@ pub fn order(model: &Model, waits: &Waits, sources: &SourceMap) -> OrderAnswer {
         .map(|wait| {
             let (file, place) = sources.locate(wait.span);
             let facet = format!("{}.{}", name(wait.to), model.facet(wait.facet).name);
-            WaitAnswer { from: name(wait.from), to: name(wait.to), kind: wait.kind, facet, file: file.to_owned(), line: place.line }
+            WaitAnswer {
+                from: name(wait.from),
+                to: name(wait.to),
+                kind: wait.kind,
+                facet,
+                file: file.to_owned(),
+                line: place.line,
+            }
         })
         .collect();
     all.sort();
@@ -55,7 +62,11 @@ impl OrderAnswer {
                 WaitKind::Mint => "exists",
                 WaitKind::Ready => "is done",
             };
-            let _ = writeln!(out, "  {} waits until {} {until}  ({}:{})", wait.from, wait.facet, wait.file, wait.line);
+            let _ = writeln!(
+                out,
+                "  {} waits until {} {until}  ({}:{})",
+                wait.from, wait.facet, wait.file, wait.line
+            );
         }
         out
     }

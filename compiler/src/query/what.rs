@@ -58,18 +58,23 @@ fn level_of(authority: &Authority<'_>, subject: ObjectId, level: Level) -> Vec<E
         let reached = authority.from(subject, *along);
         let root = reached.order.contains(&RECONFIGURE);
         let held = reached.order.iter().filter(|id| model.object(**id).is_subject());
-        let mut held: BTreeMap<CapId, Rights> = held.flat_map(|id| authority.held(*id, level)).fold(BTreeMap::new(), |mut all, held| {
-            let place = all.entry(held.capability).or_default();
-            *place = Rights::or(*place, held.rights);
-            all
-        });
+        let mut held: BTreeMap<CapId, Rights> =
+            held.flat_map(|id| authority.held(*id, level)).fold(BTreeMap::new(), |mut all, held| {
+                let place = all.entry(held.capability).or_default();
+                *place = Rights::or(*place, held.rights);
+                all
+            });
         if root {
             let resources = model.capabilities.iter().enumerate();
-            let resources = resources.filter(|(_, known)| known.part.is_none() && matches!(known.target, Target::Resource(_)));
+            let resources = resources
+                .filter(|(_, known)| known.part.is_none() && matches!(known.target, Target::Resource(_)));
             held.extend(resources.map(|(index, known)| (CapId(index as u32), known.kind.all())));
         }
-        let with_paths: Vec<(CapId, Rights)> =
-            held.iter().filter(|(id, _)| model.capability(**id).path.is_some()).map(|(id, rights)| (*id, *rights)).collect();
+        let with_paths: Vec<(CapId, Rights)> = held
+            .iter()
+            .filter(|(id, _)| model.capability(**id).path.is_some())
+            .map(|(id, rights)| (*id, *rights))
+            .collect();
         for (capability, rights) in &held {
             add(*capability, rights.and(about(*capability)), true);
         }
@@ -95,7 +100,8 @@ impl WhatAnswer {
     #[must_use]
     pub fn human(&self) -> String {
         let mut out = String::new();
-        let lines = |entries: &[Entry]| entries.iter().map(|entry| entry.extent.line(&entry.capability)).collect();
+        let lines =
+            |entries: &[Entry]| entries.iter().map(|entry| entry.extent.line(&entry.capability)).collect();
         section(&mut out, &format!("{} could come to hold:", self.object), lines(&self.hold), "  nothing");
         section(&mut out, "and could reach, also through others:", lines(&self.reach), "  nothing");
         out

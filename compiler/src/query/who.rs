@@ -44,9 +44,13 @@ fn level_of(authority: &Authority<'_>, asked: CapId, level: Level) -> Vec<Entry>
     let mut obtained = vec![Obtained::default(); model.objects.len()];
     for (along, about) in authority.traversals(level, asked) {
         for right in about.each() {
-            let ends: Vec<ObjectId> =
-                subjects.iter().copied().filter(|id| authority.own_rights(*id, asked, level).contains(right)).collect();
-            let whole: Vec<ObjectId> = ends.iter().copied().filter(|id| has_whole(authority, *id, asked, level)).collect();
+            let ends: Vec<ObjectId> = subjects
+                .iter()
+                .copied()
+                .filter(|id| authority.own_rights(*id, asked, level).contains(right))
+                .collect();
+            let whole: Vec<ObjectId> =
+                ends.iter().copied().filter(|id| has_whole(authority, *id, asked, level)).collect();
             let reaching = authority.into(ends, along);
             let reaching_whole = authority.into(whole, along);
             for (at, place) in obtained.iter_mut().enumerate() {
@@ -58,9 +62,14 @@ fn level_of(authority: &Authority<'_>, asked: CapId, level: Level) -> Vec<Entry>
         }
     }
     let able = subjects.iter().filter(|id| model.object(**id).is_subject());
-    let found = able.filter_map(|id| Some((*id, *obtained.get(id.index())?)).filter(|(_, found)| !found.rights.is_empty()));
+    let found = able.filter_map(|id| {
+        Some((*id, *obtained.get(id.index())?)).filter(|(_, found)| !found.rights.is_empty())
+    });
     found
-        .map(|(id, found)| Entry { object: model.object(id).name.to_string(), extent: Extent::new(authority, id, asked, found) })
+        .map(|(id, found)| Entry {
+            object: model.object(id).name.to_string(),
+            extent: Extent::new(authority, id, asked, found),
+        })
         .collect()
 }
 
@@ -69,9 +78,10 @@ fn has_whole(authority: &Authority<'_>, holder: ObjectId, asked: CapId, level: L
     if holder == crate::model::RECONFIGURE {
         return true;
     }
-    authority
-        .held(holder, level)
-        .any(|held| !is_part(authority, held.capability, asked) && !authority.rights_through(held.capability, held.rights, asked).is_empty())
+    authority.held(holder, level).any(|held| {
+        !is_part(authority, held.capability, asked)
+            && !authority.rights_through(held.capability, held.rights, asked).is_empty()
+    })
 }
 
 impl WhoAnswer {
@@ -79,7 +89,8 @@ impl WhoAnswer {
     #[must_use]
     pub fn human(&self) -> String {
         let mut out = String::new();
-        let lines = |entries: &[Entry]| entries.iter().map(|entry| entry.extent.line(&entry.object)).collect();
+        let lines =
+            |entries: &[Entry]| entries.iter().map(|entry| entry.extent.line(&entry.object)).collect();
         section(&mut out, &format!("could come to hold {}:", self.capability), lines(&self.hold), "  nobody");
         section(&mut out, "could reach it, also through others:", lines(&self.reach), "  nobody");
         out

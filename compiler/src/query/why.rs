@@ -49,7 +49,13 @@ impl StepAnswer {
 
 /// Answers for an object and a capability under the names that were asked.
 #[must_use]
-pub fn why(authority: &Authority<'_>, object: ObjectId, asked: CapId, name: &str, sources: &SourceMap) -> WhyAnswer {
+pub fn why(
+    authority: &Authority<'_>,
+    object: ObjectId,
+    asked: CapId,
+    name: &str,
+    sources: &SourceMap,
+) -> WhyAnswer {
     let model = authority.model;
     let mut answer = WhyAnswer {
         format: "capc/why/1",
@@ -63,7 +69,8 @@ pub fn why(authority: &Authority<'_>, object: ObjectId, asked: CapId, name: &str
         answer.level = "direct";
         for step in authority.holdings.shortest(model, holding) {
             let giver = step.from.map_or(step.holder, |from| from.holder);
-            let (from, to) = (model.object(giver).name.to_string(), model.object(step.holder).name.to_string());
+            let (from, to) =
+                (model.object(giver).name.to_string(), model.object(step.holder).name.to_string());
             let text = match step.from {
                 None if step.rule == crate::model::Rule::Axiom => format!("`{to}` holds every resource"),
                 None => format!("`{to}` holds what it made"),
@@ -109,7 +116,9 @@ impl WhyAnswer {
         let _ = match self.level {
             "direct" => writeln!(out, "{object} holds {capability}:"),
             "hold" => writeln!(out, "{object} does not hold {capability}, but could come to:"),
-            "reach" => writeln!(out, "{object} cannot come to hold {capability}, but can reach it through others:"),
+            "reach" => {
+                writeln!(out, "{object} cannot come to hold {capability}, but can reach it through others:")
+            }
             _ => writeln!(out, "{object} can neither hold nor reach {capability}."),
         };
         match (&self.barrier, self.level) {

@@ -36,7 +36,11 @@ impl Aliases {
     pub fn rewrite(&self, path: &Arc<str>) -> Option<Arc<str>> {
         let mut path = path.clone();
         for _ in 0..=self.pairs.len() {
-            let found = self.pairs.iter().filter(|(from, _)| path_contains(from, &path)).max_by_key(|(from, _)| from.len());
+            let found = self
+                .pairs
+                .iter()
+                .filter(|(from, _)| path_contains(from, &path))
+                .max_by_key(|(from, _)| from.len());
             let Some((from, to)) = found else { return Some(path) };
             let rest = path.strip_prefix(&**from).unwrap_or("");
             path = format!("{}{rest}", if &**to == "/" && !rest.is_empty() { "" } else { to }).into();

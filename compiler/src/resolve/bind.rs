@@ -1,14 +1,17 @@
 //! Instances: every scope of the configuration as objects, facets and names. The ways between scopes come after, in `meaning`.
 
 use super::alias::Aliases;
-use super::declaration::{Declarations, FileKind, Item, ServiceDeclaration, TransportDeclaration, UseDeclaration};
+use super::declaration::{
+    Declarations, FileKind, Item, ServiceDeclaration, TransportDeclaration, UseDeclaration,
+};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Capability, CapId, Derivation, Facet, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
-    Resource, Rights, Root, Rule, SYSTEM, Scope, Service, Statement, Target, Transport, When,
+    CapId, Capability, Derivation, Facet, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind,
+    PathUse, RECONFIGURE, Resource, Rights, Root, Rule, SYSTEM, Scope, Service, Statement, Target, Transport,
+    When,
 };
 use crate::source::{FileId, Span};
 use std::collections::HashMap;
@@ -44,7 +47,8 @@ impl<'a> Binder<'a> {
     /// Returns a binder with the objects that every configuration has.
     pub fn new(loaded: &'a Loaded, main: &Declarations) -> Self {
         let header = main.name.span;
-        let object = |name: &str, kind, scope| Object { name: name.into(), kind, scope, span: header, trusted: None };
+        let object =
+            |name: &str, kind, scope| Object { name: name.into(), kind, scope, span: header, trusted: None };
         let default = |path: &str| PathUse { path: path.into(), span: header };
         let objects = vec![
             object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),
@@ -52,7 +56,11 @@ impl<'a> Binder<'a> {
             object("/", ObjectKind::Scope(Box::new(Scope { parent: None, lends_trust: false })), SYSTEM),
         ];
         let code = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/gnu/store", "/nix/store"];
-        let root = Root { config: default("/etc/capc"), store: default("/var/lib/capc"), key: default("/etc/capc/keys/root") };
+        let root = Root {
+            config: default("/etc/capc"),
+            store: default("/var/lib/capc"),
+            key: default("/etc/capc/keys/root"),
+        };
         Self {
             loaded,
             model: Model {
@@ -100,10 +108,17 @@ impl<'a> Binder<'a> {
             instances.reverse();
             pending.extend(instances);
             if self.model.objects.len() > MAX_OBJECTS {
-                let span = self.declarations(main).map_or(Span { file: main, start: 0, end: 0 }, |main| main.name.span);
+                let span = self
+                    .declarations(main)
+                    .map_or(Span { file: main, start: 0, end: 0 }, |main| main.name.span);
                 self.diagnostics.push(
-                    Diagnostic::new(Code::BadValue, "the modules come to more than four million objects", span, "used from here")
-                        .help("use fewer instances"),
+                    Diagnostic::new(
+                        Code::BadValue,
+                        "the modules come to more than four million objects",
+                        span,
+                        "used from here",
+                    )
+                    .help("use fewer instances"),
                 );
                 return;
             }
@@ -118,8 +133,13 @@ impl<'a> Binder<'a> {
                 self.aliases.add(from.path.clone(), to.path.clone());
                 if self.aliases.rewrite(&from.path).is_none() {
                     self.diagnostics.push(
-                        Diagnostic::new(Code::BadValue, "these aliases lead round in a circle", from.span, "this one closes it")
-                            .help("an alias leads from a symbolic link to the place that it points to"),
+                        Diagnostic::new(
+                            Code::BadValue,
+                            "these aliases lead round in a circle",
+                            from.span,
+                            "this one closes it",
+                        )
+                        .help("an alias leads from a symbolic link to the place that it points to"),
                     );
                 }
             }
@@ -130,9 +150,11 @@ impl<'a> Binder<'a> {
                 Item::Code(paths) => code.get_or_insert_default().extend(paths.iter().cloned()),
                 Item::Root(root) => {
                     let target = &mut self.model.root;
-                    for (place, given) in
-                        [(&mut target.config, &root.config), (&mut target.store, &root.store), (&mut target.key, &root.key)]
-                    {
+                    for (place, given) in [
+                        (&mut target.config, &root.config),
+                        (&mut target.store, &root.store),
+                        (&mut target.key, &root.key),
+                    ] {
                         if let Some(given) = given {
                             *place = given.clone();
                         }
@@ -172,7 +194,13 @@ impl<'a> Binder<'a> {
                     self.name(scope, &facet.name, binding);
                 }
                 Item::Use(used) => {
-                    let file = self.loaded.uses.get(file.0 as usize).and_then(|uses_of| uses_of.get(uses)).copied().flatten();
+                    let file = self
+                        .loaded
+                        .uses
+                        .get(file.0 as usize)
+                        .and_then(|uses_of| uses_of.get(uses))
+                        .copied()
+                        .flatten();
                     uses += 1;
                     match file.and_then(|file| Some((file, self.declarations(file)?))) {
                         Some((file, module)) => instances.push(self.instance(scope, used, file, module)),
@@ -226,7 +254,13 @@ impl<'a> Binder<'a> {
     }
 
     fn add_object(&mut self, scope: ScopeId, name: &str, kind: ObjectKind, span: Span) -> ObjectId {
-        let object = Object { name: self.full_name(scope, name), kind, scope: self.scope_object(scope), span, trusted: None };
+        let object = Object {
+            name: self.full_name(scope, name),
+            kind,
+            scope: self.scope_object(scope),
+            span,
+            trusted: None,
+        };
         self.model.objects.push(object);
         ObjectId(self.model.objects.len() as u32 - 1)
     }
@@ -237,9 +271,9 @@ impl<'a> Binder<'a> {
                 let place = self.aliases.place(&PathUse { path, span });
                 Resource::Path { kind, path: place.path }
             }
-            Resource::Listen(crate::model::Address::Unix(path)) => {
-                Resource::Listen(crate::model::Address::Unix(self.aliases.place(&PathUse { path, span }).path))
-            }
+            Resource::Listen(crate::model::Address::Unix(path)) => Resource::Listen(
+                crate::model::Address::Unix(self.aliases.place(&PathUse { path, span }).path),
+            ),
             other => other,
         };
         let kind = resource.kind();
@@ -253,7 +287,14 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns a derivation that cannot go wrong, to be changed where it can.
-    pub fn derivation(&self, rule: Rule, holder: ObjectId, capability: CapId, rights: Rights, span: Span) -> Derivation {
+    pub fn derivation(
+        &self,
+        rule: Rule,
+        holder: ObjectId,
+        capability: CapId,
+        rights: Rights,
+        span: Span,
+    ) -> Derivation {
         Derivation {
             rule,
             from: None,
@@ -295,13 +336,22 @@ impl<'a> Binder<'a> {
                     Transport::Mount(PathUse { path: "/nonexistent".into(), span: place.span })
                 }
             };
-            let first = self.facets_by_name.get(&(object, provided.name.text.clone())).map(|first| self.model.facet(*first).span);
+            let first = self
+                .facets_by_name
+                .get(&(object, provided.name.text.clone()))
+                .map(|first| self.model.facet(*first).span);
             if first.is_some() || &*provided.name.text == "control" {
-                let message = format!("`{}` has two facets named `{}`", declaration.name.text, provided.name.text);
-                let twice = Diagnostic::new(Code::DuplicateName, message, provided.name.span, "provided again here");
+                let message =
+                    format!("`{}` has two facets named `{}`", declaration.name.text, provided.name.text);
+                let twice =
+                    Diagnostic::new(Code::DuplicateName, message, provided.name.span, "provided again here");
                 self.diagnostics.push(match first {
-                    Some(first) => twice.label(first, "first provided here").help("give one of them another name"),
-                    None => twice.label(declaration.name.span, "every service has a `control`").help("give it another name"),
+                    Some(first) => {
+                        twice.label(first, "first provided here").help("give one of them another name")
+                    }
+                    None => twice
+                        .label(declaration.name.span, "every service has a `control`")
+                        .help("give it another name"),
                 });
                 continue;
             }
@@ -324,7 +374,9 @@ impl<'a> Binder<'a> {
         let capability = self.capability(Target::Facet(control), None, None);
         self.created(Rule::Creation, maker, capability, Kind::Control.all(), declaration.name.span);
         facets.push(control);
-        if let Some(ObjectKind::Service(service)) = self.model.objects.get_mut(object.index()).map(|object| &mut object.kind) {
+        if let Some(ObjectKind::Service(service)) =
+            self.model.objects.get_mut(object.index()).map(|object| &mut object.kind)
+        {
             **service = Service { facets, ..Service::default() };
         }
     }
@@ -332,7 +384,15 @@ impl<'a> Binder<'a> {
     fn facet(&mut self, owner: ObjectId, name: Arc<str>, transport: Transport, span: Span) -> FacetId {
         let id = FacetId(self.model.facets.len() as u32);
         self.facets_by_name.insert((owner, name.clone()), id);
-        self.model.facets.push(Facet { owner, name, transport, activated: false, data_only: false, exposes: Vec::new(), span });
+        self.model.facets.push(Facet {
+            owner,
+            name,
+            transport,
+            activated: false,
+            data_only: false,
+            exposes: Vec::new(),
+            span,
+        });
         id
     }
 
@@ -389,7 +449,9 @@ impl<'a> Binder<'a> {
             self.rights_of(&takes.rights, kind);
             let nowhere: Arc<str> = format!("/{} (a parameter)", takes.name.text).into();
             let resource = match kind {
-                Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Socket => Resource::Path { kind, path: nowhere },
+                Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Socket => {
+                    Resource::Path { kind, path: nowhere }
+                }
                 Kind::Listen => Resource::Listen(crate::model::Address::Unix(nowhere)),
                 Kind::Identity => Resource::Identity { user: None, group: None },
                 Kind::Connect | Kind::Facet | Kind::Mount | Kind::Control => {
@@ -409,13 +471,25 @@ impl<'a> Binder<'a> {
     }
 
     /// Makes the scope of one `use` and declares its parameters.
-    fn instance(&mut self, user: ScopeId, used: &UseDeclaration, file: FileId, module: &Declarations) -> ScopeId {
+    fn instance(
+        &mut self,
+        user: ScopeId,
+        used: &UseDeclaration,
+        file: FileId,
+        module: &Declarations,
+    ) -> ScopeId {
         let parent = self.scope_object(user);
         let kind = ObjectKind::Scope(Box::new(Scope { parent: Some(parent), lends_trust: used.lends_trust }));
         let object = self.add_object(user, &format!("{}/", used.name.text), kind, used.name.span);
         let prefix = self.model.object(object).name.to_string();
         let scope = ScopeId(self.scopes.len());
-        self.scopes.push(ScopeNames { object, prefix, names: HashMap::new(), gives: HashMap::new(), user: Some(user) });
+        self.scopes.push(ScopeNames {
+            object,
+            prefix,
+            names: HashMap::new(),
+            gives: HashMap::new(),
+            user: Some(user),
+        });
         self.files.push(file);
         self.name(user, &used.name, Binding::Instance(scope));
         debug_assert!(module.kind == FileKind::Module);
@@ -440,7 +514,11 @@ impl<'a> Binder<'a> {
                     self.diagnostics.push(
                         Diagnostic::new(Code::MissingWord, message, used.span, "used here")
                             .label(takes.span, "taken here")
-                            .help(format!("write `{}=NAME` with a {} that this file has", takes.name.text, takes.kind.0.word())),
+                            .help(format!(
+                                "write `{}=NAME` with a {} that this file has",
+                                takes.name.text,
+                                takes.kind.0.word()
+                            )),
                     );
                     Binding::Broken
                 }

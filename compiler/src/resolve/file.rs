@@ -1,8 +1,8 @@
 //! Tree to declarations: the header and the statements of a file.
 
 use super::declaration::{
-    Declarations, FacetDeclaration, FileKind, Item, NeverDeclaration, ParameterKind, ResourceDeclaration, RootDeclaration,
-    TakesDeclaration, UseDeclaration,
+    Declarations, FacetDeclaration, FileKind, Item, NeverDeclaration, ParameterKind, ResourceDeclaration,
+    RootDeclaration, TakesDeclaration, UseDeclaration,
 };
 use super::value::{HostNames, name_problem};
 use super::words::{Body, Properties, Reader, Word, with_suggestion};
@@ -13,12 +13,31 @@ use crate::syntax::tree::NodeId;
 
 /// Statements that a file may have.
 const STATEMENTS: [&str; 20] = [
-    "dir", "file", "state", "secret", "listen", "connect", "socket", "identity", "code", "alias", "reconfigure", "service",
-    "facet", "use", "takes", "gives", "never", "system", "module", "home",
+    "dir",
+    "file",
+    "state",
+    "secret",
+    "listen",
+    "connect",
+    "socket",
+    "identity",
+    "code",
+    "alias",
+    "reconfigure",
+    "service",
+    "facet",
+    "use",
+    "takes",
+    "gives",
+    "never",
+    "system",
+    "module",
+    "home",
 ];
 
 /// Words of the language that this version does not have yet.
-pub const LATER: [&str; 9] = ["device", "network", "privilege", "program", "user", "powerbox", "only", "trust", "allow"];
+pub const LATER: [&str; 9] =
+    ["device", "network", "privilege", "program", "user", "powerbox", "only", "trust", "allow"];
 
 /// Reads a whole file. `directory` is where `./` begins. Returns `None` when there is no usable header.
 pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
@@ -35,8 +54,13 @@ pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
         "home" => {
             let span = reader.name_span(header);
             reader.report(
-                Diagnostic::new(Code::UnknownWord, "`home` files are not understood by this version", span, "not yet")
-                    .help("write a `system` or a `module` file"),
+                Diagnostic::new(
+                    Code::UnknownWord,
+                    "`home` files are not understood by this version",
+                    span,
+                    "not yet",
+                )
+                .help("write a `system` or a `module` file"),
             );
             return None;
         }
@@ -68,7 +92,12 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
     match word {
         "dir" | "file" | "state" | "secret" | "socket" | "listen" | "connect" | "identity" => {
             if kind == FileKind::Module {
-                ambient(reader, node, "declares a resource", "take it from the file that uses the module: `takes NAME KIND`");
+                ambient(
+                    reader,
+                    node,
+                    "declares a resource",
+                    "take it from the file that uses the module: `takes NAME KIND`",
+                );
                 let mut words = reader.words(node, Properties::Any, Body::None);
                 let name = reader.required(&mut words, "a name", "takes site dir read");
                 return name.map(Item::Broken);
@@ -100,7 +129,9 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
             Some(Item::Alias(from?, to?))
         }
         "reconfigure" => Some(Item::Root(root(reader, node, directory))),
-        "service" => super::service::read(reader, node, directory).map(|service| Item::Service(Box::new(service))),
+        "service" => {
+            super::service::read(reader, node, directory).map(|service| Item::Service(Box::new(service)))
+        }
         "facet" => facet(reader, node),
         "use" => instance(reader, node),
         "takes" | "gives" if kind == FileKind::System => {
@@ -139,14 +170,20 @@ pub fn unknown_statement(word: &str, span: Span, known: &[&str]) -> Diagnostic {
         let message = format!("`{shown}` is not understood by this version");
         return Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now");
     }
-    let unknown = Diagnostic::new(Code::UnknownWord, format!("`{shown}` is no statement of the language"), span, "not known here");
+    let unknown = Diagnostic::new(
+        Code::UnknownWord,
+        format!("`{shown}` is no statement of the language"),
+        span,
+        "not known here",
+    );
     with_suggestion(unknown, word, known.iter().copied())
 }
 
 fn ambient(reader: &mut Reader<'_>, node: NodeId, does: &str, help: &str) -> Option<Item> {
     let span = reader.name_span(node);
     let message = format!("a module has no authority of its own, but this one {does}");
-    reader.report(Diagnostic::new(Code::Ambient, message, span, "only a system file may say this").help(help));
+    reader
+        .report(Diagnostic::new(Code::Ambient, message, span, "only a system file may say this").help(help));
     None
 }
 
@@ -171,7 +208,12 @@ fn resource_at_path(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> O
     Some(Item::Resource(ResourceDeclaration { name: name?, resource: Resource::Path { kind, path }, span }))
 }
 
-fn resource_at_address(reader: &mut Reader<'_>, node: NodeId, make: fn(Address) -> Resource, names: HostNames) -> Option<Item> {
+fn resource_at_address(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    make: fn(Address) -> Resource,
+    names: HostNames,
+) -> Option<Item> {
     let word = reader.tree.name(node).to_owned();
     let example = match names {
         HostNames::Refused => "listen http tcp=\"127.0.0.1:8080\"",
@@ -196,7 +238,10 @@ fn resource_at_address(reader: &mut Reader<'_>, node: NodeId, make: fn(Address) 
     if let [_, (_, second), ..] = found.as_slice() {
         let second = *second;
         let message = format!("`{word}` has one address");
-        reader.report(Diagnostic::new(Code::BadValue, message, second, "a second one").help("declare it under another name"));
+        reader.report(
+            Diagnostic::new(Code::BadValue, message, second, "a second one")
+                .help("declare it under another name"),
+        );
     }
     let span = words.whole;
     reader.end(words);
@@ -207,7 +252,9 @@ fn resource_at_address(reader: &mut Reader<'_>, node: NodeId, make: fn(Address) 
 
 fn identity(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
     let mut words = reader.words(node, Properties::Only(&["user", "group"]), Body::None);
-    let name = reader.required(&mut words, "a name", "identity pg user=\"postgres\"").and_then(|name| reader.name(name));
+    let name = reader
+        .required(&mut words, "a name", "identity pg user=\"postgres\"")
+        .and_then(|name| reader.name(name));
     let mut account = |key: &str| {
         let word = reader.property(&mut words, key, "an account's name")?;
         let valid = (1..=32).contains(&word.text.len())
@@ -222,7 +269,11 @@ fn identity(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
     let group = account("group");
     let span = words.whole;
     reader.end(words);
-    Some(Item::Resource(ResourceDeclaration { name: name?, resource: Resource::Identity { user, group }, span }))
+    Some(Item::Resource(ResourceDeclaration {
+        name: name?,
+        resource: Resource::Identity { user, group },
+        span,
+    }))
 }
 
 fn root(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> RootDeclaration {
@@ -316,7 +367,13 @@ fn takes(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
     let kind = reader.required(&mut words, "a kind", example).and_then(|kind| reader.choice(&kind, &KINDS));
     let optional = reader.flag(&mut words, "optional");
     let rights = reader.rest(&mut words, "a right");
-    Some(Item::Takes(TakesDeclaration { name: name?, kind: ParameterKind(kind?), rights, optional, span: words.whole }))
+    Some(Item::Takes(TakesDeclaration {
+        name: name?,
+        kind: ParameterKind(kind?),
+        rights,
+        optional,
+        span: words.whole,
+    }))
 }
 
 fn gives(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {

@@ -50,8 +50,16 @@ pub fn load(files: &dyn Files, main: &Path, shown: &str) -> Loaded {
         Err(error) => {
             let file = loader.loaded.sources.add(shown.to_owned(), main, "".into());
             let span = Span { file, start: 0, end: 0 };
-            let unreadable = Diagnostic::new(Code::BadValue, format!("cannot read `{shown}`: {}", plain(&error)), span, "this file");
-            loader.loaded.diagnostics.push(unreadable.help("name a configuration file that exists and that you may read"));
+            let unreadable = Diagnostic::new(
+                Code::BadValue,
+                format!("cannot read `{shown}`: {}", plain(&error)),
+                span,
+                "this file",
+            );
+            loader
+                .loaded
+                .diagnostics
+                .push(unreadable.help("name a configuration file that exists and that you may read"));
             loader.loaded.unreadable = true;
         }
     }
@@ -151,7 +159,8 @@ impl Loader<'_> {
         if used.file.text.starts_with("std:") {
             let message = "`std:` modules are not understood by this version";
             self.loaded.diagnostics.push(
-                Diagnostic::new(Code::UnknownWord, message, used.file.span, "not yet").help("name a file beside this one"),
+                Diagnostic::new(Code::UnknownWord, message, used.file.span, "not yet")
+                    .help("name a file beside this one"),
             );
             return None;
         }
@@ -174,7 +183,9 @@ impl Loader<'_> {
             Err(error) => {
                 let message = format!("cannot read the module `{}`: {}", used.file.text, plain(&error));
                 let unreadable = Diagnostic::new(Code::BadValue, message, used.file.span, "this file");
-                self.loaded.diagnostics.push(unreadable.help("name a file by its path from this file's directory"));
+                self.loaded
+                    .diagnostics
+                    .push(unreadable.help("name a file by its path from this file's directory"));
                 None
             }
         }
@@ -232,5 +243,7 @@ fn normal(path: &Path) -> PathBuf {
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    text.chars().next().map_or_else(String::new, |first| first.to_lowercase().chain(text.chars().skip(1)).collect())
+    text.chars()
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(text.chars().skip(1)).collect())
 }

@@ -40,7 +40,10 @@ impl Binder<'_> {
                             self.diagnostics.push(
                                 Diagnostic::new(
                                     Code::CircularProvenance,
-                                    format!("`{}` is passed round in a circle and comes from nowhere", next.text),
+                                    format!(
+                                        "`{}` is passed round in a circle and comes from nowhere",
+                                        next.text
+                                    ),
                                     next.span,
                                     "this leads back to itself",
                                 )
@@ -68,7 +71,11 @@ impl Binder<'_> {
             return match &named.binding {
                 Binding::Capability(capability) => {
                     let kind = self.model.capability(*capability).kind;
-                    Way::End(Meaning::Capability { capability: *capability, limit: kind.all(), limited_at: None })
+                    Way::End(Meaning::Capability {
+                        capability: *capability,
+                        limit: kind.all(),
+                        limited_at: None,
+                    })
                 }
                 Binding::Service(object) => Way::End(Meaning::Object(*object)),
                 Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
@@ -106,17 +113,26 @@ impl Binder<'_> {
 
     /// Turns what the next name means into what this name means.
     fn arrive(&mut self, scope: ScopeId, name: &Arc<str>, next: &Word, found: Meaning) -> Meaning {
-        let named = self.scopes.get(scope.0).and_then(|names| names.names.get(name)).map(|named| named.binding.clone());
+        let named = self
+            .scopes
+            .get(scope.0)
+            .and_then(|names| names.names.get(name))
+            .map(|named| named.binding.clone());
         match named {
             Some(Binding::Parameter { user, kind, rights, takes, used, .. }) => {
                 self.argument(scope, user, next, found, kind, rights, takes, used)
             }
-            Some(Binding::Facet { rights, part, span, .. }) => self.facet_statement(scope, name, next, found, &rights, part, span),
+            Some(Binding::Facet { rights, part, span, .. }) => {
+                self.facet_statement(scope, name, next, found, &rights, part, span)
+            }
             _ => self.gift(scope, name, next, found),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the parts of one statement pair, `use` and `takes`")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the parts of one statement pair, `use` and `takes`"
+    )]
     fn argument(
         &mut self,
         scope: ScopeId,
@@ -175,7 +191,9 @@ impl Binder<'_> {
         let rights_span = span_of(rights).unwrap_or(next.span);
         let rights = self.within(named, limit, limited_at, kind, rights_span, next);
         let full = format!("{}{name}", self.scopes.get(scope.0).map_or("", |names| &names.prefix)).into();
-        let Some(attenuated) = self.part_of(capability, part.as_ref(), Some(full)) else { return Meaning::Broken };
+        let Some(attenuated) = self.part_of(capability, part.as_ref(), Some(full)) else {
+            return Meaning::Broken;
+        };
         let holder = self.scope_object(scope);
         let from = Some(Premise { holder, capability });
         let template = self.derivation(Rule::Creation, holder, attenuated, rights, span);
@@ -220,11 +238,16 @@ impl Binder<'_> {
                 let facets = self.facet_names(object);
                 let message = format!("`{}` is an object, not a capability", word.text);
                 let object = self.model.object(object).span;
-                let wrong = Diagnostic::new(Code::WrongKind, message, word.span, "one of its facets belongs here")
-                    .label(object, "declared here");
+                let wrong =
+                    Diagnostic::new(Code::WrongKind, message, word.span, "one of its facets belongs here")
+                        .label(object, "declared here");
                 self.diagnostics.push(match facets.as_slice() {
                     [] => wrong.help("let it provide a facet, or name its `control`"),
-                    facets => wrong.help(format!("name one of its facets: `{}.{}`", word.text, facets.join(&format!("`, `{}.", word.text)))),
+                    facets => wrong.help(format!(
+                        "name one of its facets: `{}.{}`",
+                        word.text,
+                        facets.join(&format!("`, `{}.", word.text))
+                    )),
                 });
                 Meaning::Broken
             }
@@ -235,7 +258,12 @@ impl Binder<'_> {
     /// Returns what is said of a name that the scope does not have: where it is, or what was meant.
     pub fn unknown(&self, scope: ScopeId, word: &Word) -> Diagnostic {
         let shown: String = word.text.chars().take(80).collect();
-        let unknown = Diagnostic::new(Code::Unheld, format!("nothing here is named `{shown}`"), word.span, "not in scope");
+        let unknown = Diagnostic::new(
+            Code::Unheld,
+            format!("nothing here is named `{shown}`"),
+            word.span,
+            "not in scope",
+        );
         let Some(names) = self.scopes.get(scope.0) else { return unknown };
         let facet_words: Vec<String> = match word.text.split_once('.') {
             Some((object, _)) => match names.names.get(object).map(|named| &named.binding) {
@@ -244,13 +272,16 @@ impl Binder<'_> {
                 }
                 Some(Binding::Instance(instance)) => {
                     let inner = self.scopes.get(instance.0);
-                    inner.map_or_else(Vec::new, |inner| inner.gives.keys().map(|name| format!("{object}.{name}")).collect())
+                    inner.map_or_else(Vec::new, |inner| {
+                        inner.gives.keys().map(|name| format!("{object}.{name}")).collect()
+                    })
                 }
                 _ => Vec::new(),
             },
             None => Vec::new(),
         };
-        let mut known: Vec<&str> = names.names.keys().map(|name| &**name).chain(facet_words.iter().map(String::as_str)).collect();
+        let mut known: Vec<&str> =
+            names.names.keys().map(|name| &**name).chain(facet_words.iter().map(String::as_str)).collect();
         known.sort_unstable();
         if let Some(meant) = nearest(&word.text, known) {
             return unknown.help(format!("did you mean `{meant}`?"));
@@ -267,7 +298,9 @@ impl Binder<'_> {
                 return unknown
                     .label(elsewhere.span, "declared here")
                     .label(used, "could be passed on here")
-                    .help(format!("pass it on (`use … {shown}={shown}`) and take it (`takes {shown} KIND`)"));
+                    .help(format!(
+                        "pass it on (`use … {shown}={shown}`) and take it (`takes {shown} KIND`)"
+                    ));
             }
             outer = user.user;
         }

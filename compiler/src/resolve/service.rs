@@ -12,8 +12,26 @@ use crate::source::Span;
 use crate::syntax::tree::NodeId;
 
 const STATEMENTS: [&str; 20] = [
-    "run", "prepare", "image", "config", "as", "env", "workdir", "scratch", "holds", "provides", "grants", "trusted", "oneshot",
-    "restart", "ready", "limits", "stop", "reload", "exposes", "activated",
+    "run",
+    "prepare",
+    "image",
+    "config",
+    "as",
+    "env",
+    "workdir",
+    "scratch",
+    "holds",
+    "provides",
+    "grants",
+    "trusted",
+    "oneshot",
+    "restart",
+    "ready",
+    "limits",
+    "stop",
+    "reload",
+    "exposes",
+    "activated",
 ];
 
 /// Words of a service that this version does not have yet.
@@ -22,7 +40,9 @@ const LATER: [&str; 3] = ["syscalls", "schedule", "unconfined"];
 /// Reads `service NAME { … }`.
 pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<ServiceDeclaration> {
     let mut words = reader.words(node, Properties::Only(&[]), Body::Allowed);
-    let name = reader.required(&mut words, "a name", "service web { run \"/usr/sbin/nginx\" }").and_then(|name| reader.name(name));
+    let name = reader
+        .required(&mut words, "a name", "service web { run \"/usr/sbin/nginx\" }")
+        .and_then(|name| reader.name(name));
     reader.end(words);
     let name = name?;
     let mut service = ServiceDeclaration {
@@ -51,14 +71,24 @@ pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Se
     let tree = reader.tree;
     for child in tree.children(node) {
         let word = tree.name(child);
-        if ["run", "prepare", "as", "workdir", "trusted", "oneshot", "restart", "ready", "limits", "stop", "reload"].contains(&word) {
+        if [
+            "run", "prepare", "as", "workdir", "trusted", "oneshot", "restart", "ready", "limits", "stop",
+            "reload",
+        ]
+        .contains(&word)
+        {
             let span = reader.name_span(child);
             if let Some((_, first)) = seen.iter().find(|(known, _)| *known == word) {
                 let first = *first;
                 reader.report(
-                    Diagnostic::new(Code::DuplicateName, format!("`{word}` is said twice"), span, "said again here")
-                        .label(first, "first said here")
-                        .help("keep one of the two"),
+                    Diagnostic::new(
+                        Code::DuplicateName,
+                        format!("`{word}` is said twice"),
+                        span,
+                        "said again here",
+                    )
+                    .label(first, "first said here")
+                    .help("keep one of the two"),
                 );
                 continue;
             }
@@ -67,13 +97,22 @@ pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Se
         statement(reader, &mut service, child, directory);
     }
     if !seen.iter().any(|(word, _)| *word == "run") {
-        reader.missing(service.name.span, "the program (`run`)", "run \"/usr/sbin/nginx\" \"-g\" \"daemon off;\"");
+        reader.missing(
+            service.name.span,
+            "the program (`run`)",
+            "run \"/usr/sbin/nginx\" \"-g\" \"daemon off;\"",
+        );
     }
     if let (Some(oneshot), Some((_, restart))) = (service.oneshot, service.restart) {
         reader.report(
-            Diagnostic::new(Code::BadValue, "a oneshot runs to its end and is not restarted", restart, "this does not go with it")
-                .label(oneshot, "`oneshot` is said here")
-                .help("keep one of the two"),
+            Diagnostic::new(
+                Code::BadValue,
+                "a oneshot runs to its end and is not restarted",
+                restart,
+                "this does not go with it",
+            )
+            .label(oneshot, "`oneshot` is said here")
+            .help("keep one of the two"),
         );
     }
     if service.oneshot.is_none() {
@@ -105,7 +144,8 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         }
         "prepare" => {
             let command = command(reader, node, directory);
-            service.prepare = command.map(|(program, arguments)| (program, arguments.into_iter().map(|word| word.text).collect()));
+            service.prepare = command
+                .map(|(program, arguments)| (program, arguments.into_iter().map(|word| word.text).collect()));
         }
         "image" => {
             let words = paths(reader, node, "image \"/usr/lib/python3.11\"");
@@ -123,8 +163,14 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         "provides" => service.provides.extend(provides(reader, node)),
         "grants" => service.grants.extend(grants(reader, node)),
         "trusted" => {
-            let reason = single(reader, node, "a reason", "trusted \"reviewed 2026-05: forwards only parameterised queries\"");
-            service.trusted = reason.filter(|reason| !reason.text.trim().is_empty()).map(|_| reader.name_span(node));
+            let reason = single(
+                reader,
+                node,
+                "a reason",
+                "trusted \"reviewed 2026-05: forwards only parameterised queries\"",
+            );
+            service.trusted =
+                reason.filter(|reason| !reason.text.trim().is_empty()).map(|_| reader.name_span(node));
         }
         "oneshot" => {
             let words = reader.words(node, Properties::Only(&[]), Body::None);
@@ -132,9 +178,11 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
             reader.end(words);
         }
         "restart" => {
-            let choices = [("never", Restart::Never), ("on-failure", Restart::OnFailure), ("always", Restart::Always)];
+            let choices =
+                [("never", Restart::Never), ("on-failure", Restart::OnFailure), ("always", Restart::Always)];
             let word = single(reader, node, "when it restarts", "restart \"on-failure\"");
-            service.restart = word.and_then(|word| Some((reader.choice(&word, &choices)?, reader.name_span(node))));
+            service.restart =
+                word.and_then(|word| Some((reader.choice(&word, &choices)?, reader.name_span(node))));
         }
         "ready" => {
             let choices = [("notify", Ready::Notify), ("socket", Ready::Socket), ("started", Ready::Started)];
@@ -144,7 +192,9 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         "limits" => service.limits = limits(reader, node),
         "stop" => {
             let mut words = reader.words(node, Properties::Only(&["signal", "within"]), Body::None);
-            let signal = reader.property(&mut words, "signal", "a signal's name").and_then(|word| reader.signal(&word));
+            let signal = reader
+                .property(&mut words, "signal", "a signal's name")
+                .and_then(|word| reader.signal(&word));
             let within = reader.property(&mut words, "within", "a time").and_then(|word| reader.time(&word));
             service.stop = Some((signal.unwrap_or_else(|| "TERM".into()), within.unwrap_or(10_000)));
             reader.end(words);
@@ -160,7 +210,9 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         later if LATER.contains(&later) => {
             let span = reader.name_span(node);
             let message = format!("`{later}` is not understood by this version");
-            reader.report(Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now"));
+            reader.report(
+                Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now"),
+            );
         }
         unknown => {
             let span = reader.name_span(node);
@@ -183,7 +235,11 @@ fn single(reader: &mut Reader<'_>, node: NodeId, what: &str, example: &str) -> O
     word
 }
 
-fn command(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<(crate::model::PathUse, Vec<Word>)> {
+fn command(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    directory: &str,
+) -> Option<(crate::model::PathUse, Vec<Word>)> {
     let mut words = reader.words(node, Properties::Only(&[]), Body::None);
     let program = reader.required(&mut words, "a program", "run \"/usr/sbin/nginx\"")?;
     let program = reader.host_path(program, directory);
@@ -229,11 +285,12 @@ fn scratch(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: Node
 }
 
 fn when(reader: &mut Reader<'_>, words: &mut Words<'_>) -> When {
-    let word = words.take("when").and_then(|(value, span)| match value {
-        crate::syntax::tree::Value::String { text, .. } => Some(Word { text: text.into(), span }),
-        _ => Some(Word { text: "".into(), span }),
+    let word = words.take("when").map(|(value, span)| match value {
+        crate::syntax::tree::Value::String { text, .. } => Word { text: text.into(), span },
+        _ => Word { text: "".into(), span },
     });
-    word.and_then(|word| reader.choice(&word, &[("use", When::Use), ("start", When::Start)])).unwrap_or(When::Start)
+    word.and_then(|word| reader.choice(&word, &[("use", When::Use), ("start", When::Start)]))
+        .unwrap_or(When::Start)
 }
 
 fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> {
@@ -332,8 +389,13 @@ fn provides(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration
     let transport = transports.into_iter().next().and_then(|(transport, _)| transport)?;
     if activated && !matches!(transport, TransportDeclaration::Socket(_) | TransportDeclaration::Tcp(..)) {
         reader.report(
-            Diagnostic::new(Code::BadValue, "only a `socket=` or `tcp=` facet is activated", node_span, "this has another transport")
-                .help("leave `activated` out"),
+            Diagnostic::new(
+                Code::BadValue,
+                "only a `socket=` or `tcp=` facet is activated",
+                node_span,
+                "this has another transport",
+            )
+            .help("leave `activated` out"),
         );
     }
     Some(ProvidesDeclaration { name: name?, transport, exposes, activated, data_only })
@@ -367,8 +429,8 @@ fn limits(reader: &mut Reader<'_>, node: NodeId) -> Limits {
 /// Returns what is said of a right that the kind does not have.
 pub fn unknown_right(word: &Word, kind: crate::model::Kind) -> Diagnostic {
     let every: &[&str] = &[
-        "read", "exec", "modify", "create", "remove", "socket", "write", "accept", "bind", "connect", "become", "signal", "restart",
-        "replace", "use", "ioctl", "launch", "ask",
+        "read", "exec", "modify", "create", "remove", "socket", "write", "accept", "bind", "connect",
+        "become", "signal", "restart", "replace", "use", "ioctl", "launch", "ask",
     ];
     let names = kind.right_names();
     if every.contains(&&*word.text) {
@@ -377,5 +439,9 @@ pub fn unknown_right(word: &Word, kind: crate::model::Kind) -> Diagnostic {
             .help(format!("its rights are {}", super::words::list(names)));
     }
     let message = format!("`{}` is no right", word.text);
-    with_suggestion(Diagnostic::new(Code::UnknownWord, message, word.span, "not known here"), &word.text, names.iter().copied().chain(["write"]))
+    with_suggestion(
+        Diagnostic::new(Code::UnknownWord, message, word.span, "not known here"),
+        &word.text,
+        names.iter().copied().chain(["write"]),
+    )
 }

@@ -1,14 +1,17 @@
 //! The bodies of services, and assertions: names become ids, statements become rule instances.
 
 use super::bind::Binder;
-use super::declaration::{FileKind, GrantsDeclaration, HoldsDeclaration, Item, NeverDeclaration, ServiceDeclaration, TransportDeclaration};
+use super::declaration::{
+    FileKind, GrantsDeclaration, HoldsDeclaration, Item, NeverDeclaration, ServiceDeclaration,
+    TransportDeclaration,
+};
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Derivation, Exposure, Kind, Never, OUTSIDE, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready, Rights, Rule, Service,
-    Statement, Transport, path_contains,
+    Derivation, Exposure, Kind, Never, OUTSIDE, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready,
+    Rights, Rule, Service, Statement, Transport, path_contains,
 };
 use crate::source::Span;
 use std::collections::HashMap;
@@ -56,7 +59,9 @@ impl<'a> Binder<'a> {
                 if let Binding::Instance(instance) = named.binding
                     && let Some(inner) = self.scopes.get(instance.0)
                 {
-                    all.extend(inner.gives.iter().map(|(gift, inner)| (inner.span, format!("{name}.{gift}").into())));
+                    all.extend(
+                        inner.gives.iter().map(|(gift, inner)| (inner.span, format!("{name}.{gift}").into())),
+                    );
                 }
             }
             all.sort();
@@ -77,14 +82,20 @@ impl<'a> Binder<'a> {
             stop: declaration.stop.clone(),
             reload: declaration.reload.clone(),
             workdir: declaration.workdir.as_ref().map(|path| self.aliases.place(path)),
-            environment: declaration.environment.iter().map(|(name, value)| (name.text.clone(), value.clone())).collect(),
+            environment: declaration
+                .environment
+                .iter()
+                .map(|(name, value)| (name.text.clone(), value.clone()))
+                .collect(),
             ..Service::default()
         };
-        service.facets = self.model.object(object).service().map(|known| known.facets.clone()).unwrap_or_default();
+        service.facets =
+            self.model.object(object).service().map(|known| known.facets.clone()).unwrap_or_default();
         service.program = declaration.program.as_ref().map(|path| self.aliases.place(path));
         service.arguments = declaration.arguments.iter().map(|word| (word.text.clone(), word.span)).collect();
         service.argument_paths = self.argument_paths(&declaration.arguments);
-        service.prepare = declaration.prepare.as_ref().map(|(path, words)| (self.aliases.place(path), words.clone()));
+        service.prepare =
+            declaration.prepare.as_ref().map(|(path, words)| (self.aliases.place(path), words.clone()));
         service.image = declaration.image.iter().map(|path| self.aliases.place(path)).collect();
         for scratch in &declaration.scratch {
             let mut scratch = scratch.clone();
@@ -102,7 +113,8 @@ impl<'a> Binder<'a> {
             if let Some(capability) = self.facet_capability(*facet) {
                 let facet = self.model.facet(*facet);
                 if facet.transport != Transport::Control {
-                    let meaning = Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
+                    let meaning =
+                        Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
                     own.insert(facet.name.clone(), Own { meaning });
                     own.insert(format!("{}.{}", declaration.name.text, facet.name).into(), Own { meaning });
                 }
@@ -139,7 +151,9 @@ impl<'a> Binder<'a> {
 
     fn argument_paths(&self, arguments: &[Word]) -> Vec<PathUse> {
         let absolute = arguments.iter().filter(|word| super::value::path_problem(&word.text).is_none());
-        absolute.map(|word| self.aliases.place(&PathUse { path: word.text.clone(), span: word.span })).collect()
+        absolute
+            .map(|word| self.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
+            .collect()
     }
 
     /// Reports code of a module that is not below a `code` root, or is something that the system declares.
@@ -147,14 +161,18 @@ impl<'a> Binder<'a> {
         let below = self.model.code.iter().any(|root| path_contains(&root.path, &path.path));
         if !below {
             let message = format!("`{}` is not below a `code` root", path.path);
-            self.diagnostics.push(
-                Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code")
-                    .help("put it below a `code` root, or let the system file name its directory: `code \"/usr\" …`"),
-            );
+            self.diagnostics
+                .push(Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code").help(
+                "put it below a `code` root, or let the system file name its directory: `code \"/usr\" …`",
+            ));
             return;
         }
         let declared = self.model.objects().find_map(|(_, object)| match object.resource() {
-            Some(crate::model::Resource::Path { path: resource, .. }) if path_contains(resource, &path.path) => Some(object.span),
+            Some(crate::model::Resource::Path { path: resource, .. })
+                if path_contains(resource, &path.path) =>
+            {
+                Some(object.span)
+            }
             _ => None,
         });
         if let Some(declared) = declared {
@@ -167,7 +185,14 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn holds(&mut self, object: ObjectId, scope: ScopeId, holds: &HoldsDeclaration, service: &mut Service, own: &mut OwnNames) {
+    fn holds(
+        &mut self,
+        object: ObjectId,
+        scope: ScopeId,
+        holds: &HoldsDeclaration,
+        service: &mut Service,
+        own: &mut OwnNames,
+    ) {
         let found = self.meaning(scope, &holds.capability.text);
         let found = match found {
             Meaning::Capability { .. } => found,
@@ -209,10 +234,13 @@ impl<'a> Binder<'a> {
                 entry.insert(Own { meaning });
             }
             std::collections::hash_map::Entry::Occupied(entry) => {
-                if holds.name.is_some() && !matches!(entry.get().meaning, Meaning::Capability { capability: known, .. } if known == capability) {
+                if holds.name.is_some()
+                    && !matches!(entry.get().meaning, Meaning::Capability { capability: known, .. } if known == capability)
+                {
                     let message = format!("`{}` already has a meaning in this body", name.text);
                     self.diagnostics.push(
-                        Diagnostic::new(Code::DuplicateName, message, name.span, "named again here").help("give it another name"),
+                        Diagnostic::new(Code::DuplicateName, message, name.span, "named again here")
+                            .help("give it another name"),
                     );
                 }
             }
@@ -220,13 +248,24 @@ impl<'a> Binder<'a> {
     }
 
     /// `config`: paths in a system file, taken files and directories in a module.
-    fn config(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration, service: &mut Service) {
+    fn config(
+        &mut self,
+        object: ObjectId,
+        scope: ScopeId,
+        declaration: &ServiceDeclaration,
+        service: &mut Service,
+    ) {
         for word in &declaration.config {
             if word.text.starts_with('/') || word.text.starts_with("./") {
                 if self.is_module(scope) {
                     self.diagnostics.push(
-                        Diagnostic::new(Code::Ambient, "a module names no path of the machine", word.span, "a path")
-                            .help("take it (`takes conf file`) and write `config conf`"),
+                        Diagnostic::new(
+                            Code::Ambient,
+                            "a module names no path of the machine",
+                            word.span,
+                            "a path",
+                        )
+                        .help("take it (`takes conf file`) and write `config conf`"),
                     );
                     continue;
                 }
@@ -249,7 +288,12 @@ impl<'a> Binder<'a> {
             };
             let from = Some(Premise { holder: self.scope_object(scope), capability });
             let template = self.derivation(Rule::Endowment, object, capability, Kind::FS_READ, word.span);
-            self.model.derivations.push(Derivation { from, exact: true, statement: Statement::Holds, ..template });
+            self.model.derivations.push(Derivation {
+                from,
+                exact: true,
+                statement: Statement::Holds,
+                ..template
+            });
             service.config.push(PathUse { path, span: word.span });
         }
     }
@@ -263,12 +307,14 @@ impl<'a> Binder<'a> {
         if let Some(problem) = problem {
             let message = format!("`{}`: {problem}", word.text);
             self.diagnostics.push(
-                Diagnostic::new(Code::BadValue, message, word.span, problem).help("write an absolute path like \"/etc/nginx\""),
+                Diagnostic::new(Code::BadValue, message, word.span, problem)
+                    .help("write an absolute path like \"/etc/nginx\""),
             );
             return None;
         }
         let file = self.files.get(scope.0).and_then(|file| self.loaded.sources.file(*file))?;
-        let directory = file.path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
+        let directory =
+            file.path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
         let path: Arc<str> = match word.text.strip_prefix("./") {
             Some(beside) => format!("{}/{beside}", directory.trim_end_matches('/')).into(),
             None => word.text.clone(),
@@ -276,7 +322,13 @@ impl<'a> Binder<'a> {
         Some(self.aliases.place(&PathUse { path, span: word.span }))
     }
 
-    fn identity(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration, service: &mut Service) {
+    fn identity(
+        &mut self,
+        object: ObjectId,
+        scope: ScopeId,
+        declaration: &ServiceDeclaration,
+        service: &mut Service,
+    ) {
         let Some(word) = &declaration.identity else { return };
         let found = self.meaning(scope, &word.text);
         let Meaning::Capability { capability, .. } = found else {
@@ -294,12 +346,23 @@ impl<'a> Binder<'a> {
         }
         let from = Some(Premise { holder: self.scope_object(scope), capability });
         let template = self.derivation(Rule::Endowment, object, capability, Kind::Identity.all(), word.span);
-        self.model.derivations.push(Derivation { from, exact: true, statement: Statement::Holds, ..template });
+        self.model.derivations.push(Derivation {
+            from,
+            exact: true,
+            statement: Statement::Holds,
+            ..template
+        });
         service.identity = Some((capability, word.span));
     }
 
     /// Binds what the transports and exposures of facets name.
-    fn transports(&mut self, scope: ScopeId, object: ObjectId, declaration: &ServiceDeclaration, own: &OwnNames) {
+    fn transports(
+        &mut self,
+        scope: ScopeId,
+        object: ObjectId,
+        declaration: &ServiceDeclaration,
+        own: &OwnNames,
+    ) {
         let in_module = self.is_module(scope);
         for provided in &declaration.provides {
             let Some(facet) = self.facet_of(object, &provided.name.text) else { continue };
@@ -307,25 +370,35 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let transport = match &provided.transport {
-                TransportDeclaration::Listen(word) => self.own_capability(scope, own, word, Kind::Listen).map(Transport::Listen),
+                TransportDeclaration::Listen(word) => {
+                    self.own_capability(scope, own, word, Kind::Listen).map(Transport::Listen)
+                }
                 TransportDeclaration::Mount(word) if word.text.starts_with('/') => {
                     self.mount_path(in_module, word).map(Transport::Mount)
                 }
                 TransportDeclaration::Mount(word) => {
                     let capability = self.own_capability(scope, own, word, Kind::Dir);
-                    let path = capability.and_then(|capability| self.model.capability(capability).path.clone());
+                    let path =
+                        capability.and_then(|capability| self.model.capability(capability).path.clone());
                     path.map(|path| Transport::Mount(PathUse { path, span: word.span }))
                 }
                 TransportDeclaration::Tcp(_, span) => {
                     if in_module {
                         self.diagnostics.push(
-                            Diagnostic::new(Code::Ambient, "a module names no port of the machine", *span, "a port")
-                                .help("take a `listen` and write `listen=NAME`"),
+                            Diagnostic::new(
+                                Code::Ambient,
+                                "a module names no port of the machine",
+                                *span,
+                                "a port",
+                            )
+                            .help("take a `listen` and write `listen=NAME`"),
                         );
                     }
                     None
                 }
-                TransportDeclaration::Socket(_) | TransportDeclaration::Channel | TransportDeclaration::Done => None,
+                TransportDeclaration::Socket(_)
+                | TransportDeclaration::Channel
+                | TransportDeclaration::Done => None,
             };
             let mut exposes = Vec::new();
             for (word, rights, span) in &provided.exposes {
@@ -338,7 +411,8 @@ impl<'a> Binder<'a> {
                 if matches!(kind, Kind::Control | Kind::Identity) {
                     let message = format!("a `{}` cannot be exposed", kind.word());
                     self.diagnostics.push(
-                        Diagnostic::new(Code::WrongKind, message, word.span, "not through a facet").help("leave it out"),
+                        Diagnostic::new(Code::WrongKind, message, word.span, "not through a facet")
+                            .help("leave it out"),
                     );
                     continue;
                 }
@@ -374,7 +448,8 @@ impl<'a> Binder<'a> {
         if let Some(problem) = super::value::path_problem(&word.text) {
             let message = format!("`{}`: {problem}", word.text);
             self.diagnostics.push(
-                Diagnostic::new(Code::BadValue, message, word.span, problem).help("write an absolute path like \"/mnt/disk\""),
+                Diagnostic::new(Code::BadValue, message, word.span, problem)
+                    .help("write an absolute path like \"/mnt/disk\""),
             );
             return None;
         }
@@ -390,7 +465,13 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns the capability of a kind that a service holds under a name, or reports what is wrong with it.
-    fn own_capability(&mut self, scope: ScopeId, own: &OwnNames, word: &Word, kind: Kind) -> Option<crate::model::CapId> {
+    fn own_capability(
+        &mut self,
+        scope: ScopeId,
+        own: &OwnNames,
+        word: &Word,
+        kind: Kind,
+    ) -> Option<crate::model::CapId> {
         let found = self.own_or_scope(scope, own, word);
         let Meaning::Capability { capability, .. } = found else {
             self.not_a_capability(scope, word, found);
@@ -400,8 +481,13 @@ impl<'a> Binder<'a> {
         if given != kind {
             let message = format!("`{}` is a `{}`, not a `{}`", word.text, given.word(), kind.word());
             self.diagnostics.push(
-                Diagnostic::new(Code::WrongKind, message, word.span, format!("a `{}` belongs here", kind.word()))
-                    .help(format!("name a `{}` that the service holds", kind.word())),
+                Diagnostic::new(
+                    Code::WrongKind,
+                    message,
+                    word.span,
+                    format!("a `{}` belongs here", kind.word()),
+                )
+                .help(format!("name a `{}` that the service holds", kind.word())),
             );
             return None;
         }
@@ -418,7 +504,8 @@ impl<'a> Binder<'a> {
 
     /// Binds grants; what one grant brings is a name for the next.
     fn grants(&mut self, bodies: &[(ObjectId, ScopeId, &'a ServiceDeclaration)], own: Vec<OwnNames>) {
-        let index: HashMap<ObjectId, usize> = bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
+        let index: HashMap<ObjectId, usize> =
+            bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
         let mut introduced: Vec<HashMap<Arc<str>, Meaning>> = vec![HashMap::new(); bodies.len()];
         let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
         let mut ready: Vec<Pending<'a>> = Vec::new();
@@ -426,15 +513,22 @@ impl<'a> Binder<'a> {
             ready.extend(declaration.grants.iter().rev().map(|grant| Pending { granter, grant }));
         }
         while let Some(Pending { granter, grant }) = ready.pop() {
-            let (Some((object, scope, _)), Some(names)) = (bodies.get(granter), own.get(granter)) else { continue };
+            let (Some((object, scope, _)), Some(names)) = (bodies.get(granter), own.get(granter)) else {
+                continue;
+            };
             let found = match self.own_or_scope(*scope, names, &grant.capability) {
-                Meaning::Unknown => {
-                    introduced.get(granter).and_then(|names| names.get(&grant.capability.text)).copied().unwrap_or(Meaning::Unknown)
-                }
+                Meaning::Unknown => introduced
+                    .get(granter)
+                    .and_then(|names| names.get(&grant.capability.text))
+                    .copied()
+                    .unwrap_or(Meaning::Unknown),
                 found => found,
             };
             if found == Meaning::Unknown {
-                waiting.entry((granter, grant.capability.text.clone())).or_default().push(Pending { granter, grant });
+                waiting
+                    .entry((granter, grant.capability.text.clone()))
+                    .or_default()
+                    .push(Pending { granter, grant });
                 continue;
             }
             let receiver = self.receiver(*scope, names, introduced.get(granter), &grant.to);
@@ -506,7 +600,9 @@ impl<'a> Binder<'a> {
         let found = known.unwrap_or_else(|| match self.subject(scope, &to.text) {
             Some(object) => Meaning::Object(object),
             None => match self.meaning(scope, &to.text) {
-                Meaning::Unknown => introduced.and_then(|names| names.get(&to.text)).copied().unwrap_or(Meaning::Unknown),
+                Meaning::Unknown => {
+                    introduced.and_then(|names| names.get(&to.text)).copied().unwrap_or(Meaning::Unknown)
+                }
                 found => found,
             },
         });
@@ -524,8 +620,13 @@ impl<'a> Binder<'a> {
         if object.is_none() {
             let message = format!("`{}` is nothing that could hold a capability", to.text);
             self.diagnostics.push(
-                Diagnostic::new(Code::WrongKind, message, to.span, "a service or one of its facets belongs here")
-                    .help("name the service that is to receive it"),
+                Diagnostic::new(
+                    Code::WrongKind,
+                    message,
+                    to.span,
+                    "a service or one of its facets belongs here",
+                )
+                .help("name the service that is to receive it"),
             );
         }
         object
@@ -566,7 +667,9 @@ impl<'a> Binder<'a> {
     }
 
     fn assertions(&mut self, scope: ScopeId) {
-        let Some(declarations) = self.files.get(scope.0).and_then(|file| self.declarations(*file)) else { return };
+        let Some(declarations) = self.files.get(scope.0).and_then(|file| self.declarations(*file)) else {
+            return;
+        };
         for item in &declarations.items {
             if let Item::Never(never) = item {
                 self.never(scope, never);
@@ -575,13 +678,15 @@ impl<'a> Binder<'a> {
     }
 
     fn never(&mut self, scope: ScopeId, never: &NeverDeclaration) {
-        let subject = self.subject(scope, &never.subject.text).or_else(|| match self.asked(scope, &never.subject.text) {
-            Meaning::Object(object) => Some(object),
-            Meaning::Capability { capability, .. } => match self.model.capability(capability).target {
-                crate::model::Target::Resource(object) => Some(object),
-                crate::model::Target::Facet(facet) => Some(self.model.facet(facet).owner),
-            },
-            _ => None,
+        let subject = self.subject(scope, &never.subject.text).or_else(|| {
+            match self.asked(scope, &never.subject.text) {
+                Meaning::Object(object) => Some(object),
+                Meaning::Capability { capability, .. } => match self.model.capability(capability).target {
+                    crate::model::Target::Resource(object) => Some(object),
+                    crate::model::Target::Facet(facet) => Some(self.model.facet(facet).owner),
+                },
+                _ => None,
+            }
         });
         if subject.is_none() && never.subject.text.as_ref() != "reconfigure" {
             let diagnostic = self.unknown(scope, &never.subject);
@@ -597,7 +702,8 @@ impl<'a> Binder<'a> {
             [] => kind.all(),
             words => self.rights_of(words, kind),
         };
-        let subject = subject.or((never.subject.text.as_ref() == "reconfigure").then_some(crate::model::RECONFIGURE));
+        let subject =
+            subject.or((never.subject.text.as_ref() == "reconfigure").then_some(crate::model::RECONFIGURE));
         let Some(subject) = subject else { return };
         if rights.is_empty() {
             return;
@@ -614,4 +720,3 @@ impl<'a> Binder<'a> {
         });
     }
 }
-

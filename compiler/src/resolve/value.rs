@@ -57,7 +57,9 @@ impl Reader<'_> {
     /// Reports a value that is none of its kind.
     pub fn bad(&mut self, word: &Word, problem: &str, help: &str) {
         let shown: String = word.text.chars().take(60).collect();
-        self.report(Diagnostic::new(Code::BadValue, format!("`{shown}`: {problem}"), word.span, problem).help(help));
+        self.report(
+            Diagnostic::new(Code::BadValue, format!("`{shown}`: {problem}"), word.span, problem).help(help),
+        );
     }
 
     /// Checks a name that is declared here.
@@ -134,7 +136,10 @@ impl Reader<'_> {
         let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let valid = match inner {
             Some(six) => six.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => host.parse::<std::net::Ipv4Addr>().is_ok() || (names == HostNames::Allowed && is_host_name(host)),
+            None => {
+                host.parse::<std::net::Ipv4Addr>().is_ok()
+                    || (names == HostNames::Allowed && is_host_name(host))
+            }
         };
         if !valid {
             self.bad(word, "this is no address", help);
@@ -154,7 +159,10 @@ impl Reader<'_> {
             _ => (Some(&*word.text), 0),
         };
         let number = digits.filter(|digits| is_digits(digits)).and_then(|digits| digits.parse::<u64>().ok());
-        match number.and_then(|number| number.checked_mul(1 << shift)).filter(|size| *size > 0 && *size < 1 << 60) {
+        match number
+            .and_then(|number| number.checked_mul(1 << shift))
+            .filter(|size| *size > 0 && *size < 1 << 60)
+        {
             Some(size) => Some(size),
             None => {
                 self.bad(word, "this is no size", help);
@@ -183,7 +191,8 @@ impl Reader<'_> {
 
     /// Checks the name of a signal, without `SIG`.
     pub fn signal(&mut self, word: &Word) -> Option<String> {
-        const SIGNALS: [&str; 10] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL", "WINCH", "CONT", "ALRM"];
+        const SIGNALS: [&str; 10] =
+            ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL", "WINCH", "CONT", "ALRM"];
         if SIGNALS.contains(&&*word.text) {
             return Some(word.text.as_ref().to_owned());
         }
@@ -199,9 +208,17 @@ impl Reader<'_> {
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == &*word.text) {
             return Some(*value);
         }
-        let diagnostic =
-            Diagnostic::new(Code::UnknownWord, format!("`{}` is not known here", word.text), word.span, "not known here");
-        self.report(super::words::with_suggestion(diagnostic, &word.text, choices.iter().map(|(name, _)| *name)));
+        let diagnostic = Diagnostic::new(
+            Code::UnknownWord,
+            format!("`{}` is not known here", word.text),
+            word.span,
+            "not known here",
+        );
+        self.report(super::words::with_suggestion(
+            diagnostic,
+            &word.text,
+            choices.iter().map(|(name, _)| *name),
+        ));
         None
     }
 

@@ -87,8 +87,13 @@ impl<'t> Reader<'t> {
         if let Some((_, range)) = tree.type_annotation(node) {
             let span = self.span(range);
             self.report(
-                Diagnostic::new(Code::UnknownWord, "the language has no type annotations", span, "not known here")
-                    .help("leave out the part in parentheses"),
+                Diagnostic::new(
+                    Code::UnknownWord,
+                    "the language has no type annotations",
+                    span,
+                    "not known here",
+                )
+                .help("leave out the part in parentheses"),
             );
         }
         let mut words = Words {
@@ -101,8 +106,13 @@ impl<'t> Reader<'t> {
             if let Some(annotation) = type_annotation {
                 let span = self.span(annotation.range);
                 self.report(
-                    Diagnostic::new(Code::UnknownWord, "the language has no type annotations", span, "not known here")
-                        .help("leave out the part in parentheses"),
+                    Diagnostic::new(
+                        Code::UnknownWord,
+                        "the language has no type annotations",
+                        span,
+                        "not known here",
+                    )
+                    .help("leave out the part in parentheses"),
                 );
             }
             let Some(key) = key else {
@@ -113,9 +123,14 @@ impl<'t> Reader<'t> {
             if let Some(first) = words.properties.iter().find(|known| &*known.key.text == key.text) {
                 let first = first.key.span;
                 self.report(
-                    Diagnostic::new(Code::DuplicateName, format!("`{}` is given twice", key.text), span, "given again here")
-                        .label(first, "first given here")
-                        .help("keep one of the two"),
+                    Diagnostic::new(
+                        Code::DuplicateName,
+                        format!("`{}` is given twice", key.text),
+                        span,
+                        "given again here",
+                    )
+                    .label(first, "first given here")
+                    .help("keep one of the two"),
                 );
                 continue;
             }
@@ -127,9 +142,15 @@ impl<'t> Reader<'t> {
                 self.report(with_suggestion(unknown, key.text, known.iter().copied()));
                 continue;
             }
-            words.properties.push(Property { key: Word { text: key.text.into(), span }, value, span: self.span(value_range) });
+            words.properties.push(Property {
+                key: Word { text: key.text.into(), span },
+                value,
+                span: self.span(value_range),
+            });
         }
-        if body == Body::None && let Some(child) = tree.children(node).next() {
+        if body == Body::None
+            && let Some(child) = tree.children(node).next()
+        {
             let span = self.name_span(child);
             self.report(
                 Diagnostic::new(Code::UnknownWord, format!("`{what}` has no body"), span, "not known here")
@@ -145,7 +166,12 @@ impl<'t> Reader<'t> {
             Value::String { text, .. } => Some(Word { text: text.into(), span }),
             Value::Number(_) | Value::Bool(_) | Value::Null => {
                 let message = format!("expected {expected}");
-                self.report(Diagnostic::new(Code::BadValue, message, span, format!("this is not {expected}")));
+                self.report(Diagnostic::new(
+                    Code::BadValue,
+                    message,
+                    span,
+                    format!("this is not {expected}"),
+                ));
                 None
             }
         }
@@ -169,8 +195,13 @@ impl<'t> Reader<'t> {
     /// Reports that something required is not there.
     pub fn missing(&mut self, span: Span, what: &str, example: &str) {
         self.report(
-            Diagnostic::new(Code::MissingWord, format!("{what} is missing"), span, format!("{what} belongs to this"))
-                .help(format!("write for example `{example}`")),
+            Diagnostic::new(
+                Code::MissingWord,
+                format!("{what} is missing"),
+                span,
+                format!("{what} belongs to this"),
+            )
+            .help(format!("write for example `{example}`")),
         );
     }
 
@@ -187,8 +218,13 @@ impl<'t> Reader<'t> {
             Some((Value::Bool(value), _)) => value,
             Some((_, span)) => {
                 self.report(
-                    Diagnostic::new(Code::BadValue, format!("`{key}` is either on or off"), span, "neither `#true` nor `#false`")
-                        .help(format!("write `{key}=#true`")),
+                    Diagnostic::new(
+                        Code::BadValue,
+                        format!("`{key}` is either on or off"),
+                        span,
+                        "neither `#true` nor `#false`",
+                    )
+                    .help(format!("write `{key}=#true`")),
                 );
                 false
             }
@@ -234,7 +270,11 @@ impl<'t> Words<'t> {
 
 /// Adds what was most likely meant.
 #[must_use]
-pub fn with_suggestion<'a>(diagnostic: Diagnostic, word: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+pub fn with_suggestion<'a>(
+    diagnostic: Diagnostic,
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(word, known.iter().copied()) {
         Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),

@@ -68,7 +68,8 @@ pub fn launcher_with(root: Option<&TrustRoot<'_>>) -> Result<Vec<u8>, LauncherEr
     let mut text = String::new();
     trust::write(&mut text, &record, signers).map_err(|_| LauncherError::Length)?;
     let record = trust::record_of(&text).ok_or(LauncherError::Length)?;
-    let mut places = image.windows(trust::MAGIC.len()).enumerate().filter(|(_, window)| *window == trust::MAGIC);
+    let mut places =
+        image.windows(trust::MAGIC.len()).enumerate().filter(|(_, window)| *window == trust::MAGIC);
     let (Some((at, _)), None) = (places.next(), places.next()) else { return Err(LauncherError::Image) };
     let place = image.get_mut(at..at + record.len()).ok_or(LauncherError::Image)?;
     place.copy_from_slice(&record);

@@ -61,8 +61,10 @@ pub fn seal(heading: &Heading<'_>, sources: &[SealedSource], content: &Content) 
     let mut signers = heading.signers.to_vec();
     signers.sort_unstable();
     signers.dedup();
-    let mut sources: Vec<Source<'_>> =
-        sources.iter().map(|source| Source { digest: source.digest, name: Token::new(source.name.as_bytes()) }).collect();
+    let mut sources: Vec<Source<'_>> = sources
+        .iter()
+        .map(|source| Source { digest: source.digest, name: Token::new(source.name.as_bytes()) })
+        .collect();
     sources.sort_unstable_by_key(|source| source.name);
     sources.dedup_by_key(|source| source.name);
     let mut entries = Vec::with_capacity(content.len());

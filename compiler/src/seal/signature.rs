@@ -69,7 +69,9 @@ pub fn verify(seal: &[u8], armour: &[u8], keys: &[PublicKey]) -> Result<(), Sign
         }
         let data = sshsig::signed_data(namespace, &Sha512::digest(seal).into());
         let key = VerifyingKey::from_bytes(&key.0).map_err(|_| SignatureError::NotOurs)?;
-        return key.verify_strict(data.bytes(), &Signature::from_bytes(&signature)).map_err(|_| SignatureError::Bad);
+        return key
+            .verify_strict(data.bytes(), &Signature::from_bytes(&signature))
+            .map_err(|_| SignatureError::Bad);
     }
     Err(SignatureError::NotOurs)
 }
@@ -122,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_public_key_file_of_openssh_is_read() {
-        let text = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl github\n";
+        let text =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl github\n";
         assert!(public_key_of(text).is_some());
         assert_eq!(public_key_of("ssh-rsa AAAA"), None);
         assert_eq!(public_key_of(&text.replace("GKJl", "GK")), None);

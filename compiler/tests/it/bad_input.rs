@@ -35,7 +35,10 @@ fn an_empty_file_lacks_its_header() {
 
 #[test]
 fn a_byte_that_is_not_utf8_is_named() {
-    check("utf8", b"system x\ndir a \"/\xff\"\n".as_slice()).exits(1).says("0xFF at offset 17").says("\"line\":2,\"column\":9");
+    check("utf8", b"system x\ndir a \"/\xff\"\n".as_slice())
+        .exits(1)
+        .says("0xFF at offset 17")
+        .says("\"line\":2,\"column\":9");
 }
 
 #[test]
@@ -75,7 +78,12 @@ service a { run "/usr/bin/b"; }
         .as_array()
         .unwrap()
         .iter()
-        .map(|diagnostic| (diagnostic["code"].as_str().unwrap().to_owned(), diagnostic["labels"][0]["line"].as_u64().unwrap()))
+        .map(|diagnostic| {
+            (
+                diagnostic["code"].as_str().unwrap().to_owned(),
+                diagnostic["labels"][0]["line"].as_u64().unwrap(),
+            )
+        })
         .collect();
     let expected = [
         ("bad-value", 2),

@@ -38,7 +38,8 @@ fn who_lists_every_subject_that_can_obtain_it() {
     scene.write("bank.kdl", BANK);
     let answer = json(scene.capc(["who", "ledger", "--config", "bank.kdl", "--format", "json"]));
     assert_eq!(answer["format"], "capc/who/1");
-    let names: Vec<&str> = answer["hold"].as_array().unwrap().iter().map(|entry| entry["object"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        answer["hold"].as_array().unwrap().iter().map(|entry| entry["object"].as_str().unwrap()).collect();
     assert_eq!(names, ["clerk", "teller", "vault"]);
     let clerk = &answer["hold"][0];
     assert_eq!((&clerk["direct"], &clerk["part"]), (&Value::Bool(false), &Value::Bool(true)));
@@ -51,7 +52,12 @@ fn what_lists_all_that_an_object_can_obtain() {
     let scene = Scene::new("what");
     scene.write("bank.kdl", BANK);
     let answer = json(scene.capc(["what", "teller", "--config", "bank.kdl", "--format", "json"]));
-    let names: Vec<&str> = answer["reach"].as_array().unwrap().iter().map(|entry| entry["capability"].as_str().unwrap()).collect();
+    let names: Vec<&str> = answer["reach"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["capability"].as_str().unwrap())
+        .collect();
     // `clerk.filed` because the vault, which the teller can ask, writes what the clerk reads.
     assert_eq!(names, ["clerk.filed", "ledger", "ledger/2026", "teller.desk", "vault.api"]);
 }
@@ -60,10 +66,14 @@ fn what_lists_all_that_an_object_can_obtain() {
 fn why_tells_the_levels_apart() {
     let scene = Scene::new("why");
     scene.write("bank.kdl", BANK);
-    for (object, capability, level) in
-        [("vault", "ledger", "direct"), ("teller", "ledger", "hold"), ("printer", "ledger", "none"), ("outside", "ledger", "none")]
-    {
-        let answer = json(scene.capc(["why", object, capability, "--config", "bank.kdl", "--format", "json"]));
+    for (object, capability, level) in [
+        ("vault", "ledger", "direct"),
+        ("teller", "ledger", "hold"),
+        ("printer", "ledger", "none"),
+        ("outside", "ledger", "none"),
+    ] {
+        let answer =
+            json(scene.capc(["why", object, capability, "--config", "bank.kdl", "--format", "json"]));
         assert_eq!(answer["level"], level, "{object} {capability}: {answer}");
     }
 }
@@ -83,7 +93,8 @@ fn graph_is_sorted_by_name_and_the_same_for_permuted_declarations() {
     let scene = Scene::new("graph");
     scene.write("bank.kdl", BANK);
     let answer = json(scene.capc(["graph", "bank.kdl", "--format", "json"]));
-    let names: Vec<&str> = answer["objects"].as_array().unwrap().iter().map(|object| object["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        answer["objects"].as_array().unwrap().iter().map(|object| object["name"].as_str().unwrap()).collect();
     assert!(names.is_sorted(), "{names:?}");
     let (header, rest) = BANK.split_once("dir ledger").unwrap();
     let (resource, services) = rest.split_once('\n').unwrap();
@@ -112,7 +123,9 @@ fn questions_are_answered_for_a_configuration_with_a_circle() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let scene = Scene::new("help");
-    for command in ["check", "reconfigure", "up", "graph", "order", "why", "who", "what", "verify", "explain", "doctor"] {
+    for command in
+        ["check", "reconfigure", "up", "graph", "order", "why", "who", "what", "verify", "explain", "doctor"]
+    {
         scene.capc([command, "--help"]).exits(0).says("Example: capc ");
     }
 }

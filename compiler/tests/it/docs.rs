@@ -19,10 +19,14 @@ fn each_code_has_a_page_whose_first_example_is_refused_for_it_and_whose_second_p
         let shown = scene.capc(["explain", code.word()]).exits(0);
         assert_eq!(shown.out, std::fs::read_to_string(&page).unwrap());
         match examples(&page).as_slice() {
-            [] => assert!(matches!(code, Code::ModuleCycle | Code::Refused), "{} has no example", code.word()),
+            [] => {
+                assert!(matches!(code, Code::ModuleCycle | Code::Refused), "{} has no example", code.word())
+            }
             [refused, instead] => {
                 let path = scene.write("refused.kdl", refused);
-                let run = scene.capc(["check".as_ref(), "--format".as_ref(), "plain".as_ref(), path.as_os_str()]).exits(1);
+                let run = scene
+                    .capc(["check".as_ref(), "--format".as_ref(), "plain".as_ref(), path.as_os_str()])
+                    .exits(1);
                 let codes: Vec<&str> = run.out.lines().filter_map(|line| line.split(": ").nth(1)).collect();
                 assert_eq!(codes, [code.word()], "{}", run.out);
                 let path = scene.write("instead.kdl", instead);

@@ -27,7 +27,8 @@ fn reconfigure(scene: &Scene) -> Run {
 
 fn launcher(scene: &Scene) -> PathBuf {
     let trust = std::fs::read_dir(scene.path.join("store/trust")).unwrap();
-    let mut found = trust.map(|entry| entry.unwrap().path()).filter(|path| path.to_string_lossy().contains("launcher-"));
+    let mut found =
+        trust.map(|entry| entry.unwrap().path()).filter(|path| path.to_string_lossy().contains("launcher-"));
     found.next().unwrap()
 }
 
@@ -54,7 +55,10 @@ fn standard_tools_verify_a_generation() {
     );
     verify.current_dir(&scene.path);
     run(verify).exits(0).says("Good");
-    scene.capc(["verify", "--store", "store", "--key", "key.pub"]).exits(0).says("generation 1 of system sealed");
+    scene
+        .capc(["verify", "--store", "store", "--key", "key.pub"])
+        .exits(0)
+        .says("generation 1 of system sealed");
 }
 
 #[test]
@@ -63,8 +67,12 @@ fn the_same_input_seals_the_same_bytes_number_and_previous_apart() {
     reconfigure(&scene).exits(0);
     reconfigure(&scene).exits(0).says("no service differs from generation 1");
     let seal = |number: u32| {
-        let text = std::fs::read_to_string(scene.path.join(format!("store/generations/{number}/SEAL"))).unwrap();
-        text.lines().filter(|line| !line.starts_with("# number") && !line.starts_with("# previous")).map(str::to_owned).collect::<Vec<_>>()
+        let text =
+            std::fs::read_to_string(scene.path.join(format!("store/generations/{number}/SEAL"))).unwrap();
+        text.lines()
+            .filter(|line| !line.starts_with("# number") && !line.starts_with("# previous"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     assert_eq!(seal(1), seal(2));
 }

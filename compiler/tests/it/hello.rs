@@ -16,7 +16,8 @@ fn shows_the_point(run: Run) {
         "prowler | cannot connect to another machine",
         "prowler | cannot write beside its own program",
     ] {
-        let unpadded: Vec<String> = run.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let unpadded: Vec<String> =
+            run.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert!(unpadded.iter().any(|said| said.starts_with(line)), "{line:?} is not in\n{}", run.out);
     }
     assert!(!run.out.contains("OPEN"), "{}", run.out);

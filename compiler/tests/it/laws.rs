@@ -36,7 +36,11 @@ fn random_system(dice: &mut Dice) -> (Vec<Vec<String>>, u64) {
         let mut body = vec![format!("run \"/usr/bin/s{service}\""), "provides f channel=#true".to_owned()];
         for _ in 0..dice.roll(4) {
             let statement = match dice.roll(5) {
-                0 => format!("holds d{} {}", dice.roll(3), ["", "read", "modify read", "write"][dice.roll(4) as usize]),
+                0 => format!(
+                    "holds d{} {}",
+                    dice.roll(3),
+                    ["", "read", "modify read", "write"][dice.roll(4) as usize]
+                ),
                 1 => format!("holds d{} path=\"p\"", dice.roll(3)),
                 _ => format!("holds s{}.f", dice.roll(services)),
             };
@@ -81,14 +85,24 @@ fn naive(model: &Model) -> Facts {
             for bit in 0..8u8 {
                 let named = rule.rights.0 & (1 << bit) != 0;
                 let held = rule.from.is_none_or(|from| {
-                    facts.contains(&(name(from.holder), model.capability(from.capability).name.to_string(), bit))
+                    facts.contains(&(
+                        name(from.holder),
+                        model.capability(from.capability).name.to_string(),
+                        bit,
+                    ))
                 });
                 let introduced = rule.introduces.is_none_or(|object| {
                     let granter = name(rule.from.unwrap().holder);
-                    facts.iter().any(|(holder, capability, _)| *holder == granter && capability.starts_with(&format!("{}.", name(object))))
+                    facts.iter().any(|(holder, capability, _)| {
+                        *holder == granter && capability.starts_with(&format!("{}.", name(object)))
+                    })
                 });
                 if named && held && introduced {
-                    facts.insert((name(rule.holder), model.capability(rule.capability).name.to_string(), bit));
+                    facts.insert((
+                        name(rule.holder),
+                        model.capability(rule.capability).name.to_string(),
+                        bit,
+                    ));
                 }
             }
         }
@@ -103,7 +117,10 @@ fn derived(model: &Model) -> Facts {
     for holding in holdings::derive(model).all() {
         for bit in 0..8u8 {
             if holding.rights.0 & (1 << bit) != 0 {
-                let names = (model.object(holding.holder).name.to_string(), model.capability(holding.capability).name.to_string());
+                let names = (
+                    model.object(holding.holder).name.to_string(),
+                    model.capability(holding.capability).name.to_string(),
+                );
                 facts.insert((names.0, names.1, bit));
             }
         }
@@ -122,7 +139,11 @@ fn holdings_are_the_least_fixed_point_and_each_is_explained() {
         for holding in holdings.all() {
             for right in holding.rights.each() {
                 let steps = holdings.steps(&model, holding, right);
-                assert!(steps.first().is_some_and(|first| first.from.is_none()), "begins with an axiom: {}", text(&bodies));
+                assert!(
+                    steps.first().is_some_and(|first| first.from.is_none()),
+                    "begins with an axiom: {}",
+                    text(&bodies)
+                );
                 assert!(steps.iter().all(|step| step.rights.contains(right)), "no right grows on the way");
                 assert_eq!(steps.last().map(|last| last.holder), Some(holding.holder));
             }

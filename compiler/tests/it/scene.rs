@@ -61,7 +61,8 @@ impl Scene {
     /// Copies a directory of the repository into this one.
     pub fn copy(&self, from: &str) -> PathBuf {
         let to = self.path.join(Path::new(from).file_name().unwrap());
-        let status = Command::new("cp").args(["-r", "--preserve=mode"]).arg(repository().join(from)).arg(&to).status();
+        let status =
+            Command::new("cp").args(["-r", "--preserve=mode"]).arg(repository().join(from)).arg(&to).status();
         assert!(status.unwrap().success());
         to
     }
@@ -81,7 +82,11 @@ impl Scene {
         std::fs::create_dir_all(&state).unwrap();
         if !is_root() {
             let mut command = Command::new(env!("CARGO_BIN_EXE_capc"));
-            command.args(arguments).current_dir(&self.path).env("XDG_STATE_HOME", &state).env_remove("XDG_RUNTIME_DIR");
+            command
+                .args(arguments)
+                .current_dir(&self.path)
+                .env("XDG_STATE_HOME", &state)
+                .env_remove("XDG_RUNTIME_DIR");
             return run(command);
         }
         // The build directory may lie where a plain user cannot go.
@@ -89,10 +94,22 @@ impl Scene {
         if !capc.exists() {
             std::fs::copy(env!("CARGO_BIN_EXE_capc"), &capc).unwrap();
         }
-        rustix::fs::chown(&state, Some(rustix::fs::Uid::from_raw(PLAIN)), Some(rustix::fs::Gid::from_raw(PLAIN))).unwrap();
+        rustix::fs::chown(
+            &state,
+            Some(rustix::fs::Uid::from_raw(PLAIN)),
+            Some(rustix::fs::Gid::from_raw(PLAIN)),
+        )
+        .unwrap();
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", "4000", "--regid", "4000", "--clear-groups", "--"]).arg(&capc).args(arguments);
-        command.current_dir(&self.path).env("XDG_STATE_HOME", &state).env("HOME", &state).env_remove("XDG_RUNTIME_DIR");
+        command
+            .args(["--reuid", "4000", "--regid", "4000", "--clear-groups", "--"])
+            .arg(&capc)
+            .args(arguments);
+        command
+            .current_dir(&self.path)
+            .env("XDG_STATE_HOME", &state)
+            .env("HOME", &state)
+            .env_remove("XDG_RUNTIME_DIR");
         run(command)
     }
 }
@@ -116,7 +133,13 @@ impl Run {
     /// Asserts the status and returns itself.
     #[track_caller]
     pub fn exits(self, status: i32) -> Self {
-        assert_eq!(self.status, Some(status), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
+        assert_eq!(
+            self.status,
+            Some(status),
+            "standard output:\n{}\nstandard error:\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 

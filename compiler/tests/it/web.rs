@@ -39,7 +39,10 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::TERM,
+        );
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("capc up said:\n{}", self.said());
@@ -57,8 +60,13 @@ fn page() -> std::io::Result<String> {
 
 /// Returns the processes whose program ends so, by the command line.
 fn processes(program: &str) -> Vec<u32> {
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
-    all.filter(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(program))).collect()
+    let all = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
+    all.filter(|pid| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(program))
+    })
+    .collect()
 }
 
 #[test]
@@ -67,7 +75,10 @@ fn nginx_and_postgresql_serve_from_worlds_of_their_own() {
         return;
     }
     for program in ["/usr/sbin/nginx", "/usr/lib/postgresql/15/bin/postgres"] {
-        assert!(Path::new(program).exists(), "{program} is missing: apt-get install nginx-light postgresql-15");
+        assert!(
+            Path::new(program).exists(),
+            "{program} is missing: apt-get install nginx-light postgresql-15"
+        );
     }
     assert!(is_root());
     let scene = Scene::new("web");
@@ -84,7 +95,8 @@ fn nginx_and_postgresql_serve_from_worlds_of_their_own() {
 
     // What nginx can see, from outside by its root directory.
     let master = processes("nginx: master process").into_iter().find(|pid| {
-        std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains("CapBnd:\t0000000000000000"))
+        std::fs::read_to_string(format!("/proc/{pid}/status"))
+            .is_ok_and(|status| status.contains("CapBnd:\t0000000000000000"))
     });
     let root = format!("/proc/{}/root", master.expect("nginx runs in a world of its own"));
     assert!(Path::new(&format!("{root}/srv/site/index.html")).exists());
@@ -94,7 +106,11 @@ fn nginx_and_postgresql_serve_from_worlds_of_their_own() {
     assert!(!Path::new(&format!("{root}/etc/ssl")).exists());
 
     let status = |up: &mut Up| {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&up.child), rustix::process::Signal::INT).unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&up.child),
+            rustix::process::Signal::INT,
+        )
+        .unwrap();
         up.child.wait().unwrap().code()
     };
     let mut up = up;

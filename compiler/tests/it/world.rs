@@ -74,11 +74,15 @@ fn dead_world(run: Run, here: &str) {
     }
 
     // Nothing, the two log pipes, and the directory that `ls` itself has open.
-    let descriptors: Vec<&str> = said(&run, "descriptors").into_iter().filter(|line| line.contains("->")).collect();
+    let descriptors: Vec<&str> =
+        said(&run, "descriptors").into_iter().filter(|line| line.contains("->")).collect();
     let ends: Vec<&str> = descriptors.iter().map(|line| line.split(" -> ").nth(1).unwrap()).collect();
     assert_eq!(ends.len(), 4, "{descriptors:#?}");
     assert_eq!(ends[0], "/dev/null");
-    assert!(ends[1].starts_with("pipe:") && ends[2].starts_with("pipe:") && ends[3].starts_with("/proc/"), "{descriptors:#?}");
+    assert!(
+        ends[1].starts_with("pipe:") && ends[2].starts_with("pipe:") && ends[3].starts_with("/proc/"),
+        "{descriptors:#?}"
+    );
 
     let given = format!("{here}/given");
     for line in said(&run, "mounts") {
@@ -95,8 +99,20 @@ fn dead_world(run: Run, here: &str) {
     for there in ["/", &given, &format!("{given}/file"), "/etc/passwd", "/dev/null"] {
         assert!(paths.contains(&format!("there: {there}").as_str()), "{there} is not in {paths:#?}");
     }
-    let never = ["/withheld", "/withheld/file", "/system.kdl", "/bin/writer"].map(|path| format!("{here}{path}"));
-    let machine = ["/etc/shadow", "/etc/machine-id", "/root", "/home", "/var/log", "/usr/bin/ls", "/usr/bin/env", "/usr/share", "/boot", "/sys"];
+    let never =
+        ["/withheld", "/withheld/file", "/system.kdl", "/bin/writer"].map(|path| format!("{here}{path}"));
+    let machine = [
+        "/etc/shadow",
+        "/etc/machine-id",
+        "/root",
+        "/home",
+        "/var/log",
+        "/usr/bin/ls",
+        "/usr/bin/env",
+        "/usr/share",
+        "/boot",
+        "/sys",
+    ];
     let kernel = ["/run/capc", "/proc/sys", "/proc/cpuinfo", "/dev/tty", "/dev/kmsg", "/dev/shm"];
     for hidden in never.iter().map(String::as_str).chain(machine).chain(kernel) {
         assert!(paths.contains(&format!("not there: {hidden}").as_str()), "{hidden} is in {paths:#?}");
