@@ -4,14 +4,13 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "in a test a panic is the verdict"
 )]
 
 mod scene;
 
+mod tidy;
 mod golden;
 mod docs;
 mod laws;
