@@ -52,7 +52,7 @@ impl<'a> Token<'a> {
     }
 
     /// Returns the bytes it stands for.
-    pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
+    pub fn bytes(self) -> impl Iterator<Item = u8> + Clone + 'a {
         let (text, escapes) = match self.0 {
             Form::Raw(bytes) => (bytes, false),
             Form::Written(text) => (text.as_bytes(), true),

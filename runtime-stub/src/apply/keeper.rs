@@ -1,0 +1,146 @@
+//! The keeper: the first process of a world, which lives as long as the service, the launcher's start, and the supervisor.
+//!
+//! When it ends the kernel ends the whole world. It can do nothing else: no privileges, three descriptors, five calls.
+
+use super::report::Report;
+use crate::refusal::{Layer, OrRefuse, Refusal};
+use crate::sys::memory::forget_everything;
+use crate::sys::{self, Fd, Instruction, Wait, wait_for};
+use linux_raw_sys::{general as k, ptrace as p};
+
+/// The service's number in every world.
+pub const SERVICE_PID: i32 = 2;
+
+/// The descriptors that the keeper waits on.
+pub struct Ends {
+    /// The other end of the service's socket.
+    pub service: Fd,
+    /// Closed when the launcher ends early; a byte when the service has started.
+    pub launch: Fd,
+    /// Closed when the supervisor ends.
+    pub life: Option<Fd>,
+    /// Where a failure is told.
+    pub report: Report,
+}
+
+/// What the launcher writes when the world is to outlive it.
+pub const STARTED: u8 = b'.';
+
+/// The keeper's descriptors.
+const SERVICE: i32 = 0;
+const LAUNCH: i32 = 1;
+const LIFE: i32 = 2;
+const REPORT: i32 = 3;
+
+/// Is the keeper.
+pub fn keep(ends: &Ends) -> ! {
+    match confine(ends) {
+        Err(refusal) => ends.report.refuse(refusal),
+        Ok((service, life)) => watch(&service, life),
+    }
+}
+
+/// Keeps nothing but the ends, gives up everything, and returns when the service is there.
+fn confine<'m>(ends: &Ends) -> Result<(Fd, i32), Refusal<'m>> {
+    let layer = Layer::Keeper;
+    take_places(ends)?;
+    forget_everything();
+    sys::name_self(c"capc-keeper").or_refuse(layer, "naming itself")?;
+    sys::new_session().or_refuse(layer, "setsid")?;
+    sys::reset_signals().or_refuse(layer, "resetting signals")?;
+    sys::reap_by_itself().or_refuse(layer, "ignoring the end of children")?;
+    sys::clear_ambient().or_refuse(layer, "dropping privileges")?;
+    sys::set_privileges(0).or_refuse(layer, "dropping privileges")?;
+    sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
+    let life = if ends.life.is_some() { LIFE } else { -1 };
+    let (socket, report) = (Fd::inherited(SERVICE), Fd::inherited(REPORT));
+    let mut waits = [wait_for(SERVICE), wait_for(LAUNCH), wait_for(life)];
+    loop {
+        poll(&mut waits);
+        let [service, launch, life] = waits.map(|wait| wait.revents != 0);
+        // A byte says that the service is there; the end of its socket, that it never will be.
+        if launch || life || (service && sys::read(&socket, &mut [0]) != Ok(1)) {
+            sys::exit(0);
+        }
+        if service {
+            break;
+        }
+    }
+    let service = sys::open_process(SERVICE_PID).or_refuse(layer, "pidfd_open")?;
+    sys::filter_calls(&FILTER).or_refuse(layer, "seccomp")?;
+    // The answer lets the service go on.
+    sys::write_all(&socket, &[STARTED]).or_refuse(layer, "answering the service")?;
+    drop((socket, report));
+    Ok((service, life))
+}
+
+/// Moves the ends to their places and closes all else.
+fn take_places<'m>(ends: &Ends) -> Result<(), Refusal<'m>> {
+    let layer = Layer::Keeper;
+    let moved = |fd: &Fd| sys::duplicate_above(fd, REPORT + 1).or_refuse(layer, "moving its descriptors");
+    let life = ends.life.as_ref().unwrap_or(&ends.launch);
+    let parts = [moved(&ends.service)?, moved(&ends.launch)?, moved(life)?, moved(&ends.report.0)?];
+    for (part, place) in parts.into_iter().zip(SERVICE..) {
+        sys::duplicate_to(part.number(), place).or_refuse(layer, "moving its descriptors")?;
+    }
+    sys::close_range(REPORT.unsigned_abs() + 1, u32::MAX).or_refuse(layer, "close_range")
+}
+
+/// Ends with the service or the supervisor, or with the launcher if that has not finished.
+fn watch(service: &Fd, life: i32) -> ! {
+    let launch = Fd::inherited(LAUNCH);
+    let mut waits = [wait_for(service.number()), wait_for(LAUNCH), wait_for(life)];
+    loop {
+        poll(&mut waits);
+        let [service, launched, life] = waits.map(|wait| wait.revents != 0);
+        if service || life || (launched && !has_started(&launch)) {
+            sys::exit(0);
+        }
+        if launched {
+            waits = [waits[0], wait_for(-1), waits[2]];
+        }
+    }
+}
+
+fn has_started(launch: &Fd) -> bool {
+    let mut byte = [0];
+    sys::read(launch, &mut byte) == Ok(1) && byte == [STARTED]
+}
+
+/// Waits; after an interruption nothing is ready.
+fn poll(waits: &mut [Wait; 3]) {
+    waits.iter_mut().for_each(|wait| wait.revents = 0);
+    let _ = sys::poll(waits, -1);
+}
+
+const fn load(offset: u32) -> Instruction {
+    Instruction { code: (p::BPF_LD | p::BPF_W | p::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+}
+
+const fn equals(value: u32, jt: u8, jf: u8) -> Instruction {
+    Instruction { code: (p::BPF_JMP | p::BPF_JEQ | p::BPF_K) as u16, jt, jf, k: value }
+}
+
+const fn answer(action: u32) -> Instruction {
+    Instruction { code: (p::BPF_RET | p::BPF_K) as u16, jt: 0, jf: 0, k: action }
+}
+
+/// Five calls; all others fail, those of other machines kill.
+const FILTER: [Instruction; 11] = {
+    const ALLOW: u32 = 0x7fff_0000;
+    const KILL: u32 = 0x8000_0000;
+    const FAIL: u32 = 0x0005_0000 | linux_raw_sys::errno::EPERM;
+    [
+        load(4),
+        equals(p::AUDIT_ARCH_X86_64, 1, 0),
+        answer(KILL),
+        load(0),
+        equals(k::__NR_poll, 5, 0),
+        equals(k::__NR_read, 4, 0),
+        equals(k::__NR_write, 3, 0),
+        equals(k::__NR_close, 2, 0),
+        equals(k::__NR_exit_group, 1, 0),
+        answer(FAIL),
+        answer(ALLOW),
+    ]
+};

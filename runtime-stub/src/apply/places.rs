@@ -1,0 +1,195 @@
+//! The root: an empty directory in memory, in which only what the manifest names is put.
+
+use super::contents;
+use super::idmap::Maps;
+use super::mounts;
+use super::sources::{self, Source};
+use crate::load::NO_LINKS;
+use crate::plan::{Ground, Place, Plan, What};
+use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
+use crate::sys::{
+    self, At, Depth, Errno, Fd, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
+    NewFileSystem, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, O_WRONLY, RESOLVE_BENEATH,
+};
+use capc_schemas::manifest::FileKind;
+use capc_schemas::trust::Root;
+use core::ffi::CStr;
+
+/// What the places are made from.
+pub struct World<'w, 'm> {
+    /// What is to be made.
+    pub plan: &'w Plan<'m>,
+    /// Where facets are.
+    pub trust: &'w Root<'m>,
+    /// The init's notification socket.
+    pub notify_socket: Option<&'m CStr>,
+    /// Room for files on their way.
+    pub scratch: &'w mut [u8],
+}
+
+/// The attributes of a mount that holds nothing to execute and no devices.
+pub const INERT: u32 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+/// Makes the root with everything in it but what only a process inside can make, and returns it read-only.
+///
+/// # Errors
+/// When something cannot be put where it belongs.
+pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
+    let root = NewFileSystem::of(c"tmpfs").or_refuse(Layer::Root, "fsopen tmpfs")?;
+    root.set(c"mode", c"0755").or_refuse(Layer::Root, "setting its mode")?;
+    let root = root.mount(INERT).or_refuse(Layer::Root, "mounting a tmpfs")?;
+    sys::attach_over_root(&root).or_refuse(Layer::Root, "attaching it")?;
+    let mut maps = Maps::default();
+    world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps))?;
+    sys::set_attributes(&root, INERT | MOUNT_ATTR_RDONLY, Depth::One, None)
+        .or_refuse(Layer::Root, "making it read-only")?;
+    Ok(root)
+}
+
+fn put<'m>(
+    world: &mut World<'_, 'm>,
+    root: &Fd,
+    place: &Place<'m>,
+    maps: &mut Maps,
+) -> Result<(), Refusal<'m>> {
+    let own = world.plan.outside;
+    match place.what {
+        What::Tmpfs { bytes, mode } => {
+            let tree = contents::memory(bytes, mode, own).or_refuse_at(
+                Layer::Place,
+                "mounting a tmpfs",
+                place.at,
+            )?;
+            attach(root, place, FileKind::Dir, &tree)
+        }
+        What::Link { target } => {
+            above(root, place)?;
+            sys::make_link(target, At::Dir(root), relative(place.at)).or_refuse_at(
+                Layer::Place,
+                "making a link",
+                place.at,
+            )
+        }
+        What::Text { mode, content } => {
+            let file = file(root, place, u32::from(mode))?;
+            sys::write_all(&file, content).or_refuse_at(Layer::Place, "writing it", place.at)?;
+            settle(root, place, &file)
+        }
+        What::Secret { from } => {
+            let content = contents::secret(from, world.scratch)?;
+            let file = file(root, place, 0o400)?;
+            sys::write_all(&file, content).or_refuse_at(Layer::Place, "writing it", place.at)?;
+            content.fill(0);
+            sys::give(&file, own.uid, own.gid).or_refuse_at(
+                Layer::Place,
+                "giving it to the service",
+                place.at,
+            )?;
+            settle(root, place, &file)
+        }
+        What::Device { from } => bind(root, place, &sources::device(from)?, maps, world.plan),
+        What::Pinned { from, digest, execution: _ } => {
+            bind(root, place, &sources::pinned(from, digest, world.scratch)?, maps, world.plan)
+        }
+        What::Image { from } => bind(root, place, &sources::any(from)?, maps, world.plan),
+        What::Grant { from, kind, .. } => bind(root, place, &sources::granted(from, kind)?, maps, world.plan),
+        What::Facet { key, .. } => bind(root, place, &sources::facet(world.trust, key)?, maps, world.plan),
+        What::Notify => bind(root, place, &sources::notification(world.notify_socket)?, maps, world.plan),
+        // The file system itself is made by the service, inside its PID namespace.
+        What::Proc => ground(root, place, FileKind::Dir).map(drop),
+    }
+}
+
+fn bind<'m>(
+    root: &Fd,
+    place: &Place<'m>,
+    source: &Source,
+    maps: &mut Maps,
+    plan: &Plan<'_>,
+) -> Result<(), Refusal<'m>> {
+    let tree = mounts::tree(place, source, maps, plan)?;
+    attach(root, place, source.kind, &tree)
+}
+
+fn attach<'m>(root: &Fd, place: &Place<'m>, kind: FileKind, tree: &Fd) -> Result<(), Refusal<'m>> {
+    let ground = ground(root, place, kind)?;
+    sys::attach(tree, &ground).or_refuse_at(Layer::Place, "mounting it", place.at)
+}
+
+/// Returns what a place is mounted on, made if it is ours.
+fn ground<'m>(root: &Fd, place: &Place<'m>, kind: FileKind) -> Result<Fd, Refusal<'m>> {
+    let (layer, path) = (Layer::Place, relative(place.at));
+    if place.ground == Ground::Ours {
+        above(root, place)?;
+        let made = match kind {
+            FileKind::Dir => sys::make_dir(At::Dir(root), path, 0o755),
+            FileKind::File => open(root, path, O_CREAT | O_EXCL | O_WRONLY, 0o444).map(drop),
+        };
+        made.or_refuse_at(layer, "making it", place.at)?;
+    }
+    let flags = if kind == FileKind::Dir { O_PATH | O_DIRECTORY } else { O_PATH };
+    let asked = if place.ground == Ground::Ours { "opening it" } else { "what is granted has no such place" };
+    open(root, path, flags, 0).or_refuse_at(layer, asked, place.at)
+}
+
+/// Makes the directories above a place of ours.
+fn above<'m>(root: &Fd, place: &Place<'m>) -> Result<(), Refusal<'m>> {
+    let path = relative(place.at).to_bytes();
+    let parent = |slash: usize| Sentence::raw(path.get(..slash).unwrap_or(&[]));
+    let Some(last) = path.iter().rposition(|byte| *byte == b'/') else { return Ok(()) };
+    match open(root, parent(last).c_str(), O_PATH | O_DIRECTORY, 0) {
+        Ok(_) => return Ok(()),
+        Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno).or_refuse_at(Layer::Place, "opening the directory above", place.at),
+    }
+    for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+        let parent = parent(slash);
+        // Opened before the next one is made in it, so that no link on the way is followed.
+        let made = match open(root, parent.c_str(), O_PATH | O_DIRECTORY, 0) {
+            Err(Errno::ENOENT) => sys::make_dir(At::Dir(root), parent.c_str(), 0o755),
+            other => other.map(drop),
+        };
+        made.or_refuse_at(Layer::Place, "making the directory above", place.at)?;
+    }
+    Ok(())
+}
+
+/// Returns a new file: at its place if that is ours, else without a name until it is bound.
+fn file<'m>(root: &Fd, place: &Place<'m>, mode: u32) -> Result<Fd, Refusal<'m>> {
+    let file = match place.ground {
+        Ground::Ours => {
+            above(root, place)?;
+            open(root, relative(place.at), O_CREAT | O_EXCL | O_WRONLY, mode)
+        }
+        Ground::Given => open(root, c".", sys::O_TMPFILE | O_WRONLY, mode),
+    };
+    let file = file.or_refuse_at(Layer::Place, "making it", place.at)?;
+    sys::permit(&file, mode).or_refuse_at(Layer::Place, "setting its mode", place.at)?;
+    Ok(file)
+}
+
+/// Binds a file that has no name to its place.
+fn settle<'m>(root: &Fd, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>> {
+    if place.ground == Ground::Ours {
+        return Ok(());
+    }
+    let tree = sys::clone_tree(file, Depth::One).or_refuse_at(Layer::Place, "binding it", place.at)?;
+    sys::set_attributes(&tree, INERT | MOUNT_ATTR_RDONLY, Depth::One, None).or_refuse_at(
+        Layer::Place,
+        "making it read-only",
+        place.at,
+    )?;
+    attach(root, place, FileKind::File, &tree)
+}
+
+fn open(root: &Fd, path: &CStr, flags: u32, mode: u32) -> sys::Answer<Fd> {
+    sys::open(At::Dir(root), path, flags, mode, NO_LINKS | RESOLVE_BENEATH)
+}
+
+/// Returns a place's path from the root's descriptor.
+#[must_use]
+pub fn relative(at: &CStr) -> &CStr {
+    let rest =
+        at.to_bytes_with_nul().strip_prefix(b"/").and_then(|rest| CStr::from_bytes_with_nul(rest).ok());
+    rest.filter(|rest| !rest.is_empty()).unwrap_or(c".")
+}

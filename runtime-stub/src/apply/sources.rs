@@ -1,0 +1,137 @@
+//! Sources: what is brought into the world is opened once, follows no link, and is mounted from that descriptor.
+
+use crate::load::{NO_LINKS, READ};
+use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
+use crate::sys::{self, At, Fd, FileType, O_DIRECTORY, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS};
+use capc_schemas::manifest::FileKind;
+use capc_schemas::token::Digest;
+use capc_schemas::trust::Root;
+use core::ffi::CStr;
+use sha2::{Digest as _, Sha256};
+
+/// What was opened.
+pub struct Source {
+    /// Its descriptor.
+    pub fd: Fd,
+    /// Whether it is a directory.
+    pub kind: FileKind,
+}
+
+/// Opens anything.
+///
+/// # Errors
+/// When it is not there or behind a link.
+pub fn any(from: &CStr) -> Result<Source, Refusal<'_>> {
+    let fd = sys::open(At::Here, from, O_PATH, 0, NO_LINKS).or_refuse_at(Layer::Place, "opening it", from)?;
+    let status = sys::status(&fd).or_refuse_at(Layer::Place, "looking at it", from)?;
+    let kind = if status.file_type == FileType::Directory { FileKind::Dir } else { FileKind::File };
+    Ok(Source { fd, kind })
+}
+
+/// Opens a granted path.
+///
+/// # Errors
+/// When it is not what it must be.
+pub fn granted(from: &CStr, kind: FileKind) -> Result<Source, Refusal<'_>> {
+    let source = any(from)?;
+    match (source.kind, kind) {
+        (FileKind::Dir, FileKind::Dir) | (FileKind::File, FileKind::File) => Ok(source),
+        (FileKind::File, FileKind::Dir) => Err(Refusal::at(Layer::Place, from, "it is no directory")),
+        (FileKind::Dir, FileKind::File) => Err(Refusal::at(Layer::Place, from, "it is a directory")),
+    }
+}
+
+/// Opens a device.
+///
+/// # Errors
+/// When it is none.
+pub fn device(from: &CStr) -> Result<Source, Refusal<'_>> {
+    let source = any(from)?;
+    let status = sys::status(&source.fd).or_refuse_at(Layer::Place, "looking at it", from)?;
+    if status.file_type == FileType::Device {
+        Ok(source)
+    } else {
+        Err(Refusal::at(Layer::Place, from, "it is no device"))
+    }
+}
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+/// When it is none.
+pub fn regular(layer: Layer, from: &CStr) -> Result<Fd, Refusal<'_>> {
+    let fd = sys::open(At::Here, from, READ, 0, NO_LINKS).or_refuse_at(layer, "opening it", from)?;
+    let status = sys::status(&fd).or_refuse_at(layer, "looking at it", from)?;
+    if status.file_type == FileType::Regular {
+        Ok(fd)
+    } else {
+        Err(Refusal::at(layer, from, "it is no regular file"))
+    }
+}
+
+/// Opens a file and checks what it holds.
+///
+/// # Errors
+/// When it holds something else than what was sealed.
+pub fn pinned<'m>(from: &'m CStr, digest: Digest, scratch: &mut [u8]) -> Result<Source, Refusal<'m>> {
+    let fd = regular(Layer::Pinned, from)?;
+    let mut hash = Sha256::new();
+    // Pieces that stay in the processor's cache while they are hashed.
+    let piece = scratch.get_mut(..128 << 10).unwrap_or(&mut []);
+    loop {
+        let count = sys::read(&fd, piece).or_refuse_at(Layer::Pinned, "reading it", from)?;
+        match piece.get(..count) {
+            Some([]) | None => break,
+            Some(bytes) => hash.update(bytes),
+        }
+    }
+    if hash.finalize().as_slice() != digest.0 {
+        return Err(Refusal::at(Layer::Pinned, from, "it drifted: its digest is not the sealed one"));
+    }
+    Ok(Source { fd, kind: FileKind::File })
+}
+
+/// Opens the directory of a facet.
+///
+/// # Errors
+/// When the supervisor has not made it.
+pub fn facet<'m>(trust: &Root<'_>, key: &'m CStr) -> Result<Source, Refusal<'m>> {
+    let mut runtime = [0; 4096];
+    trust.runtime.token().copy_to(&mut runtime);
+    let runtime = CStr::from_bytes_until_nul(&runtime).unwrap_or(c"");
+    let runtime = sys::open(At::Here, runtime, O_PATH | O_DIRECTORY, 0, NO_LINKS)
+        .or_refuse(Layer::Facet, "opening the runtime directory")?;
+    let mut path = Sentence::raw(b"facets/");
+    path.add(key.to_bytes());
+    let fd = sys::open(At::Dir(&runtime), path.c_str(), O_PATH | O_DIRECTORY, 0, NO_LINKS | RESOLVE_BENEATH)
+        .or_refuse_at(Layer::Facet, "opening its directory", key)?;
+    let of_memory = sys::file_system(&fd).or_refuse_at(Layer::Facet, "looking at it", key)? == sys::IN_MEMORY;
+    if of_memory {
+        Ok(Source { fd, kind: FileKind::Dir })
+    } else {
+        Err(Refusal::at(Layer::Facet, key, "it is no tmpfs"))
+    }
+}
+
+/// Opens the init's notification socket.
+///
+/// # Errors
+/// When it is none, or has no path.
+pub fn notification<'m>(path: Option<&'m CStr>) -> Result<Source, Refusal<'m>> {
+    let layer = Layer::Notification;
+    let path =
+        path.ok_or(Refusal::of(layer, "the service tells when it is ready, and NOTIFY_SOCKET is not set"))?;
+    if path.to_bytes().first() != Some(&b'/') {
+        return Err(Refusal::at(layer, path, "it has no path to bind"));
+    }
+    let fd = sys::open(At::Here, path, O_PATH, 0, RESOLVE_NO_MAGICLINKS).or_refuse_at(
+        layer,
+        "opening it",
+        path,
+    )?;
+    let status = sys::status(&fd).or_refuse_at(layer, "looking at it", path)?;
+    if status.file_type != FileType::Socket {
+        return Err(Refusal::at(layer, path, "it is no socket"));
+    }
+    Ok(Source { fd, kind: FileKind::File })
+}

@@ -1,0 +1,110 @@
+//! The service's own process: from its first instruction in the world to its program.
+
+use crate::apply::report::Report;
+use crate::apply::{descriptors, identity, landlock, limits, proc, session};
+use crate::plan::{Plan, Program};
+use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
+use crate::sys::{self, End, Fd, Parent, Patience, Side, Wait, wait_for};
+
+/// What the service's process is given.
+pub struct Ends {
+    /// The built root.
+    pub root: Fd,
+    /// The keeper's socket.
+    pub keeper: Fd,
+    /// Where a failure is told.
+    pub report: Report,
+}
+
+/// Becomes the service.
+pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
+    let Ends { root, keeper, report } = ends;
+    let ruleset = report.unless_refused(enter(plan, &root));
+    // From here on every descriptor but the three is the service's, or closed.
+    let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
+    let [new_ruleset, new_keeper, new_report] = report.unless_refused(moved);
+    drop((root, ruleset, keeper, report));
+    let report = Report(new_report);
+    report.unless_refused(descriptors::arrange(plan.descriptors, [&new_ruleset, &new_keeper, &report.0]));
+    report.unless_refused(meet(new_keeper));
+    report.unless_refused(settle(plan));
+    if let Some(program) = plan.prepare {
+        report.unless_refused(prepare(plan, program, &new_ruleset, &report));
+    }
+    let about_to = || if report.is_heard() { report.about_to() } else { sys::exit(REFUSED) };
+    report.refuse(execute(plan, plan.run, &new_ruleset, about_to))
+}
+
+/// Enters the world and returns the ruleset of its places.
+fn enter<'m>(plan: &Plan<'m>, root: &Fd) -> Result<Fd, Refusal<'m>> {
+    session::begin()?;
+    proc::mount(root)?;
+    proc::pivot(root)?;
+    landlock::ruleset(plan)
+}
+
+/// Tells the keeper that the service is there, and waits until it watches.
+fn meet<'m>(keeper: Fd) -> Result<(), Refusal<'m>> {
+    sys::send_datagram(&keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")?;
+    match sys::read(&keeper, &mut [0]).or_refuse(Layer::Keeper, "waiting for it")? {
+        1 => Ok(()),
+        _ => Err(Refusal::of(Layer::Keeper, "it ended")),
+    }
+}
+
+/// Becomes the service's identity.
+fn settle<'m>(plan: &Plan<'m>) -> Result<(), Refusal<'m>> {
+    limits::set(plan)?;
+    identity::assume(plan)?;
+    sys::change_dir(plan.work_dir).or_refuse_at(
+        Layer::Program,
+        "entering the working directory",
+        plan.work_dir,
+    )
+}
+
+/// Runs a program to its end, as confined as the service will be.
+fn prepare<'m>(
+    plan: &Plan<'m>,
+    program: Program<'m>,
+    ruleset: &Fd,
+    report: &Report,
+) -> Result<(), Refusal<'m>> {
+    let child = match sys::fork(Parent::Self_, 0, None).or_refuse(Layer::Prepare, "making its process")? {
+        Side::Child => report.refuse(execute(plan, program, ruleset, || ())),
+        Side::Parent(child) => child,
+    };
+    loop {
+        // The second is ready when the launcher is gone; then nobody is to start.
+        let mut waits = [wait_for(child.fd.number()), Wait { fd: report.0.number(), events: 0, revents: 0 }];
+        let _ = sys::poll(&mut waits, -1);
+        let [ended, unheard] = waits.map(|wait| wait.revents != 0);
+        if unheard {
+            sys::exit(REFUSED);
+        }
+        if ended {
+            break;
+        }
+    }
+    match sys::end_of(&child.fd, Patience::Wait).or_refuse(Layer::Prepare, "waiting for its end")? {
+        Some(End::Exited(0)) => Ok(()),
+        Some(end) => {
+            let subject = Subject::Path(program.at);
+            Err(Refusal { layer: Layer::Prepare, subject, reason: Reason::Ended(end) })
+        }
+        None => Err(Refusal::of(Layer::Prepare, "its end is unknown")),
+    }
+}
+
+/// Obeys, and becomes a program; returns only if that fails.
+fn execute<'m>(plan: &Plan<'m>, program: Program<'m>, ruleset: &Fd, before: impl FnOnce()) -> Refusal<'m> {
+    if let Err(refusal) = sys::obey(ruleset).or_refuse(Layer::Landlock, "landlock_restrict_self") {
+        return refusal;
+    }
+    before();
+    if let Err(refusal) = sys::filter_calls(plan.filter).or_refuse(Layer::Seccomp, "installing the program") {
+        return refusal;
+    }
+    let errno = sys::execute(program.at, program.arguments, plan.environment);
+    Refusal { layer: Layer::Program, subject: Subject::Path(program.at), reason: Reason::Exec(errno) }
+}

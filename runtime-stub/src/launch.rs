@@ -1,0 +1,161 @@
+//! The launcher's whole way, as a list of calls.
+
+use crate::apply::keeper::{self, SERVICE_PID, STARTED};
+use crate::apply::report::{ABOUT_TO, Report};
+use crate::apply::{descriptors, enter, facet, landlock, namespaces, places, state};
+use crate::load::{self, Buffers};
+use crate::plan::{self, Plan};
+use crate::refusal::{Layer, OrRefuse, REFUSED, Refusal, Sentence};
+use crate::request::{self, Launch, Request, Stay};
+use crate::sys::memory::{self, Arena, Room};
+use crate::sys::start::Start;
+use crate::sys::{self, CLONE_NEWPID, Fd, Onlookers, Parent, Patience, Process, Side};
+use crate::{doctor, exec};
+use capc_schemas::manifest::Ready;
+use capc_schemas::trust::RECORD_BYTES;
+
+/// Does what is asked and returns the status to exit with.
+#[must_use]
+pub fn main(start: Start) -> u8 {
+    // Before anything is opened: what is open now was passed.
+    let passed = descriptors::passed();
+    let Some(room) = memory::take_room() else { return REFUSED };
+    let record = sys::trust_record();
+    let answer = descriptors::fill_standard().and_then(|()| match request::request(start)? {
+        Request::Launch(launch) => launch_service(start, launch, passed, room, &record),
+        Request::Enter { mode, skip, program } => enter::enter(start, mode, skip, program, &mut room.arena),
+        Request::Doctor => Ok(doctor::examine()),
+    });
+    answer.unwrap_or_else(|refusal| {
+        complain(refusal.status(), format_args!("{refusal}"));
+        refusal.status()
+    })
+}
+
+/// Says in one line why nothing is started.
+fn complain(status: u8, text: core::fmt::Arguments<'_>) {
+    let verdict = if status == REFUSED { "refused: " } else { "" };
+    sys::complain(Sentence::of(format_args!("capc launcher: {verdict}{text}\n")).bytes());
+}
+
+fn launch_service<'m>(
+    start: Start,
+    launch: Launch,
+    passed: descriptors::Passed,
+    room: &'m mut Room,
+    record: &'m [u8; RECORD_BYTES],
+) -> Result<u8, Refusal<'m>> {
+    let Room { seal, manifest, signature, arena, scratch } = room;
+    let life = request::life_pipe(start)?;
+    sys::let_look(Onlookers::Nobody).or_refuse(Layer::Session, "prctl")?;
+    let trust = load::trust(record)?;
+    let manifest =
+        load::manifest(&trust, launch.generation, launch.service, Buffers { seal, signature, manifest })?;
+    let plan = plan::plan(&manifest, Arena::new(arena))?;
+    passed.suffice(plan.descriptors, life.as_ref())?;
+    landlock::suffices(&plan)?;
+    let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
+    let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
+    namespaces::leave_mounts()?;
+    state::make(&plan)?;
+    let notify_socket = launch.notify_socket;
+    let root = places::build(places::World { plan: &plan, trust: &trust.root, notify_socket, scratch })?;
+    facet::unlink(&plan, &root)?;
+    namespaces::leave(&plan)?;
+    start_world(&plan, root, life, launch.stay, notify.as_ref())
+}
+
+/// Makes the keeper and the service, and waits until the service's program runs.
+fn start_world<'m>(
+    plan: &Plan<'m>,
+    root: Fd,
+    life: Option<Fd>,
+    stay: Stay,
+    notify: Option<&Fd>,
+) -> Result<u8, Refusal<'m>> {
+    let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
+    let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
+    let (watched, started) = sys::pipe().or_refuse(Layer::Keeper, "pipe")?;
+    let report = Report(report);
+    let parent = match stay {
+        Stay::Leave => Parent::Ours,
+        Stay::Wait => Parent::Self_,
+    };
+    let ends = keeper::Ends { service: service_end, launch: watched, life, report };
+    let keeper = match sys::fork(parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
+        Side::Child => {
+            drop((keeper_end, started));
+            keeper::keep(&ends)
+        }
+        Side::Parent(keeper) => keeper,
+    };
+    let keeper::Ends { service: _, launch: _, life: _, report } = ends;
+    sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
+    let service =
+        match sys::fork(parent, 0, Some(SERVICE_PID)).or_refuse(Layer::Pids, "clone3 with set_tid")? {
+            Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report }),
+            Side::Parent(service) => service,
+        };
+    drop((root, keeper_end, report));
+    let mut message = [0; 4096];
+    let message = sys::read_all(&words, &mut message).or_refuse(Layer::Program, "reading its status")?;
+    match message {
+        [ABOUT_TO] => {}
+        [ABOUT_TO, status, text @ ..] | [status, text @ ..] => {
+            let line = text.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
+            complain(
+                *status,
+                format_args!("{}", core::str::from_utf8(line).unwrap_or("for an unknown reason")),
+            );
+            return Ok(*status);
+        }
+        [] => return Err(Refusal::of(Layer::Program, "its process ended without a word")),
+    }
+    match stay {
+        Stay::Leave => {
+            if let Some(notify) = notify {
+                announce(plan, notify, &service, &keeper)?;
+            }
+            sys::write_all(&started, &[STARTED])
+                .or_refuse(Layer::Keeper, "telling it that the service runs")?;
+            Ok(0)
+        }
+        // The keeper watches `started` for as long as the launcher stays.
+        Stay::Wait => accompany(&service),
+    }
+}
+
+/// Tells the init who the service is.
+fn announce<'m>(
+    plan: &Plan<'_>,
+    notify: &Fd,
+    service: &Process,
+    keeper: &Process,
+) -> Result<(), Refusal<'m>> {
+    let ready = match plan.ready {
+        Ready::Started => "\nREADY=1",
+        Ready::Notify | Ready::Socket => "",
+    };
+    let text = Sentence::of(format_args!("MAINPID={}\nX_CAPC_KEEPER={}{ready}", service.pid, keeper.pid));
+    sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
+}
+
+/// Hands signals on, and returns the service's own end.
+fn accompany<'m>(service: &Process) -> Result<u8, Refusal<'m>> {
+    sys::hold_signals().or_refuse(Layer::Program, "holding signals")?;
+    loop {
+        // Signals are held before the first look, so an end after it wakes us.
+        if let Some(end) =
+            sys::end_of(&service.fd, Patience::Look).or_refuse(Layer::Program, "waiting for its end")?
+        {
+            return Ok(end.shell_status());
+        }
+        match sys::next_signal().or_refuse(Layer::Program, "waiting for signals")? {
+            sys::CHILD_ENDED => {}
+            signal => {
+                // A service that has just ended is none to hand a signal to.
+                let _ = sys::send_signal(&service.fd, signal);
+            }
+        }
+    }
+}

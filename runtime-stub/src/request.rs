@@ -1,0 +1,101 @@
+//! What the launcher is asked to do: its command line, and two variables of the environment.
+
+use crate::refusal::{Layer, Refusal};
+use crate::sys::start::Start;
+use crate::sys::{Fd, is_open};
+use capc_schemas::manifest::Mode;
+use capc_schemas::token::RelPath;
+use capc_schemas::words;
+use core::ffi::CStr;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub enum Request {
+    /// Start a service.
+    Launch(Launch),
+    /// Enter namespaces in which services can be started, then a program.
+    Enter {
+        /// As whom.
+        mode: Mode,
+        /// How many arguments stand before the program.
+        skip: usize,
+        /// The program.
+        program: &'static CStr,
+    },
+    /// Try every layer.
+    Doctor,
+}
+
+words! {
+    /// Whether the launcher stays.
+    Stay {
+        /// It exits once the service runs, whose parent is the init.
+        Leave = "leave",
+        /// It stays as the service's parent and ends as the service does.
+        Wait = "wait",
+    }
+}
+
+/// A service to start.
+#[derive(Clone, Copy)]
+pub struct Launch {
+    /// Whether the launcher stays.
+    pub stay: Stay,
+    /// The generation's directory.
+    pub generation: &'static CStr,
+    /// The service.
+    pub service: RelPath<'static>,
+    /// The init's notification socket.
+    pub notify_socket: Option<&'static CStr>,
+}
+
+const USAGE: Refusal<'static> = Refusal::of(
+    Layer::Usage,
+    "capc-launcher [--wait] GENERATION SERVICE | --enter root|user PROGRAM ARGUMENTS... | --doctor",
+);
+
+/// Reads the command line.
+///
+/// # Errors
+/// When it asks for nothing that the launcher does.
+pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
+    match start.arguments().nth(1).map(CStr::to_bytes) {
+        Some(b"--doctor") if start.arguments().count() == 2 => return Ok(Request::Doctor),
+        Some(b"--enter") => {
+            let mut arguments = start.arguments().skip(2);
+            let mode = arguments.next().and_then(|word| Mode::from_word(word.to_str().ok()?)).ok_or(USAGE)?;
+            return Ok(Request::Enter { mode, skip: 3, program: arguments.next().ok_or(USAGE)? });
+        }
+        _ => {}
+    }
+    let mut arguments = start.arguments().skip(1).peekable();
+    let wait = arguments.next_if(|argument| argument.to_bytes() == b"--wait").is_some();
+    let (Some(generation), Some(service), None) = (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return Err(USAGE);
+    };
+    let service = service.to_str().ok().and_then(RelPath::new);
+    Ok(Request::Launch(Launch {
+        stay: if wait { Stay::Wait } else { Stay::Leave },
+        generation,
+        service: service.ok_or(Refusal::of(Layer::Usage, "the service is no name"))?,
+        notify_socket: start.variable(b"NOTIFY_SOCKET").filter(|path| !path.is_empty()),
+    }))
+}
+
+/// Takes over the reading end of the supervisor's life pipe, if there is one.
+///
+/// # Errors
+/// When the variable names no open descriptor from 3 on.
+pub fn life_pipe(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
+    let Some(text) = start.variable(b"CAPC_LIFE") else { return Ok(None) };
+    let number = text
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|number| *number >= 3 && is_open(*number));
+    match number {
+        Some(number) => Ok(Some(Fd::inherited(number))),
+        None => Err(Refusal::of(Layer::Descriptors, "CAPC_LIFE names no open descriptor from 3 on")),
+    }
+}

@@ -1,0 +1,134 @@
+//! Memory that is handed out once and never given back; there is no allocator.
+
+use super::call;
+use core::cell::UnsafeCell;
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use linux_raw_sys::general as k;
+
+/// The room that one launch works in; what is not touched costs nothing.
+pub struct Room {
+    /// For SEAL, and a byte to notice that it is too long.
+    pub seal: [u8; capc_schemas::seal::MAX_BYTES + 1],
+    /// For the manifest, likewise.
+    pub manifest: [u8; capc_schemas::manifest::MAX_BYTES + 1],
+    /// For the signature, likewise.
+    pub signature: [u8; capc_schemas::sshsig::MAX_BYTES + 1],
+    /// For the plan.
+    pub arena: [u8; 4 << 20],
+    /// For files on their way through.
+    pub scratch: [u8; (1 << 20) + 1],
+}
+
+struct Once {
+    taken: AtomicBool,
+    room: UnsafeCell<Room>,
+}
+
+// SAFETY: `take_room` gives the cell's content away once only.
+unsafe impl Sync for Once {}
+
+static ROOM: Once = Once {
+    taken: AtomicBool::new(false),
+    room: UnsafeCell::new(Room {
+        seal: [0; _],
+        manifest: [0; _],
+        signature: [0; _],
+        arena: [0; _],
+        scratch: [0; _],
+    }),
+};
+
+/// Returns the room, once.
+pub fn take_room() -> Option<&'static mut Room> {
+    if ROOM.taken.swap(true, Ordering::AcqRel) {
+        return None;
+    }
+    // SAFETY: the swap lets one caller through, so there is no other reference.
+    Some(unsafe { &mut *ROOM.room.get() })
+}
+
+/// Gives the pages of the room back to the kernel, and those of the stack that are used no more.
+///
+/// For a process that goes on without all that it knew; it must never return to a caller that still holds the room.
+pub fn forget_everything() {
+    const PAGE: usize = 4096;
+    const STACK: usize = 96 * PAGE;
+    let marker = 0_u8;
+    let advice = k::MADV_DONTNEED as usize;
+    let room = ROOM.room.get() as usize;
+    let (start, end) = (room.next_multiple_of(PAGE), (room + size_of::<Room>()) & !(PAGE - 1));
+    // Two pages of distance: what is below is of calls that have returned.
+    let unused = (&raw const marker as usize & !(PAGE - 1)) - 2 * PAGE;
+    // SAFETY: whole pages of the room read as zeros afterwards, which is as good as any bytes in it; what holds
+    // references into it is not used by this process any more. Below the stack pointer nothing is in use.
+    unsafe {
+        let _ = call(k::__NR_madvise, [start, end - start, advice]);
+        let _ = call(k::__NR_madvise, [unused - STACK, STACK, advice]);
+    }
+}
+
+/// Hands out pieces of a buffer.
+pub struct Arena<'m>(&'m mut [u8]);
+
+impl<'m> Arena<'m> {
+    /// Hands out pieces of this buffer.
+    #[must_use]
+    pub const fn new(buffer: &'m mut [u8]) -> Self {
+        Self(buffer)
+    }
+
+    /// Returns so many bytes; none if they are not there.
+    pub fn bytes(&mut self, count: usize) -> Option<&'m mut [u8]> {
+        if count > self.0.len() {
+            return None;
+        }
+        let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(count)?;
+        self.0 = rest;
+        Some(piece)
+    }
+
+    /// Returns so many values, all of them `fill` at first; none if they do not fit.
+    pub fn list<T: Copy>(&mut self, count: usize, fill: T) -> Option<&'m mut [T]> {
+        let padding = self.0.as_ptr().align_offset(align_of::<T>());
+        let piece = self.bytes(count.checked_mul(size_of::<T>())?.checked_add(padding)?)?;
+        let first = piece.get_mut(padding..)?.as_mut_ptr().cast::<T>();
+        for index in 0..count {
+            // SAFETY: the piece is aligned for `T` and has room for `count` of them.
+            unsafe { first.add(index).write(fill) };
+        }
+        // SAFETY: all `count` values were just written, into a piece that nobody else has for `'m`.
+        Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+    }
+
+    /// Returns a string of these bytes; none if there is a NUL among them or no room.
+    pub fn string(&mut self, bytes: impl Iterator<Item = u8> + Clone) -> Option<&'m CStr> {
+        let piece = self.bytes(bytes.clone().count() + 1)?;
+        piece.iter_mut().zip(bytes.chain(core::iter::once(0))).for_each(|(place, byte)| *place = byte);
+        CStr::from_bytes_with_nul(piece).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_do_not_overlap_and_end_where_the_buffer_ends() {
+        let mut buffer = [0xff; 64];
+        let mut arena = Arena::new(&mut buffer);
+        let one = arena.bytes(3).unwrap();
+        let two = arena.list(3, 7_u64).unwrap();
+        let three = arena.string(b"abc".iter().copied()).unwrap();
+        one.fill(1);
+        assert_eq!((&*two, three), (&[7, 7, 7][..], c"abc"));
+        assert_eq!(arena.list(1000, 0_u8), None);
+        assert_eq!(arena.string(b"a\0b".iter().copied()), None);
+    }
+
+    #[test]
+    fn the_room_is_given_once() {
+        assert!(take_room().is_some());
+        assert!(take_room().is_none());
+    }
+}

@@ -1,0 +1,351 @@
+//! Processes: making them, waiting for them, their namespaces, identity, privileges and limits.
+
+use super::files::text;
+use super::{Answer, Errno, Fd, call, signed};
+use core::ffi::CStr;
+pub use linux_raw_sys::general::{
+    CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
+};
+use linux_raw_sys::{general as k, prctl as p};
+
+/// Whose child a new process is.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Parent {
+    /// This process's.
+    Self_,
+    /// A child of whoever made this process.
+    Ours,
+}
+
+/// Which side of a fork this is.
+pub enum Side {
+    /// The new process.
+    Child,
+    /// The process that made it.
+    Parent(Process),
+}
+
+/// A process that was made here.
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its descriptor.
+    pub fd: Fd,
+}
+
+/// Makes a process with memory of its own, in these new namespaces, with this number in the innermost one.
+pub fn fork(parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
+    let mut pidfd = -1_i32;
+    let numbers = [pid.unwrap_or(0)];
+    let (flags, exit_signal) = match parent {
+        Parent::Self_ => (k::CLONE_PIDFD, k::SIGCHLD),
+        Parent::Ours => (k::CLONE_PIDFD | k::CLONE_PARENT, 0),
+    };
+    let arguments = k::clone_args {
+        flags: u64::from(flags | namespaces),
+        pidfd: &raw mut pidfd as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: u64::from(exit_signal),
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: if pid.is_some() { numbers.as_ptr() as u64 } else { 0 },
+        set_tid_size: u64::from(pid.is_some()),
+        cgroup: 0,
+    };
+    // SAFETY: the structure has the size that is told and points at locals; without CLONE_VM the child goes on with a
+    // copy of all memory.
+    let answer = unsafe { call(k::__NR_clone3, [&raw const arguments as usize, size_of_val(&arguments)]) }?;
+    Ok(if answer == 0 {
+        Side::Child
+    } else {
+        Side::Parent(Process { pid: answer as i32, fd: Fd::of(pidfd as usize) })
+    })
+}
+
+/// How a process ended.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// With a status.
+    Exited(u8),
+    /// By a signal.
+    Killed(u8),
+}
+
+impl End {
+    /// Returns the status that a shell gives it.
+    #[must_use]
+    pub const fn shell_status(self) -> u8 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Killed(signal) => 128_u8.wrapping_add(signal),
+        }
+    }
+}
+
+/// Whether to wait until something happens.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Patience {
+    /// Wait.
+    Wait,
+    /// Only look.
+    Look,
+}
+
+/// Returns how a child of this process ended; none if it still runs.
+pub fn end_of(child: &Fd, patience: Patience) -> Answer<Option<End>> {
+    const CLD_EXITED: i32 = 1;
+    // si_signo, si_errno, si_code, padding, si_pid, si_uid, si_status; 128 bytes in all.
+    let mut info = [0_i32; 32];
+    let options = if patience == Patience::Look { k::WEXITED | k::WNOHANG } else { k::WEXITED };
+    // __WALL: children made with another exit signal count too.
+    let options = options | 0x4000_0000;
+    let (which, info_at) = (signed(child.number()), info.as_mut_ptr() as usize);
+    loop {
+        // SAFETY: the kernel fills in at most the 128 bytes of a `siginfo`.
+        match unsafe { call(k::__NR_waitid, [k::P_PIDFD as usize, which, info_at, options as usize, 0]) } {
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    let [signal, _, code, _, _, _, status, ..] = info;
+    Ok(match (signal, code) {
+        (0, _) => None,
+        (_, CLD_EXITED) => Some(End::Exited(status as u8)),
+        _ => Some(End::Killed(status as u8)),
+    })
+}
+
+/// Returns a descriptor of the process with this number.
+pub fn open_process(pid: i32) -> Answer<Fd> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_pidfd_open, [signed(pid), 0]) }.map(Fd::of)
+}
+
+/// Sends a signal.
+pub fn send_signal(process: &Fd, signal: u32) -> Answer<()> {
+    // SAFETY: without a `siginfo` no memory is involved.
+    unsafe { call(k::__NR_pidfd_send_signal, [signed(process.number()), signal as usize, 0, 0]) }.map(drop)
+}
+
+/// Ends this process.
+pub fn exit(status: u8) -> ! {
+    loop {
+        // SAFETY: no memory is involved.
+        let _ = unsafe { call(k::__NR_exit_group, [usize::from(status)]) };
+    }
+}
+
+/// Leaves namespaces for new ones.
+pub fn unshare(namespaces: u32) -> Answer<()> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_unshare, [namespaces as usize]) }.map(drop)
+}
+
+/// Makes children of this process in the PID namespace of that one.
+pub fn join_pids_of(process: &Fd) -> Answer<()> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_setns, [signed(process.number()), k::CLONE_NEWPID as usize]) }.map(drop)
+}
+
+/// Names the machine.
+pub fn set_host_name(name: &[u8]) -> Answer<()> {
+    // SAFETY: the kernel reads at most the slice's length from it.
+    unsafe { call(k::__NR_sethostname, [name.as_ptr() as usize, name.len()]) }.map(drop)
+}
+
+/// Begins a session without a terminal.
+pub fn new_session() -> Answer<()> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_setsid, []) }.map(drop)
+}
+
+/// Leaves the session's keys behind for an empty keyring.
+pub fn new_keyring() -> Answer<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: usize = 1;
+    // SAFETY: the name is none.
+    unsafe { call(k::__NR_keyctl, [KEYCTL_JOIN_SESSION_KEYRING, 0]) }.map(drop)
+}
+
+/// Returns the effective user of this process.
+#[must_use]
+pub fn user() -> u32 {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_geteuid, []) }.map_or(u32::MAX, |answer| answer as u32)
+}
+
+/// Returns the effective group of this process.
+#[must_use]
+pub fn group() -> u32 {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_getegid, []) }.map_or(u32::MAX, |answer| answer as u32)
+}
+
+/// Becomes a user, for good.
+pub fn become_user(uid: u32) -> Answer<()> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_setresuid, [uid as usize; 3]) }.map(drop)
+}
+
+/// Becomes a group, for good.
+pub fn become_group(gid: u32) -> Answer<()> {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_setresgid, [gid as usize; 3]) }.map(drop)
+}
+
+/// Has these supplementary groups and no others.
+pub fn set_groups(gids: &[u32]) -> Answer<()> {
+    // SAFETY: the kernel reads as many numbers as the slice has.
+    unsafe { call(k::__NR_setgroups, [gids.len(), gids.as_ptr() as usize]) }.map(drop)
+}
+
+/// Has these kernel privileges (a bit each) permitted, effective and inheritable, and no others.
+pub fn set_privileges(kept: u64) -> Answer<()> {
+    let header = k::__user_cap_header_struct { version: k::_LINUX_CAPABILITY_VERSION_3, pid: 0 };
+    let half = |bits: u32| k::__user_cap_data_struct { effective: bits, permitted: bits, inheritable: bits };
+    let data = [half(kept as u32), half((kept >> 32) as u32)];
+    // SAFETY: version 3 reads one header and two structures.
+    unsafe { call(k::__NR_capset, [&raw const header as usize, data.as_ptr() as usize]) }.map(drop)
+}
+
+fn control(option: u32, value: usize, second: usize) -> Answer<()> {
+    // SAFETY: the options used in this file take numbers and no memory.
+    unsafe { call(k::__NR_prctl, [option as usize, value, second, 0, 0]) }.map(drop)
+}
+
+/// Takes a privilege out of all that may ever be had; `EINVAL` for one that the kernel does not know.
+pub fn drop_from_bounds(privilege: u32) -> Answer<()> {
+    control(p::PR_CAPBSET_DROP, privilege as usize, 0)
+}
+
+/// Has no ambient privileges.
+pub fn clear_ambient() -> Answer<()> {
+    control(p::PR_CAP_AMBIENT, p::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0)
+}
+
+/// Has an ambient privilege, kept over programs.
+pub fn raise_ambient(privilege: u32) -> Answer<()> {
+    control(p::PR_CAP_AMBIENT, p::PR_CAP_AMBIENT_RAISE as usize, privilege as usize)
+}
+
+/// Keeps privileges when the user changes.
+pub fn keep_privileges_of_root() -> Answer<()> {
+    control(p::PR_SET_KEEPCAPS, 1, 0)
+}
+
+/// Makes user 0 a user like others, for good.
+pub fn forget_root() -> Answer<()> {
+    // SECBIT_NOROOT and SECBIT_NOROOT_LOCKED.
+    control(p::PR_SET_SECUREBITS, 0b11, 0)
+}
+
+/// Gains nothing by executing programs any more.
+pub fn gain_nothing() -> Answer<()> {
+    control(p::PR_SET_NO_NEW_PRIVS, 1, 0)
+}
+
+/// Who may look into this process.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Onlookers {
+    /// Nobody without privileges.
+    Nobody,
+    /// Its own user.
+    SameUser,
+}
+
+/// Says who may look into this process.
+pub fn let_look(who: Onlookers) -> Answer<()> {
+    control(p::PR_SET_DUMPABLE, usize::from(who == Onlookers::SameUser), 0)
+}
+
+/// Sets the name that process listings show.
+pub fn name_self(name: &CStr) -> Answer<()> {
+    // SAFETY: the name ends with a NUL; the kernel reads at most 16 bytes of it.
+    unsafe { call(k::__NR_prctl, [p::PR_SET_NAME as usize, text(name)]) }.map(drop)
+}
+
+/// Sets a resource limit.
+pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Answer<()> {
+    let limit = k::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the kernel reads one structure.
+    unsafe { call(k::__NR_prlimit64, [0, resource as usize, &raw const limit as usize, 0]) }.map(drop)
+}
+
+/// Lets every signal do what it does by default, and none be held back.
+pub fn reset_signals() -> Answer<()> {
+    for signal in 1..=64 {
+        // SIGKILL and SIGSTOP have no other action.
+        if signal != k::SIGKILL && signal != 19 {
+            set_action(signal, 0)?;
+        }
+    }
+    set_mask(0)
+}
+
+/// Lets children that end vanish.
+pub fn reap_by_itself() -> Answer<()> {
+    set_action(k::SIGCHLD, 1)
+}
+
+fn set_action(signal: u32, action: usize) -> Answer<()> {
+    // The kernel's structure: handler, flags, restorer, mask.
+    let structure = [action, 0, 0, 0_usize];
+    // SAFETY: the kernel reads one structure; the action is the default or to ignore, so no code of ours is named.
+    unsafe { call(k::__NR_rt_sigaction, [signal as usize, structure.as_ptr() as usize, 0, 8]) }.map(drop)
+}
+
+/// Holds every signal back.
+pub fn hold_signals() -> Answer<()> {
+    set_mask(u64::MAX)
+}
+
+fn set_mask(mask: u64) -> Answer<()> {
+    let how = k::SIG_SETMASK as usize;
+    // SAFETY: the kernel reads one 64-bit mask.
+    unsafe { call(k::__NR_rt_sigprocmask, [how, &raw const mask as usize, 0, 8]) }.map(drop)
+}
+
+/// Waits for a signal that is held back and returns its number.
+pub fn next_signal() -> Answer<u32> {
+    let mask = u64::MAX;
+    loop {
+        // SAFETY: the kernel reads one 64-bit mask; information and time limit are none.
+        match unsafe { call(k::__NR_rt_sigtimedwait, [&raw const mask as usize, 0, 0, 8]) } {
+            Ok(signal) => return Ok(signal as u32),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// The number of the signal that tells of a child's end.
+pub const CHILD_ENDED: u32 = k::SIGCHLD;
+
+/// A list of strings as programs are given it: addresses, the last of them 0.
+///
+/// INVARIANT: made by [`StringList::of`] alone, so every address is that of a string that outlives `'m`, and the last is 0.
+#[derive(Copy, Clone)]
+pub struct StringList<'m>(&'m [usize], core::marker::PhantomData<&'m CStr>);
+
+impl<'m> StringList<'m> {
+    /// Fills a slice, which must have room for one more, with a list of strings.
+    #[must_use]
+    pub fn of<'s: 'm>(room: &'m mut [usize], strings: impl Iterator<Item = &'s CStr>) -> Option<Self> {
+        let mut places = room.iter_mut();
+        for string in strings {
+            *places.next()? = text(string);
+        }
+        *places.next()? = 0;
+        Some(Self(room, core::marker::PhantomData))
+    }
+}
+
+/// Becomes a program; returns only if that fails.
+pub fn execute(path: &CStr, arguments: StringList<'_>, environment: StringList<'_>) -> Errno {
+    let lists = [arguments.0.as_ptr() as usize, environment.0.as_ptr() as usize];
+    let [arguments, environment] = lists;
+    // SAFETY: the path ends with a NUL, and the lists are by their invariant ones of strings that end with 0.
+    unsafe { call(k::__NR_execve, [text(path), arguments, environment]) }.err().unwrap_or(Errno::EINVAL)
+}

@@ -1,0 +1,5 @@
+//! Real services, started by the real launcher as root and as a plain user.
+
+mod generation;
+mod starts;
+mod world;
