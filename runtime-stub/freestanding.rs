@@ -66,7 +66,7 @@ pub fn build(package: &Path, target_dir: &Path) -> Result<PathBuf, String> {
                 || name.starts_with("CARGO_CFG_")
                 || name.starts_with("CARGO_PKG_")
                 || name.starts_with("CARGO_ENCODED_")
-                || name.starts_with("RUSTC")
+                || name.starts_with("RUSTC_")
                 || name.starts_with("DEP_")
                 || matches!(
                     name,
@@ -82,6 +82,8 @@ pub fn build(package: &Path, target_dir: &Path) -> Result<PathBuf, String> {
         }
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", RUST_FLAGS.join("\u{1f}"));
+    // Empty means none, also where a configuration file names one.
+    command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
     let output = command.output().map_err(|error| format!("cargo does not start: {error}"))?;
     if !output.status.success() {
         return Err(format!(

@@ -13,6 +13,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The first number after standard input, output and error.
 const FIRST: u16 = 3;
+/// Every service is the second process of its world, after the keeper.
+const SERVICE_PID: &str = "2";
 
 /// A descriptor for the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,5 +208,30 @@ fn number(run: &mut Run<'_>, world: &mut World, wanted: Vec<Wanted>) -> Vec<Pass
         passed.push(Passed { fd, descriptor });
     }
     passed.sort_by_key(|passed| passed.fd);
+    announce(world);
     passed
+}
+
+/// Tells the service of its descriptors: listening sockets by the convention of sd_listen_fds(3), those that follow them
+/// without a gap by the same one under another name. Who asked for a number of its own needs no telling.
+fn announce(world: &mut World) {
+    let mut variables = Vec::new();
+    let mut next = FIRST;
+    for (kind, prefix) in [(DescriptorKind::Listen, "LISTEN"), (DescriptorKind::Channel, "CAPC")] {
+        let mut names: Vec<String> = Vec::new();
+        while let Some((_, name)) = world.descriptors.get(&next).filter(|(other, _)| *other == kind) {
+            // The names are joined by colons, which no name of ours has.
+            names.push(name.replace(':', "_"));
+            next += 1;
+        }
+        if !names.is_empty() {
+            variables.push((format!("{prefix}_FDS"), names.len().to_string()));
+            variables.push((format!("{prefix}_FDNAMES"), names.join(":")));
+        }
+        if !names.is_empty() && kind == DescriptorKind::Listen {
+            variables.push((format!("{prefix}_PID"), SERVICE_PID.to_owned()));
+        }
+    }
+    variables.retain(|(name, _)| world.environment.iter().all(|(said, _)| said != name));
+    world.environment.extend(variables);
 }

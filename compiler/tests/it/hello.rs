@@ -14,7 +14,7 @@ fn shows_the_point(run: Run) {
         "prowler | cannot signal its sibling",
         "prowler | cannot connect to this machine",
         "prowler | cannot connect to another machine",
-        "prowler | cannot write beside its own program",
+        "prowler | cannot change its own program",
     ] {
         let unpadded: Vec<String> =
             run.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();

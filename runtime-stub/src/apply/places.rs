@@ -19,6 +19,8 @@ use core::ffi::CStr;
 pub struct World<'w, 'm> {
     /// What is to be made.
     pub plan: &'w Plan<'m>,
+    /// Any directory of the machine; the root covers it, in a mount namespace that nobody else sees.
+    pub anchor: &'m CStr,
     /// Where facets are.
     pub trust: &'w Root<'m>,
     /// The init's notification socket.
@@ -38,7 +40,8 @@ pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
     let root = NewFileSystem::of(c"tmpfs").or_refuse(Layer::Root, "fsopen tmpfs")?;
     root.set(c"mode", c"0755").or_refuse(Layer::Root, "setting its mode")?;
     let root = root.mount(INERT).or_refuse(Layer::Root, "mounting a tmpfs")?;
-    sys::attach_over_root(&root).or_refuse(Layer::Root, "attaching it")?;
+    // Over `/` it would make a chroot of us, and the kernel makes no user namespace in one (clone(2), EPERM).
+    sys::attach_at(&root, world.anchor).or_refuse(Layer::Root, "attaching it")?;
     let mut maps = Maps::default();
     world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps))?;
     sys::set_attributes(&root, INERT | MOUNT_ATTR_RDONLY, Depth::One, None)

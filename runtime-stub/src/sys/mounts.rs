@@ -55,6 +55,11 @@ pub fn attach_over_root(tree: &Fd) -> Answer<()> {
     move_mount(tree, At::Here, c"/", k::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
+/// Attaches a detached tree over a directory.
+pub fn attach_at(tree: &Fd, directory: &CStr) -> Answer<()> {
+    move_mount(tree, At::Here, directory, k::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
 fn move_mount(tree: &Fd, at: At<'_>, path: &CStr, flags: u32) -> Answer<()> {
     let arguments = [signed(tree.number()), text(c""), at.argument(), text(path), flags as usize];
     // SAFETY: both paths end with a NUL.

@@ -187,6 +187,11 @@ fn listening_sockets_come_first_and_in_order() {
             "descriptor 4 listen one",
             "descriptor 5 channel m.talk",
             "descriptor 9 listen three",
+            "env LISTEN_FDS 2",
+            "env LISTEN_FDNAMES two:one",
+            "env LISTEN_PID 2",
+            "env CAPC_FDS 1",
+            "env CAPC_FDNAMES m.talk",
         ],
     );
 }
