@@ -254,3 +254,42 @@ pub fn waves(model: &Model, waits: &Waits) -> Vec<Vec<ObjectId>> {
     }
     waves
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn components_are_those_that_petgraph_finds() {
+        let mut state = 1u64;
+        let mut roll = |sides: u32| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u32 % sides
+        };
+        for _ in 0..500 {
+            let count = 1 + roll(12);
+            let mut edges = vec![Vec::new(); count as usize];
+            let mut graph = petgraph::graph::DiGraph::<(), ()>::new();
+            let nodes: Vec<_> = (0..count).map(|_| graph.add_node(())).collect();
+            for _ in 0..roll(2 * count) {
+                let (from, to) = (roll(count), roll(count));
+                edges[from as usize].push(to);
+                graph.add_edge(nodes[from as usize], nodes[to as usize], ());
+            }
+            let ours: BTreeSet<Vec<u32>> = components(count as usize, &edges).into_iter().collect();
+            let theirs = petgraph::algo::kosaraju_scc(&graph).into_iter().map(|component| {
+                let mut component: Vec<u32> = component.iter().map(|node| node.index() as u32).collect();
+                component.sort_unstable();
+                component
+            });
+            assert_eq!(ours, theirs.collect());
+        }
+    }
+
+    #[test]
+    fn a_chain_of_a_hundred_thousand_needs_no_stack() {
+        let edges: Vec<Vec<u32>> = (0..100_000u32).map(|at| vec![(at + 1) % 100_000]).collect();
+        assert_eq!(components(edges.len(), &edges).len(), 1);
+    }
+}

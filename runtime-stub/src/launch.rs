@@ -59,7 +59,13 @@ fn launch_service<'m>(
     namespaces::leave_mounts()?;
     state::make(&plan)?;
     let notify_socket = launch.notify_socket;
-    let root = places::build(places::World { plan: &plan, anchor: launch.generation, trust: &trust.root, notify_socket, scratch })?;
+    let root = places::build(places::World {
+        plan: &plan,
+        anchor: launch.generation,
+        trust: &trust.root,
+        notify_socket,
+        scratch,
+    })?;
     facet::unlink(&plan, &root)?;
     namespaces::leave(&plan)?;
     start_world(&plan, root, life, launch.stay, notify.as_ref())

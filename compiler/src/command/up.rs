@@ -125,6 +125,10 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     let current = store::current(&store_path).unwrap_or(None);
     let previous = current.as_ref().map_or_else(BTreeMap::new, |found| generation::identities(&found.path));
     let state_root = (mode == Mode::User).then(|| store_path.join("state"));
+    if let Some(path) = &state_root {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|error| Failure::refused(format!("cannot make `{}`: {error}", path.display())))?;
+    }
     let options = lower::Options { mode, state_root, previous };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,

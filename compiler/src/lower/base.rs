@@ -22,7 +22,8 @@ const NOTIFY: &str = "/run/capc/notify";
 /// Furnishes a world.
 pub fn furnish(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
     let Subject { object, service, .. } = subject;
-    let tmpfs = |bytes: u64, mode: u16| FileMode::new(mode).map(|mode| Place::Tmpfs { bytes, mode });
+    let tmpfs =
+        |bytes: u64, mode: u16| FileMode::new(mode).map(|mode| Place::Tmpfs { bytes, mode, sockets: true });
     for scratch in &service.scratch {
         let at = &*scratch.at.path;
         let mode = if at == "/dev/shm" { 0o1777 } else { 0o755 };

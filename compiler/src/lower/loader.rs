@@ -31,6 +31,7 @@ pub struct Host<'a> {
     cache: BTreeMap<String, Vec<String>>,
     files: RefCell<BTreeMap<String, Option<Rc<ElfFile>>>>,
     digests: RefCell<BTreeMap<String, Digest>>,
+    defaults: RefCell<BTreeMap<String, Vec<String>>>,
 }
 
 /// A library as the loader finds it.
@@ -55,6 +56,7 @@ impl<'a> Host<'a> {
             cache: BTreeMap::new(),
             files: RefCell::default(),
             digests: RefCell::default(),
+            defaults: RefCell::default(),
         };
         host.cache = cached.unwrap_or_else(|| host.configured());
         host
@@ -100,9 +102,15 @@ impl<'a> Host<'a> {
         found
     }
 
-    /// Returns the directories that a loader searches without being told, as the loader's own text says them.
+    /// Returns the directories that a loader searches without being told.
     #[must_use]
     pub fn default_directories(&self, interpreter: &str) -> Vec<String> {
+        let mut known = self.defaults.borrow_mut();
+        known.entry(interpreter.to_owned()).or_insert_with(|| self.told_by_loader(interpreter)).clone()
+    }
+
+    /// Returns those directories as the loader's own text says them.
+    fn told_by_loader(&self, interpreter: &str) -> Vec<String> {
         if last_name(interpreter).starts_with("ld-musl") {
             return ["/lib", "/usr/local/lib", "/usr/lib"].map(|path| self.place(path)).to_vec();
         }

@@ -12,6 +12,7 @@ mod seccomp;
 mod identity;
 mod place;
 mod world;
+mod settle;
 mod rules;
 mod base;
 mod code;
@@ -30,7 +31,7 @@ mod tests;
 use crate::check::Checked;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
-use crate::machine::Machine;
+use crate::machine::{Machine, walk};
 use crate::model::{Model, Object, ObjectId, Placement, Ready, Rights, Service, Target};
 use crate::source::Span;
 use capc_schemas::manifest;
@@ -172,7 +173,27 @@ impl<'a> Run<'a> {
                 self.refusals.refuse(workdir.span, message, "nothing of it is granted", help);
             }
         }
+        self.note_missing_arguments(&world);
         (world, passed)
+    }
+
+    /// Tells of arguments that name something of the machine's which the world does not have.
+    fn note_missing_arguments(&mut self, world: &World) {
+        let prepare = world.prepare.iter().flat_map(|(_, arguments)| arguments);
+        for argument in world
+            .arguments
+            .iter()
+            .chain(prepare)
+            .filter(|argument| argument.len() > 1 && argument.starts_with('/'))
+        {
+            let machine = self.host.machine;
+            if walk(machine, argument).is_ok() && !world.has(&self.host.place(argument), machine) {
+                let name = &world.name;
+                self.refusals.note(format!(
+                    "`{name}`: its argument `{argument}` is not there in its world; `image`, `config` or `holds` would bring it"
+                ));
+            }
+        }
     }
 
     fn identity(&self, id: ObjectId) -> Identity {

@@ -7,7 +7,7 @@ use capc_schemas::token::Digest;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A private directory in memory.
-    Tmpfs { bytes: u64, mode: FileMode },
+    Tmpfs { bytes: u64, mode: FileMode, sockets: bool },
     /// A symbolic link.
     Link { target: String },
     /// A generated file.
@@ -41,8 +41,9 @@ pub struct Grant {
     pub state: Option<String>,
 }
 
-/// Everything that can be written to.
-const CHANGE: Rights = Rights::MODIFY.or(Rights::CREATE).or(Rights::REMOVE).or(Rights::SOCKET);
+const WRITE: Rights = Rights::MODIFY.or(Rights::CREATE).or(Rights::REMOVE);
+/// Every right that changes something.
+const CHANGE: Rights = WRITE.or(Rights::SOCKET);
 const READ_EXEC: Rights = Rights::READ.or(Rights::EXEC);
 
 impl Grant {
@@ -69,7 +70,8 @@ impl Place {
     #[must_use]
     pub fn rights(&self) -> Rights {
         match self {
-            Self::Tmpfs { .. } => Rights::READ.or(CHANGE),
+            Self::Tmpfs { sockets: true, .. } => Rights::READ.or(CHANGE),
+            Self::Tmpfs { sockets: false, .. } => Rights::READ.or(WRITE),
             Self::Link { .. } => Rights::NONE,
             Self::Text { .. } | Self::Secret { .. } => Rights::READ,
             Self::Device { .. } => Rights::READ.or(Rights::MODIFY),

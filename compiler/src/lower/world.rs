@@ -3,10 +3,10 @@
 use super::place::{Place, merge};
 use super::refusals::Refusals;
 use super::seccomp::Instruction;
-use crate::machine::{FileType, Machine, parent, walk};
+use crate::machine::{Machine, parent, walk};
 use crate::model::path_contains;
 use crate::source::Span;
-use capc_schemas::manifest::{DescriptorKind, FileKind, Limit, Mode, Network, Ready};
+use capc_schemas::manifest::{DescriptorKind, Limit, Mode, Network, Ready};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One service's world, to be written as its manifest.
@@ -96,16 +96,13 @@ impl World {
         self.abi = self.abi.max(abi);
     }
 
-    /// Returns the nearest place that a path lies in or under, but for the one at the path itself.
-    fn above<'a>(&'a self, path: &str) -> Option<(&'a str, &'a Place)> {
-        let mut above = path;
-        while above != "/" {
-            above = parent(above);
-            if let Some((at, (place, _))) = self.places.get_key_value(above) {
-                return Some((at, place));
-            }
-        }
-        None
+    /// Returns the places that a path lies in, the nearest first; the one at the path itself is not among them.
+    pub fn above<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a Place)> {
+        let directories =
+            std::iter::successors(Some(path), |path| (*path != "/").then(|| parent(path))).skip(1);
+        directories
+            .filter_map(|above| self.places.get_key_value(above))
+            .map(|(at, (place, _))| (at.as_str(), place))
     }
 
     /// Returns whether a path is there to stand on: a place, a directory that leads to one, or something inside one.
@@ -114,123 +111,10 @@ impl World {
         if path == "/" || path_contains("/proc", path) || self.places.keys().any(leads_on) {
             return true;
         }
-        let Some((at, place)) = self.above(path) else { return false };
+        let Some((at, place)) = self.above(path).next() else { return false };
         match place.bound_from() {
             Some(from) => walk(machine, &format!("{from}{}", path.strip_prefix(at).unwrap_or(""))).is_ok(),
             None => matches!(place, Place::Facet { .. }),
         }
     }
-
-    /// Drops what is there already as part of a bound directory, and refuses what cannot be put into one.
-    pub fn settle(&mut self, machine: &dyn Machine, refusals: &mut Refusals) {
-        let mut dropped = Vec::new();
-        for (at, (place, span)) in &self.places {
-            let Some((outer_at, outer)) = self.above(at) else { continue };
-            if !outer.holds_places() {
-                let message = format!(
-                    "{} cannot be seen at `{at}`, which lies inside {}",
-                    place.words(),
-                    outer.words()
-                );
-                refusals.refuse(
-                    *span,
-                    message,
-                    "needed by this",
-                    "let one of them be seen elsewhere with `at=`",
-                );
-                continue;
-            }
-            if let Some(from) = outer.bound_from() {
-                let inside = format!("{from}{}", at.strip_prefix(outer_at).unwrap_or(""));
-                match self.stands_in(place, &inside, from, machine) {
-                    Standing::Mountable => {}
-                    Standing::ThereAlready => dropped.push(at.clone()),
-                    Standing::Nowhere => {
-                        let message = format!(
-                            "{} cannot be seen at `{at}`, which lies inside {}: `{inside}` is not there to mount it on",
-                            place.words(),
-                            outer.words()
-                        );
-                        refusals.refuse(
-                            *span,
-                            message,
-                            "needed by this",
-                            "make it there, or let it be seen elsewhere with `at=`",
-                        );
-                    }
-                }
-            }
-            self.refuse_gain((at, place), (outer_at, outer), *span, refusals);
-        }
-        for at in dropped {
-            self.places.remove(&at);
-        }
-    }
-
-    fn stands_in(&self, place: &Place, inside: &str, outer: &str, machine: &dyn Machine) -> Standing {
-        let found = machine.metadata(inside).map(|metadata| metadata.file_type);
-        let is_dir = match place {
-            Place::Tmpfs { .. } | Place::Facet { .. } => true,
-            Place::Grant(grant) => grant.kind == FileKind::Dir,
-            Place::Image { from } => {
-                machine.metadata(from).is_ok_and(|found| found.file_type == FileType::Directory)
-            }
-            Place::Link { .. }
-            | Place::Text { .. }
-            | Place::Device { .. }
-            | Place::Pinned { .. }
-            | Place::Secret { .. } => false,
-        };
-        match (place, found) {
-            (Place::Link { target }, Ok(FileType::Link))
-                if machine.read_link(inside).is_ok_and(|said| said == *target) =>
-            {
-                Standing::ThereAlready
-            }
-            (Place::Link { .. }, _) => Standing::Nowhere,
-            (_, Ok(FileType::Directory)) if is_dir => Standing::Mountable,
-            (_, Ok(FileType::Regular | FileType::Socket)) if !is_dir => Standing::Mountable,
-            (Place::Pinned { from, .. }, Ok(FileType::Link)) => match walk(machine, inside) {
-                Ok(walk) if walk.real == *from && path_contains(outer, from) => Standing::ThereAlready,
-                _ => Standing::Nowhere,
-            },
-            _ => Standing::Nowhere,
-        }
-    }
-
-    /// Landlock adds up rights along a path: refuses a place that would gain some by where it stands.
-    fn refuse_gain(
-        &self,
-        (at, place): (&str, &Place),
-        (outer_at, outer): (&str, &Place),
-        span: Span,
-        refusals: &mut Refusals,
-    ) {
-        // A part of what is granted as a whole is held with those rights anyway.
-        let is_part = match (place.bound_from(), outer.bound_from()) {
-            (Some(inner), Some(outer)) => path_contains(outer, inner),
-            _ => false,
-        };
-        let granted = place.rights().or(place.kept_by_mount());
-        if !is_part && !granted.contains(outer.rights()) {
-            let message = format!(
-                "{} would gain rights at `{at}`, inside {} at `{outer_at}`",
-                place.words(),
-                outer.words()
-            );
-            refusals.refuse(
-                span,
-                message,
-                "granted with fewer rights than its surroundings",
-                "let it be seen elsewhere with `at=`",
-            );
-        }
-    }
-}
-
-/// How a place inside a bound directory can be had.
-enum Standing {
-    Mountable,
-    ThereAlready,
-    Nowhere,
 }

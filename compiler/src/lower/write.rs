@@ -109,7 +109,7 @@ impl Text {
     fn place(&mut self, kind: Kind, at: &str, place: &Place) -> Result<(), Wrong> {
         let at = path(at)?;
         match (kind, place) {
-            (Kind::Tmpfs, Place::Tmpfs { bytes, mode }) => {
+            (Kind::Tmpfs, Place::Tmpfs { bytes, mode, sockets: _ }) => {
                 self.line(Line::Tmpfs { at, bytes: *bytes, mode: *mode })
             }
             (Kind::Link, Place::Link { target }) => self.line(Line::Link { at, target: token(target) }),

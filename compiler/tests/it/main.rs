@@ -2,11 +2,7 @@
 //!
 //! Tests that start services as root say so when they are run by somebody else, and try the plain user's way only.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "in a test a panic is the verdict"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the verdict")]
 
 mod scene;
 

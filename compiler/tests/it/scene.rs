@@ -29,14 +29,15 @@ pub fn needs_root(what: &str) -> bool {
     is_root()
 }
 
-/// A directory under /tmp that everybody may read, removed in the end.
+/// A directory that everybody may read, removed in the end; not below /tmp, where every world has a place of its own.
 pub struct Scene {
     pub path: PathBuf,
 }
 
 impl Scene {
     pub fn new(name: &str) -> Self {
-        let path = PathBuf::from(format!("/tmp/capc-test-{}-{name}", std::process::id()));
+        let base = if is_root() { Path::new("/srv") } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
+        let path = base.join(format!("capc-test-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();

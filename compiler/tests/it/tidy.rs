@@ -24,16 +24,26 @@ fn sources(below: &Path) -> Vec<PathBuf> {
 fn a_module_uses_only_modules_declared_before_it() {
     let source = repository().join("compiler/src");
     let lib = std::fs::read_to_string(source.join("lib.rs")).unwrap();
-    let order: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let order: Vec<&str> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert!(order.len() > 10);
     for path in sources(&source) {
         let relative = path.strip_prefix(&source).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let room = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         let Some(own) = order.iter().position(|name| *name == room) else { continue };
         let text = std::fs::read_to_string(&path).unwrap();
         let production = text.split("#[cfg(test)]").next().unwrap();
         for used in production.split("crate::").skip(1) {
-            let used: String = used.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let used: String =
+                used.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
             if let Some(at) = order.iter().position(|name| *name == used) {
                 assert!(at <= own, "{} uses `{used}`, which comes after `{room}`", relative.display());
             }

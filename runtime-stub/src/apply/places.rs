@@ -157,21 +157,24 @@ fn above<'m>(root: &Fd, place: &Place<'m>) -> Result<(), Refusal<'m>> {
     Ok(())
 }
 
-/// Returns a new file: at its place if that is ours, else without a name until it is bound.
+/// What a file is called in the root until it is bound to its place in something granted.
+const UNSETTLED: &CStr = c".unsettled";
+
+/// Returns a new file: at its place if that is ours, else where it can be bound from.
 fn file<'m>(root: &Fd, place: &Place<'m>, mode: u32) -> Result<Fd, Refusal<'m>> {
     let file = match place.ground {
         Ground::Ours => {
             above(root, place)?;
             open(root, relative(place.at), O_CREAT | O_EXCL | O_WRONLY, mode)
         }
-        Ground::Given => open(root, c".", sys::O_TMPFILE | O_WRONLY, mode),
+        Ground::Given => open(root, UNSETTLED, O_CREAT | O_EXCL | O_WRONLY, mode),
     };
     let file = file.or_refuse_at(Layer::Place, "making it", place.at)?;
     sys::permit(&file, mode).or_refuse_at(Layer::Place, "setting its mode", place.at)?;
     Ok(file)
 }
 
-/// Binds a file that has no name to its place.
+/// Binds a file to its place if it is not there yet.
 fn settle<'m>(root: &Fd, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>> {
     if place.ground == Ground::Ours {
         return Ok(());
@@ -182,7 +185,8 @@ fn settle<'m>(root: &Fd, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>
         "making it read-only",
         place.at,
     )?;
-    attach(root, place, FileKind::File, &tree)
+    attach(root, place, FileKind::File, &tree)?;
+    sys::unlink(At::Dir(root), UNSETTLED).or_refuse_at(Layer::Place, "taking its first name", place.at)
 }
 
 fn open(root: &Fd, path: &CStr, flags: u32, mode: u32) -> sys::Answer<Fd> {

@@ -54,6 +54,7 @@ pub struct Store {
     pub threshold: u32,
     pub number: u64,
     pub floor: Option<String>,
+    pub runtime: Option<PathBuf>,
     pub host: Digest,
     pub scope: &'static [u8],
     pub manifests: Vec<(String, String)>,
@@ -73,6 +74,7 @@ impl Store {
         let (threshold, number, floor, scope) = (1, 3, Some("3\n".to_string()), &b"test"[..]);
         Self {
             dir,
+            runtime: None,
             owner: 0,
             keys: vec![key],
             trusted,
@@ -150,6 +152,7 @@ impl Store {
     fn introduce(&self) {
         let path = |name: &str| self.dir.join(name).into_os_string().into_encoded_bytes();
         let (floor, runtime) = (path("floor"), path("run"));
+        let runtime = self.runtime.clone().map_or(runtime, |path| path.into_os_string().into_encoded_bytes());
         let root = trust::Root {
             scope: self.scope(),
             host: host(),

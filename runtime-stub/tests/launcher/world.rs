@@ -1,11 +1,15 @@
 //! Manifests for small services, and starting them.
 
-use crate::generation::{Store, USER, sha256};
+use crate::generation::{Store, USER, own, sha256};
+use rustix::io::{dup2, fcntl_dupfd_cloexec};
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::fs;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Who starts services.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -166,6 +170,80 @@ impl Store {
     /// Starts the service and waits for its end.
     pub fn output(&self, caller: Caller) -> Output {
         self.waiting(caller).output().unwrap()
+    }
+}
+
+/// Makes descriptors the ones from 3 on of a command.
+pub fn pass(command: &mut Command, numbers: &[i32]) {
+    let numbers = numbers.to_vec();
+    let place = move || {
+        // Out of the way first, so that none is overwritten before it is copied.
+        let copies: Vec<OwnedFd> = numbers
+            .iter()
+            // SAFETY: the caller keeps what it passes open until the command has started.
+            .map(|number| fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(*number) }, 100))
+            .collect::<Result<_, _>>()?;
+        for (copy, number) in copies.iter().zip(3..) {
+            // SAFETY: the new number is this closure's to fill, in a process that is about to become another program.
+            let mut target = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+            dup2(copy, &mut target)?;
+        }
+        Ok(())
+    };
+    // SAFETY: nothing but system calls and a little memory.
+    unsafe { command.pre_exec(place) };
+}
+
+/// A directory that is gone at the end.
+pub struct Scratch {
+    pub path: PathBuf,
+    caller: Caller,
+}
+
+impl Scratch {
+    pub fn new(caller: Caller) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("capc-scratch-{}-{count}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let scratch = Self { path, caller };
+        scratch.own();
+        scratch
+    }
+
+    /// Gives everything in it to whoever may use it: the service's user as root, else the plain user.
+    pub fn own(&self) {
+        own(&self.path, if self.caller == Caller::Root { UID } else { USER });
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A facet's directory, mounted until the end.
+pub struct Facet {
+    pub path: PathBuf,
+    pub runtime: PathBuf,
+}
+
+/// Mounts a facet as the supervisor does.
+pub fn facet(store: &Store, key: &str, owner: (u32, u32)) -> Facet {
+    let runtime = store.dir.join("run");
+    let path = runtime.join("facets").join(key);
+    fs::create_dir(&path).unwrap();
+    let options =
+        CString::new(format!("size=65536,nr_inodes=16,mode=755,uid={},gid={}", owner.0, owner.1)).unwrap();
+    rustix::mount::mount("capc", &path, "tmpfs", rustix::mount::MountFlags::empty(), options.as_c_str())
+        .unwrap();
+    Facet { path, runtime }
+}
+
+impl Drop for Facet {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.path, rustix::mount::UnmountFlags::DETACH);
     }
 }
 

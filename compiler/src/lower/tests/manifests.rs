@@ -266,3 +266,27 @@ fn an_identity_of_the_machine_is_its_user_and_group() {
         &["uid 105 100"],
     );
 }
+
+#[test]
+fn an_argument_that_the_world_lacks_is_told() {
+    let body = "service a { run \"/usr/bin/tool\" \"/etc/hosts\" \"/etc/passwd\" \"/srv/site\" \"/no\" \"/bin/tool\" }";
+    let lowered = lowered(body, &machine(), Mode::Root).unwrap();
+    assert_eq!(
+        lowered.notes,
+        [
+            "`a`: its argument `/srv/site` is not there in its world; `image`, `config` or `holds` would bring it"
+        ]
+    );
+}
+
+#[test]
+fn no_sockets_are_made_around_what_may_have_none() {
+    check_root(
+        &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site read write at=\"/tmp/site\" }}"),
+        &[
+            "allow /tmp read,modify,create,remove",
+            "allow /run read,modify,create,remove,socket",
+            "!allow /tmp/site",
+        ],
+    );
+}

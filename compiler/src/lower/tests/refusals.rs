@@ -150,6 +150,11 @@ fn places_do_not_gain_rights_by_where_they_stand() {
          | let it be seen elsewhere with `at=`\n",
     );
     check(&kdl("/site"), "");
+    // A private place gives up making sockets before what stands in it gets to.
+    check(
+        &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site read write at=\"/tmp/site\" }}"),
+        "",
+    );
     check(&format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site read at=\"/tmp/site\" }}"), "");
 }
 

@@ -1,0 +1,195 @@
+//! How a world begins and ends: what the init is told, and who takes whom along.
+
+use crate::generation::Store;
+use crate::world::{Caller, Scratch, World, pass, refused};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, test_kill_process, waitpid};
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const BOTH: [Caller; 2] = [Caller::Root, Caller::User];
+
+/// A service that was started without the launcher staying.
+struct Started {
+    service: Pid,
+    keeper: Pid,
+    ready: bool,
+    stdout: Option<std::process::ChildStdout>,
+    socket: UnixDatagram,
+    /// Keeps what the service is made of.
+    _store: Store,
+    _scratch: Scratch,
+}
+
+fn number(text: &str, name: &str) -> Pid {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or_else(|| panic!("no {name} in {text}"));
+    Pid::from_raw(value.parse().unwrap()).unwrap()
+}
+
+fn start(caller: Caller, world: &World, life: Option<i32>) -> Started {
+    let scratch = Scratch::new(caller);
+    let path = scratch.path.join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let store = world.store();
+    let mut command = store.command(caller, &[]);
+    command.env("NOTIFY_SOCKET", &path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(life) = life {
+        pass(&mut command, &[life]);
+        command.env("CAPC_LIFE", "3");
+    }
+    let mut child = command.spawn().unwrap();
+    let stdout = child.stdout.take();
+    let mut complaint = child.stderr.take().unwrap();
+    assert!(child.wait().unwrap().success(), "{}", std::io::read_to_string(&mut complaint).unwrap());
+    let text = receive(&socket);
+    let (service, keeper) = (number(&text, "MAINPID="), number(&text, "X_CAPC_KEEPER="));
+    let ready = text.lines().any(|line| line == "READY=1");
+    Started { service, keeper, ready, stdout, socket, _store: store, _scratch: scratch }
+}
+
+fn receive(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 512];
+    let length = socket.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+/// Waits for the end of a process that the launcher left to us.
+fn end(pid: Pid) -> WaitStatus {
+    let begin = Instant::now();
+    loop {
+        match waitpid(Some(pid), WaitOptions::NOHANG).unwrap() {
+            Some((_, status)) => return status,
+            None => assert!(begin.elapsed() < Duration::from_secs(20), "{pid:?} does not end"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn killed(child: &mut Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_init_is_told_its_own_children() {
+    for caller in BOTH {
+        let started = start(caller, &World::program(caller, &["/bin/sleep", "1000"]), None);
+        assert!(started.ready);
+        kill_process(started.service, Signal::TERM).unwrap();
+        assert_eq!(end(started.service).terminating_signal(), Some(Signal::TERM.as_raw()));
+        assert!(end(started.keeper).exited(), "the keeper ends with the service");
+    }
+}
+
+#[test]
+fn what_a_service_leaves_behind_ends_with_it() {
+    for caller in BOTH {
+        let started = start(caller, &World::shell(caller, "sleep 1000 & echo begun; exit 7"), None);
+        assert_eq!(end(started.service).exit_status(), Some(7));
+        end(started.keeper);
+        // The pipe closes when the last process of the world is gone.
+        assert_eq!(std::io::read_to_string(started.stdout.unwrap()).unwrap(), "begun\n");
+    }
+}
+
+#[test]
+fn without_its_keeper_a_service_ends() {
+    for caller in BOTH {
+        let started = start(caller, &World::program(caller, &["/bin/sleep", "1000"]), None);
+        kill_process(started.keeper, Signal::KILL).unwrap();
+        assert_eq!(end(started.service).terminating_signal(), Some(Signal::KILL.as_raw()));
+        end(started.keeper);
+    }
+}
+
+#[test]
+fn without_its_supervisor_a_world_ends() {
+    for caller in BOTH {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let world = World::program(caller, &["/bin/sleep", "1000"]);
+        let started = start(caller, &world, Some(read.as_raw_fd()));
+        test_kill_process(started.service).unwrap();
+        drop(write);
+        assert_eq!(end(started.service).terminating_signal(), Some(Signal::KILL.as_raw()));
+        end(started.keeper);
+    }
+}
+
+#[test]
+fn a_launcher_that_is_killed_leaves_nothing() {
+    for caller in BOTH {
+        // While it prepares.
+        let lines =
+            ["prepare /usr/bin/sh", "prepare-arg -c", "prepare-arg echo%20begun;%20exec%20sleep%201000"];
+        let store = World::shell(caller, "echo never").with(&lines).store();
+        let mut command = store.command(caller, &[]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut stdout, &mut [0; 6]).unwrap();
+        killed(&mut child);
+        assert_eq!(std::io::read_to_string(stdout).unwrap(), "");
+        // While it waits.
+        let store = World::shell(caller, "echo begun; sleep 1000; echo never").store();
+        let mut child = store.waiting(caller).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut stdout, &mut [0; 6]).unwrap();
+        killed(&mut child);
+        assert_eq!(std::io::read_to_string(stdout).unwrap(), "");
+    }
+}
+
+#[test]
+fn a_launcher_that_stays_hands_signals_on() {
+    for caller in BOTH {
+        let script = "trap 'echo got; exit 5' USR1; echo begun; while :; do sleep 1000 & wait; done";
+        let store = World::shell(caller, script).store();
+        let mut child = store.waiting(caller).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut stdout, &mut [0; 6]).unwrap();
+        let launcher = Pid::from_child(&child);
+        // The launcher holds signals once the service runs; until then they would end it, and the world with it.
+        let held = || fs::read_to_string(format!("/proc/{}/status", launcher.as_raw_pid())).unwrap();
+        while !held().contains("SigBlk:\tfffffffe7ffbfeff") {
+            std::thread::yield_now();
+        }
+        kill_process(launcher, Signal::USR1).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(5));
+        assert_eq!(std::io::read_to_string(stdout).unwrap(), "got\n");
+    }
+}
+
+#[test]
+fn a_service_tells_the_init_itself_when_it_is_ready() {
+    for caller in BOTH {
+        let mut world = World::program(caller, &["/usr/bin/perl", "-e", TELL]);
+        world.programs.push("/usr/bin/perl");
+        world.ready = "notify";
+        let started = start(caller, &world.with(&["notify /run/notify"]), None);
+        assert!(!started.ready);
+        assert_eq!(receive(&started.socket), "READY=1");
+        end(started.service);
+        end(started.keeper);
+    }
+}
+
+/// `sendto` of READY=1 to $NOTIFY_SOCKET without any module: numbers are those of x86_64.
+const TELL: &str = r#"socket(my $s, 1, 2, 0) or die "socket $!"; my $a = pack("S a*", 1, $ENV{NOTIFY_SOCKET}); defined send($s, "READY=1", 0, $a) or die "send $!";"#;
+
+#[test]
+fn a_service_that_tells_needs_someone_to_tell() {
+    for caller in BOTH {
+        let mut world = World::shell(caller, "echo never");
+        world.ready = "notify";
+        refused(
+            &world.with(&["notify /run/notify"]).output(),
+            "notification: the service tells when it is ready",
+        );
+    }
+}
