@@ -62,7 +62,7 @@ impl World {
     fn quiet_surroundings(&mut self) {
         let mut quiet = Vec::new();
         for (at, (place, _)) in &self.places {
-            if matches!(place, Place::Grant(grant) if !grant.rights.contains(Rights::SOCKET)) {
+            if !place.kept_by_mount().or(place.rights()).contains(Rights::SOCKET) {
                 quiet.extend(self.above(at).map(|(outer, _)| outer.to_owned()));
             }
         }
