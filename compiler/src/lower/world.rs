@@ -66,6 +66,11 @@ impl World {
 
     /// Puts something at a path; two things there are one if they do not differ but in rights.
     pub fn put(&mut self, at: &str, place: Place, span: Span, refusals: &mut Refusals) {
+        if at == "/" || path_contains("/proc", at) {
+            let message = format!("{} cannot be seen at `{at}`, which is every world's own", place.words());
+            refusals.refuse(span, message, "needed by this", "let it be seen elsewhere with `at=`");
+            return;
+        }
         let Some((there, _)) = self.places.get_mut(at) else {
             self.places.insert(at.to_owned(), (place, span));
             return;

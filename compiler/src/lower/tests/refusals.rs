@@ -159,6 +159,19 @@ fn places_do_not_gain_rights_by_where_they_stand() {
 }
 
 #[test]
+fn the_root_and_the_processes_of_a_world_are_its_own() {
+    check(
+        &format!("dir all \"/\"\nservice a {{ {TOOL}; holds all }}"),
+        "what is granted of `/` cannot be seen at `/`, which is every world's own | let it be seen elsewhere with `at=`\n",
+    );
+    check(
+        &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site at=\"/proc/1\" }}"),
+        "what is granted of `/srv/site` cannot be seen at `/proc/1`, which is every world's own \
+         | let it be seen elsewhere with `at=`\n",
+    );
+}
+
+#[test]
 fn a_place_inside_a_granted_directory_must_be_there() {
     let kdl = format!(
         "dir site \"/srv/site\"\ndir other \"/srv/root\"\nservice a {{ {TOOL}; holds site read; holds other at=\"/srv/site/sub\" }}"
