@@ -161,8 +161,8 @@ fn places_do_not_gain_rights_by_where_they_stand() {
 #[test]
 fn the_root_and_the_processes_of_a_world_are_its_own() {
     check(
-        &format!("dir all \"/\"\nservice a {{ {TOOL}; holds all }}"),
-        "what is granted of `/` cannot be seen at `/`, which is every world's own | let it be seen elsewhere with `at=`\n",
+        &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site at=\"/\" }}"),
+        "what is granted of `/srv/site` cannot be seen at `/`, which is every world's own | let it be seen elsewhere with `at=`\n",
     );
     check(
         &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site at=\"/proc/1\" }}"),
