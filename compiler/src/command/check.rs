@@ -44,7 +44,7 @@ fn print(compilation: &Compilation, format: ReportFormat) -> Exit {
         ReportFormat::Human => {
             compile::complain(compilation);
             if exit == Exit::Clean {
-                println!("{}", good_news(compilation, sources));
+                super::say!("{}", good_news(compilation, sources));
             }
         }
     }

@@ -57,9 +57,9 @@ pub fn complain(compilation: &Compilation) -> Exit {
         return Exit::Clean;
     }
     let stderr = std::io::stderr();
-    eprint!("{}", report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width()));
+    super::complain_as_is!("{}", report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width()));
     let count = compilation.diagnostics.len();
-    eprintln!("{count} {}", if count == 1 { "error" } else { "errors" });
+    super::complain!("{count} {}", if count == 1 { "error" } else { "errors" });
     match compilation.unreadable {
         true => Exit::Usage,
         false => Exit::Errors,

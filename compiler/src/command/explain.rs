@@ -38,7 +38,7 @@ pages! {
 pub fn run(code: &str) -> Exit {
     match Code::ALL.iter().find(|known| known.word() == code) {
         Some(code) => {
-            print!("{}", page(*code));
+            super::say_as_is!("{}", page(*code));
             Exit::Clean
         }
         None => {

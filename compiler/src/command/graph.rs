@@ -14,7 +14,7 @@ pub fn run(arguments: &Graph) -> Exit {
     };
     let (Some(model), Some(holdings), sources) = open.parts() else { return Exit::Errors };
     match arguments.format {
-        GraphFormat::Dot => print!("{}", dot::dot(model, holdings)),
+        GraphFormat::Dot => super::say_as_is!("{}", dot::dot(model, holdings)),
         GraphFormat::Json => {
             if let Err(failure) = print_json(&graph::document(model, holdings, sources)) {
                 return failure.report();

@@ -15,6 +15,36 @@ mod verify;
 
 use crate::cli::{Command, Exit};
 
+/// Prints to standard output as it is; that somebody stopped reading (`| head`) is no error.
+macro_rules! say_as_is {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout().lock(), $($part)*);
+    }};
+}
+/// Prints a line to standard output.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($part)*);
+    }};
+}
+/// Prints to standard error as it is.
+macro_rules! complain_as_is {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stderr().lock(), $($part)*);
+    }};
+}
+/// Prints a line to standard error.
+macro_rules! complain {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($part)*);
+    }};
+}
+use {complain, complain_as_is, say, say_as_is};
+
 /// Runs a command to its end.
 #[must_use]
 pub fn run(command: Command) -> Exit {
@@ -55,7 +85,7 @@ impl Failure {
 
     /// Prints itself; returns its status.
     pub fn report(&self) -> Exit {
-        eprintln!("capc: {}", crate::emit::report::harmless(&self.message));
+        complain!("capc: {}", crate::emit::report::harmless(&self.message));
         self.exit
     }
 }

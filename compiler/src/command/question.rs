@@ -82,7 +82,7 @@ fn current(store_path: &Path) -> Result<Compilation, Failure> {
 fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl serde::Serialize) -> Exit {
     match format {
         AnswerFormat::Human => {
-            print!("{}", crate::emit::report::harmless(&human()));
+            super::say_as_is!("{}", crate::emit::report::harmless(&human()));
             Exit::Clean
         }
         AnswerFormat::Json => match print_json(answer) {

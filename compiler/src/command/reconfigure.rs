@@ -76,15 +76,15 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
     announce(current.as_ref(), &content, number, &generation::summary_line(compilation.summary()));
     for note in &lowered.notes {
-        println!("note: {note}");
+        super::say!("note: {note}");
     }
-    println!("to be signed by {}: sha256 {}", key.display(), seal::digest(text.as_bytes()));
+    super::say!("to be signed by {}: sha256 {}", key.display(), seal::digest(text.as_bytes()));
     let Some(store) = store else {
-        println!("nothing was written (--dry-run)");
+        super::say!("nothing was written (--dry-run)");
         return Ok(Exit::Clean);
     };
     if !arguments.yes && !agreed()? {
-        println!("nothing was changed");
+        super::say!("nothing was changed");
         return Ok(Exit::Refused);
     }
     let floor = store.floor();
@@ -100,24 +100,24 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     let place = store
         .publish(number, &content, &text, |seal| signer::sign(&key, seal), &keys)
         .map_err(|error| refused(&error))?;
-    println!("generation {number} is current: {}", place.display());
+    super::say!("generation {number} is current: {}", place.display());
     match arguments.init {
-        Init::None => println!("start a service with: {} {} SERVICE", launcher.display(), place.display()),
-        Init::Capc => println!("start it with: capc up {}", place.display()),
+        Init::None => super::say!("start a service with: {} {} SERVICE", launcher.display(), place.display()),
+        Init::Capc => super::say!("start it with: capc up {}", place.display()),
     }
     Ok(Exit::Clean)
 }
 
 /// Says what the new generation has that the current one has not, service by service.
 fn announce(current: Option<&store::Found>, content: &seal::Content, number: u64, summary: &str) {
-    println!("generation {number}: {summary}");
+    super::say!("generation {number}: {summary}");
     let mut changes = 0;
     for (path, bytes) in content {
         let Some(name) = path.strip_prefix("manifests/") else { continue };
         let old = current.and_then(|found| std::fs::read(found.path.join(path)).ok());
         match old {
-            None => println!("  + {name}"),
-            Some(old) if old != *bytes => println!("  ~ {name}"),
+            None => super::say!("  + {name}"),
+            Some(old) if old != *bytes => super::say!("  ~ {name}"),
             Some(_) => continue,
         }
         changes += 1;
@@ -127,11 +127,11 @@ fn announce(current: Option<&store::Found>, content: &seal::Content, number: u64
             .into_iter()
             .filter(|name| !content.contains_key(&format!("manifests/{name}")));
         for name in gone {
-            println!("  - {name}");
+            super::say!("  - {name}");
             changes += 1;
         }
         if changes == 0 {
-            println!("  no service differs from generation {}", found.number);
+            super::say!("  no service differs from generation {}", found.number);
         }
     }
 }
@@ -150,7 +150,7 @@ fn agreed() -> Result<bool, Failure> {
     if !stdin.is_terminal() {
         return Err(Failure::usage("there is no terminal to ask on: look with --dry-run, then say --yes"));
     }
-    print!("seal it and switch to it? [y/N] ");
+    super::say_as_is!("seal it and switch to it? [y/N] ");
     let _ = std::io::stdout().flush();
     let mut answer = String::new();
     let _ = stdin.lock().read_line(&mut answer);

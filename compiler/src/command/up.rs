@@ -98,9 +98,9 @@ fn announce(ready: &Ready, mode: Mode) {
              socket peers all bear the same uid, and the seal guards nothing against you"
         }
     };
-    eprintln!("capc: {}, {services}, {way}", ready.plan.name);
+    super::complain!("capc: {}, {services}, {way}", ready.plan.name);
     for note in &ready.notes {
-        eprintln!("capc: note: {note}");
+        super::complain!("capc: note: {note}");
     }
 }
 

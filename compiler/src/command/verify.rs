@@ -9,7 +9,7 @@ use capc_schemas::seal::Seal;
 pub fn run(arguments: &Verify) -> Exit {
     match verify(arguments) {
         Ok(line) => {
-            println!("{line}");
+            super::say!("{line}");
             Exit::Clean
         }
         Err(failure) => failure.report(),
