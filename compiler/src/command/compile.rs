@@ -57,7 +57,10 @@ pub fn complain(compilation: &Compilation) -> Exit {
         return Exit::Clean;
     }
     let stderr = std::io::stderr();
-    super::complain_as_is!("{}", report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width()));
+    super::complain_as_is!(
+        "{}",
+        report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width())
+    );
     let count = compilation.diagnostics.len();
     super::complain!("{count} {}", if count == 1 { "error" } else { "errors" });
     match compilation.unreadable {

@@ -4,12 +4,15 @@
 //! names) → `meaning` (what a name leads back to) → `statements` (bodies and assertions).
 
 mod alias;
+mod assertions;
 mod bind;
 mod declaration;
 mod file;
+mod grants;
 mod load;
 mod meaning;
 mod names;
+mod objects;
 mod service;
 mod statements;
 mod value;

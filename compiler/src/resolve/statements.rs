@@ -1,36 +1,21 @@
 //! The bodies of services, and assertions: names become ids, statements become rule instances.
 
 use super::bind::Binder;
-use super::declaration::{
-    FileKind, GrantsDeclaration, HoldsDeclaration, Item, NeverDeclaration, ServiceDeclaration,
-    TransportDeclaration,
-};
+use super::declaration::{FileKind, HoldsDeclaration, ServiceDeclaration, TransportDeclaration};
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Derivation, Exposure, Kind, Never, OUTSIDE, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready,
-    Rights, Rule, Service, Statement, Transport, path_contains,
+    Derivation, Exposure, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready, Rule, Service,
+    Statement, Transport, path_contains,
 };
 use crate::source::Span;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A name that a service has for something, and how far it reaches.
-#[derive(Clone, Copy)]
-struct Own {
-    meaning: Meaning,
-}
-
 /// The names inside one body.
-type OwnNames = HashMap<Arc<str>, Own>;
-
-/// A `grants` whose capability has no name yet, because another grant may bring it.
-struct Pending<'a> {
-    granter: usize,
-    grant: &'a GrantsDeclaration,
-}
+pub type OwnNames = HashMap<Arc<str>, Meaning>;
 
 impl<'a> Binder<'a> {
     /// Binds everything that is said after names are declared.
@@ -115,8 +100,8 @@ impl<'a> Binder<'a> {
                 if facet.transport != Transport::Control {
                     let meaning =
                         Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
-                    own.insert(facet.name.clone(), Own { meaning });
-                    own.insert(format!("{}.{}", declaration.name.text, facet.name).into(), Own { meaning });
+                    own.insert(facet.name.clone(), meaning);
+                    own.insert(format!("{}.{}", declaration.name.text, facet.name).into(), meaning);
                 }
             }
         }
@@ -200,7 +185,7 @@ impl<'a> Binder<'a> {
         };
         let name = holds.name.as_ref().unwrap_or(&holds.capability);
         let Meaning::Capability { capability: whole, limit, limited_at } = found else {
-            own.entry(name.text.clone()).or_insert(Own { meaning: found });
+            own.entry(name.text.clone()).or_insert(found);
             return;
         };
         let kind = self.model.capability(whole).kind;
@@ -231,11 +216,11 @@ impl<'a> Binder<'a> {
         let meaning = Meaning::Capability { capability, limit: kind.all(), limited_at: None };
         match own.entry(name.text.clone()) {
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(Own { meaning });
+                entry.insert(meaning);
             }
             std::collections::hash_map::Entry::Occupied(entry) => {
                 if holds.name.is_some()
-                    && !matches!(entry.get().meaning, Meaning::Capability { capability: known, .. } if known == capability)
+                    && !matches!(entry.get(), Meaning::Capability { capability: known, .. } if *known == capability)
                 {
                     let message = format!("`{}` already has a meaning in this body", name.text);
                     self.diagnostics.push(
@@ -457,9 +442,9 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns what a name means in a body: the body's own first, then the scope's.
-    fn own_or_scope(&mut self, scope: ScopeId, own: &OwnNames, word: &Word) -> Meaning {
+    pub fn own_or_scope(&mut self, scope: ScopeId, own: &OwnNames, word: &Word) -> Meaning {
         match own.get(&word.text) {
-            Some(own) => own.meaning,
+            Some(own) => *own,
             None => self.meaning(scope, &word.text),
         }
     }
@@ -500,223 +485,5 @@ impl<'a> Binder<'a> {
             return None;
         }
         Some(capability)
-    }
-
-    /// Binds grants; what one grant brings is a name for the next.
-    fn grants(&mut self, bodies: &[(ObjectId, ScopeId, &'a ServiceDeclaration)], own: Vec<OwnNames>) {
-        let index: HashMap<ObjectId, usize> =
-            bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
-        let mut introduced: Vec<HashMap<Arc<str>, Meaning>> = vec![HashMap::new(); bodies.len()];
-        let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
-        let mut ready: Vec<Pending<'a>> = Vec::new();
-        for (granter, (_, _, declaration)) in bodies.iter().enumerate().rev() {
-            ready.extend(declaration.grants.iter().rev().map(|grant| Pending { granter, grant }));
-        }
-        while let Some(Pending { granter, grant }) = ready.pop() {
-            let (Some((object, scope, _)), Some(names)) = (bodies.get(granter), own.get(granter)) else {
-                continue;
-            };
-            let found = match self.own_or_scope(*scope, names, &grant.capability) {
-                Meaning::Unknown => introduced
-                    .get(granter)
-                    .and_then(|names| names.get(&grant.capability.text))
-                    .copied()
-                    .unwrap_or(Meaning::Unknown),
-                found => found,
-            };
-            if found == Meaning::Unknown {
-                waiting
-                    .entry((granter, grant.capability.text.clone()))
-                    .or_default()
-                    .push(Pending { granter, grant });
-                continue;
-            }
-            let receiver = self.receiver(*scope, names, introduced.get(granter), &grant.to);
-            let Meaning::Capability { capability, limit, limited_at } = found else {
-                self.not_a_capability(*scope, &grant.capability, found);
-                continue;
-            };
-            let Some(receiver) = receiver else { continue };
-            self.grant(*object, receiver, grant, capability, limit, limited_at);
-            let name = &grant.capability.text;
-            let Some(at) = index.get(&receiver) else { continue };
-            if let Some(names) = introduced.get_mut(*at)
-                && !names.contains_key(name)
-            {
-                names.insert(name.clone(), found);
-                ready.extend(waiting.remove(&(*at, name.clone())).into_iter().flatten());
-            }
-        }
-        let mut unknown: Vec<Pending<'a>> = waiting.into_values().flatten().collect();
-        unknown.sort_by_key(|pending| pending.grant.span);
-        for Pending { granter, grant } in unknown {
-            let Some((_, scope, _)) = bodies.get(granter) else { continue };
-            self.not_a_capability(*scope, &grant.capability, Meaning::Unknown);
-        }
-    }
-
-    fn grant(
-        &mut self,
-        granter: ObjectId,
-        receiver: ObjectId,
-        grant: &GrantsDeclaration,
-        capability: crate::model::CapId,
-        limit: Rights,
-        limited_at: Option<Span>,
-    ) {
-        let kind = self.model.capability(capability).kind;
-        let rights_span = span_of(&grant.rights).unwrap_or(grant.capability.span);
-        let exact = !grant.rights.is_empty();
-        let rights = match exact {
-            true => {
-                let named = self.rights_of(&grant.rights, kind);
-                self.within(named, limit, limited_at, kind, rights_span, &grant.capability)
-            }
-            false => limit,
-        };
-        let template = self.derivation(Rule::Introduction, receiver, capability, rights, grant.span);
-        self.model.derivations.push(Derivation {
-            from: Some(Premise { holder: granter, capability }),
-            introduces: Some(receiver),
-            exact,
-            when: grant.when,
-            statement: Statement::Grants,
-            capability_span: grant.capability.span,
-            rights_span,
-            receiver_span: grant.to.span,
-            ..template
-        });
-    }
-
-    /// Returns the object that `to=` means: one by its name, or the maker of a facet by the facet's name.
-    fn receiver(
-        &mut self,
-        scope: ScopeId,
-        own: &OwnNames,
-        introduced: Option<&HashMap<Arc<str>, Meaning>>,
-        to: &Word,
-    ) -> Option<ObjectId> {
-        let known = own.get(&to.text).map(|own| own.meaning);
-        let found = known.unwrap_or_else(|| match self.subject(scope, &to.text) {
-            Some(object) => Meaning::Object(object),
-            None => match self.meaning(scope, &to.text) {
-                Meaning::Unknown => {
-                    introduced.and_then(|names| names.get(&to.text)).copied().unwrap_or(Meaning::Unknown)
-                }
-                found => found,
-            },
-        });
-        let object = match found {
-            Meaning::Object(object) => Some(object),
-            Meaning::Capability { capability, .. } => self.model.facet_owner(capability),
-            Meaning::Unknown => {
-                let diagnostic = self.unknown(scope, to);
-                self.diagnostics.push(diagnostic);
-                return None;
-            }
-            Meaning::Absent | Meaning::Broken => return None,
-        };
-        let object = object.filter(|object| self.model.object(*object).service().is_some());
-        if object.is_none() {
-            let message = format!("`{}` is nothing that could hold a capability", to.text);
-            self.diagnostics.push(
-                Diagnostic::new(
-                    Code::WrongKind,
-                    message,
-                    to.span,
-                    "a service or one of its facets belongs here",
-                )
-                .help("name the service that is to receive it"),
-            );
-        }
-        object
-    }
-
-    /// Returns a service by its name or, with the path of its instance, from further in: `shop/nginx`.
-    fn subject(&self, scope: ScopeId, name: &str) -> Option<ObjectId> {
-        if name == "outside" {
-            return Some(OUTSIDE);
-        }
-        let (scope, name) = self.inner_scope(scope, name)?;
-        match self.scopes.get(scope.0)?.names.get(name).map(|named| &named.binding) {
-            Some(Binding::Service(object)) => Some(*object),
-            _ => None,
-        }
-    }
-
-    /// Returns the scope that the path of a name leads to, and the last word.
-    fn inner_scope<'n>(&self, scope: ScopeId, name: &'n str) -> Option<(ScopeId, &'n str)> {
-        let mut scope = scope;
-        let mut rest = name;
-        while let Some((instance, inner)) = rest.split_once('/') {
-            match self.scopes.get(scope.0)?.names.get(instance).map(|named| &named.binding) {
-                Some(Binding::Instance(next)) => scope = *next,
-                _ => return None,
-            }
-            rest = inner;
-        }
-        Some((scope, rest))
-    }
-
-    /// Returns what a name of a question or an assertion means; it may lead into instances.
-    pub fn asked(&mut self, scope: ScopeId, name: &str) -> Meaning {
-        match self.inner_scope(scope, name) {
-            Some((scope, name)) => self.meaning(scope, &name.into()),
-            None => Meaning::Unknown,
-        }
-    }
-
-    fn assertions(&mut self, scope: ScopeId) {
-        let Some(declarations) = self.files.get(scope.0).and_then(|file| self.declarations(*file)) else {
-            return;
-        };
-        for item in &declarations.items {
-            if let Item::Never(never) = item {
-                self.never(scope, never);
-            }
-        }
-    }
-
-    fn never(&mut self, scope: ScopeId, never: &NeverDeclaration) {
-        let subject = self.subject(scope, &never.subject.text).or_else(|| {
-            match self.asked(scope, &never.subject.text) {
-                Meaning::Object(object) => Some(object),
-                Meaning::Capability { capability, .. } => match self.model.capability(capability).target {
-                    crate::model::Target::Resource(object) => Some(object),
-                    crate::model::Target::Facet(facet) => Some(self.model.facet(facet).owner),
-                },
-                _ => None,
-            }
-        });
-        if subject.is_none() && never.subject.text.as_ref() != "reconfigure" {
-            let diagnostic = self.unknown(scope, &never.subject);
-            self.diagnostics.push(diagnostic);
-        }
-        let found = self.asked(scope, &never.capability.text);
-        let Meaning::Capability { capability, .. } = found else {
-            self.not_a_capability(scope, &never.capability, found);
-            return;
-        };
-        let kind = self.model.capability(capability).kind;
-        let rights = match never.rights.as_slice() {
-            [] => kind.all(),
-            words => self.rights_of(words, kind),
-        };
-        let subject =
-            subject.or((never.subject.text.as_ref() == "reconfigure").then_some(crate::model::RECONFIGURE));
-        let Some(subject) = subject else { return };
-        if rights.is_empty() {
-            return;
-        }
-        self.model.nevers.push(Never {
-            scope: self.scope_object(scope),
-            subject,
-            level: never.level,
-            capability,
-            rights,
-            span: never.span,
-            subject_span: never.subject.span,
-            capability_span: never.capability.span,
-        });
     }
 }

@@ -1,0 +1,79 @@
+//! What the machine has before any service runs.
+
+use super::Kind;
+use std::sync::Arc;
+
+/// A transport protocol over IP.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// Where a `listen` or a `tcp=` facet listens, or a `connect` goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// `ADDR:PORT` or `HOST:PORT`; the host without brackets.
+    Ip {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// An IP address; for `connect` perhaps a name.
+        host: String,
+        /// 1 to 65535.
+        port: u16,
+    },
+    /// A path.
+    Unix(Arc<str>),
+}
+
+impl Address {
+    /// Returns whether nobody beyond the machine can use it: a loopback address (127/8, ::1, `localhost`) or a path.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Ip { host, .. } => {
+                host == "localhost"
+                    || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+            }
+        }
+    }
+}
+
+/// What a resource is beyond its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A `dir`, `file`, `state`, `secret` or `socket`.
+    Path {
+        /// One of those kinds.
+        kind: Kind,
+        /// Absolute, normal, after rewriting by aliases.
+        path: Arc<str>,
+    },
+    /// A `listen`.
+    Listen(Address),
+    /// A `connect`.
+    Connect(Address),
+    /// An `identity`.
+    Identity {
+        /// `user=`.
+        user: Option<String>,
+        /// `group=`.
+        group: Option<String>,
+    },
+}
+
+impl Resource {
+    /// Returns the kind of capability that the resource is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Path { kind, .. } => *kind,
+            Self::Listen(_) => Kind::Listen,
+            Self::Connect(_) => Kind::Connect,
+            Self::Identity { .. } => Kind::Identity,
+        }
+    }
+}

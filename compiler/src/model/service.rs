@@ -1,0 +1,120 @@
+//! What is said of one supervised process.
+
+use super::{CapId, FacetId, Rights};
+use crate::source::Span;
+use std::sync::Arc;
+
+/// A path that somebody wrote, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathUse {
+    /// Absolute, normal, after aliases.
+    pub path: Arc<str>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// When a service counts as ready.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// As soon as it runs.
+    #[default]
+    Started,
+    /// When it says so.
+    Notify,
+    /// When its facets exist.
+    Socket,
+}
+
+/// What happens when a service ends.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// Nothing.
+    #[default]
+    Never,
+    /// It starts again unless it ended well.
+    OnFailure,
+    /// It starts again.
+    Always,
+}
+
+/// What a service may use up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: Option<(u64, Span)>,
+    /// Processes and threads.
+    pub tasks: Option<(u64, Span)>,
+    /// Open files.
+    pub files: Option<(u64, Span)>,
+    /// Per cent of one processor.
+    pub cpu: Option<(u64, Span)>,
+    /// `best-effort=#true`: a limit that this machine cannot enforce is left out, and said.
+    pub best_effort: bool,
+}
+
+/// A private, empty, writable place in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scratch {
+    /// Where the service sees it.
+    pub at: PathUse,
+    /// Bytes; none is the default size.
+    pub size: Option<u64>,
+}
+
+/// How a holder sees one capability that it `holds`: only `lower` asks.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// What is held.
+    pub capability: CapId,
+    /// The rights named, or the least.
+    pub rights: Rights,
+    /// Its name here.
+    pub name: Arc<str>,
+    /// `at=`: another path in its world.
+    pub at: Option<PathUse>,
+    /// `fd=`: the descriptor's number.
+    pub fd: Option<(u32, Span)>,
+    /// The whole statement.
+    pub span: Span,
+}
+
+/// A supervised process.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    /// The program of `run`; none only when the declaration lacks it, which is an error.
+    pub program: Option<PathUse>,
+    /// The arguments of `run`.
+    pub arguments: Vec<(Arc<str>, Span)>,
+    /// The absolute paths among the arguments of `run`: whoever changes what lies there controls the service.
+    pub argument_paths: Vec<PathUse>,
+    /// The program and arguments of `prepare`.
+    pub prepare: Option<(PathUse, Vec<Arc<str>>)>,
+    /// More code it is made of.
+    pub image: Vec<PathUse>,
+    /// Configuration it reads.
+    pub config: Vec<PathUse>,
+    /// `as`: the capability of the identity it runs as.
+    pub identity: Option<(CapId, Span)>,
+    /// Environment variables, in source order.
+    pub environment: Vec<(Arc<str>, Arc<str>)>,
+    /// The working directory; `/` when none is given.
+    pub workdir: Option<PathUse>,
+    /// Private places in memory.
+    pub scratch: Vec<Scratch>,
+    /// What `holds` statements ask for, in source order.
+    pub placements: Vec<Placement>,
+    /// Its facets, `control` included.
+    pub facets: Vec<FacetId>,
+    /// It runs to its end.
+    pub oneshot: bool,
+    /// What happens when it ends.
+    pub restart: Restart,
+    /// When it counts as ready.
+    pub ready: Ready,
+    /// What it may use up.
+    pub limits: Limits,
+    /// The signal that stops it (a name without `SIG`) and how long that may take, in milliseconds.
+    pub stop: Option<(String, u64)>,
+    /// The signal that makes it read its configuration again.
+    pub reload: Option<String>,
+}

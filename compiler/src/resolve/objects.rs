@@ -1,0 +1,220 @@
+//! Objects as they are declared: resources, services with their facets, and the capabilities that they are.
+
+use super::bind::Binder;
+use super::declaration::{ServiceDeclaration, TransportDeclaration};
+use super::names::{Binding, ScopeId};
+use super::words::Word;
+use crate::diag::{Code, Diagnostic};
+use crate::model::{
+    CapId, Capability, Derivation, Facet, FacetId, Kind, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
+    Resource, Rights, Rule, SYSTEM, Service, Statement, Target, Transport, When,
+};
+use crate::source::Span;
+use std::sync::Arc;
+
+impl<'a> Binder<'a> {
+    /// Returns an object's full name.
+    fn full_name(&self, scope: ScopeId, name: &str) -> Arc<str> {
+        self.scopes.get(scope.0).map_or_else(|| name.into(), |names| format!("{}{name}", names.prefix).into())
+    }
+
+    /// Returns a scope as an object.
+    pub fn scope_object(&self, scope: ScopeId) -> ObjectId {
+        self.scopes.get(scope.0).map_or(SYSTEM, |names| names.object)
+    }
+
+    /// Adds an object to the model.
+    pub fn add_object(&mut self, scope: ScopeId, name: &str, kind: ObjectKind, span: Span) -> ObjectId {
+        let object = Object {
+            name: self.full_name(scope, name),
+            kind,
+            scope: self.scope_object(scope),
+            span,
+            trusted: None,
+        };
+        self.model.objects.push(object);
+        ObjectId(self.model.objects.len() as u32 - 1)
+    }
+
+    /// Makes a resource, which `reconfigure` and so the system scope hold.
+    pub fn resource(&mut self, scope: ScopeId, name: &Word, resource: &Resource, span: Span) -> CapId {
+        let resource = match resource.clone() {
+            Resource::Path { kind, path } => {
+                let place = self.aliases.place(&PathUse { path, span });
+                Resource::Path { kind, path: place.path }
+            }
+            Resource::Listen(crate::model::Address::Unix(path)) => Resource::Listen(
+                crate::model::Address::Unix(self.aliases.place(&PathUse { path, span }).path),
+            ),
+            other => other,
+        };
+        let kind = resource.kind();
+        let object = self.add_object(scope, &name.text, ObjectKind::Resource(resource), name.span);
+        let capability = self.capability(Target::Resource(object), None, None);
+        self.created(Rule::Axiom, RECONFIGURE, capability, kind.all(), span);
+        let mut derivation = self.derivation(Rule::Endowment, SYSTEM, capability, kind.all(), span);
+        derivation.from = Some(crate::model::Premise { holder: RECONFIGURE, capability });
+        self.model.derivations.push(derivation);
+        capability
+    }
+
+    /// Returns a derivation that cannot go wrong, to be changed where it can.
+    pub fn derivation(
+        &self,
+        rule: Rule,
+        holder: ObjectId,
+        capability: CapId,
+        rights: Rights,
+        span: Span,
+    ) -> Derivation {
+        Derivation {
+            rule,
+            from: None,
+            introduces: None,
+            holder,
+            capability,
+            rights,
+            exact: false,
+            when: When::Start,
+            statement: Statement::Given,
+            span,
+            capability_span: span,
+            rights_span: span,
+            receiver_span: span,
+        }
+    }
+
+    fn created(&mut self, rule: Rule, holder: ObjectId, capability: CapId, rights: Rights, span: Span) {
+        let derivation = self.derivation(rule, holder, capability, rights, span);
+        self.model.derivations.push(derivation);
+    }
+
+    /// Makes a service with its facets, which it and its scope hold.
+    pub fn service(&mut self, scope: ScopeId, declaration: &'a ServiceDeclaration) {
+        let kind = ObjectKind::Service(Box::default());
+        let object = self.add_object(scope, &declaration.name.text, kind, declaration.name.span);
+        self.name(scope, &declaration.name, Binding::Service(object));
+        self.bodies.push((object, scope, declaration));
+        let maker = self.scope_object(scope);
+        let mut facets = Vec::new();
+        for provided in &declaration.provides {
+            let transport = match &provided.transport {
+                TransportDeclaration::Socket(path) => Transport::Socket(self.aliases.place(path)),
+                TransportDeclaration::Channel => Transport::Channel,
+                TransportDeclaration::Tcp(address, _) => Transport::Tcp(address.clone()),
+                TransportDeclaration::Done => Transport::Done,
+                // Bound to what the service holds in `statements`; until then it is nothing in particular.
+                TransportDeclaration::Listen(_) => Transport::Channel,
+                TransportDeclaration::Mount(place) => {
+                    Transport::Mount(PathUse { path: "/nonexistent".into(), span: place.span })
+                }
+            };
+            let first = self
+                .facets_by_name
+                .get(&(object, provided.name.text.clone()))
+                .map(|first| self.model.facet(*first).span);
+            if first.is_some() || &*provided.name.text == "control" {
+                let message =
+                    format!("`{}` has two facets named `{}`", declaration.name.text, provided.name.text);
+                let twice =
+                    Diagnostic::new(Code::DuplicateName, message, provided.name.span, "provided again here");
+                self.diagnostics.push(match first {
+                    Some(first) => {
+                        twice.label(first, "first provided here").help("give one of them another name")
+                    }
+                    None => twice
+                        .label(declaration.name.span, "every service has a `control`")
+                        .help("give it another name"),
+                });
+                continue;
+            }
+            let facet = self.facet(object, provided.name.text.clone(), transport, provided.name.span);
+            if let Some(made) = self.model.facets.get_mut(facet.index()) {
+                made.activated = provided.activated;
+                made.data_only = provided.data_only;
+            }
+            facets.push(facet);
+        }
+        let control = self.facet(object, "control".into(), Transport::Control, declaration.name.span);
+        for facet in &facets {
+            let span = self.model.facet(*facet).span;
+            let kind = self.model.facet(*facet).kind();
+            let capability = self.capability(Target::Facet(*facet), None, None);
+            self.created(Rule::Creation, object, capability, kind.all(), span);
+            self.created(Rule::Creation, maker, capability, kind.all(), span);
+        }
+        let capability = self.capability(Target::Facet(control), None, None);
+        self.created(Rule::Creation, maker, capability, Kind::Control.all(), declaration.name.span);
+        facets.push(control);
+        if let Some(ObjectKind::Service(service)) =
+            self.model.objects.get_mut(object.index()).map(|object| &mut object.kind)
+        {
+            **service = Service { facets, ..Service::default() };
+        }
+    }
+
+    fn facet(&mut self, owner: ObjectId, name: Arc<str>, transport: Transport, span: Span) -> FacetId {
+        let id = FacetId(self.model.facets.len() as u32);
+        self.facets_by_name.insert((owner, name.clone()), id);
+        self.model.facets.push(Facet {
+            owner,
+            name,
+            transport,
+            activated: false,
+            data_only: false,
+            exposes: Vec::new(),
+            span,
+        });
+        id
+    }
+
+    /// Returns a facet of a service by its name.
+    #[must_use]
+    pub fn facet_of(&self, owner: ObjectId, name: &Arc<str>) -> Option<FacetId> {
+        self.facets_by_name.get(&(owner, name.clone())).copied()
+    }
+
+    /// Returns the capability for a target or a part of it, under the name by which it is first spoken of.
+    pub fn capability(&mut self, target: Target, part: Option<Arc<str>>, name: Option<Arc<str>>) -> CapId {
+        if let Some(known) = self.capabilities.get(&(target, part.clone())) {
+            return *known;
+        }
+        let (whole, kind, path) = match target {
+            Target::Resource(object) => {
+                let object = self.model.object(object);
+                let resource = object.resource();
+                let path = match resource {
+                    Some(Resource::Path { path, .. }) => Some(path.clone()),
+                    _ => None,
+                };
+                (object.name.clone(), resource.map_or(Kind::Facet, Resource::kind), path)
+            }
+            Target::Facet(facet) => {
+                let facet = self.model.facet(facet);
+                let path = match &facet.transport {
+                    Transport::Mount(place) => Some(place.path.clone()),
+                    _ => None,
+                };
+                let owner = &self.model.object(facet.owner).name;
+                (format!("{owner}.{}", facet.name).into(), facet.kind(), path)
+            }
+        };
+        let (default, path) = match &part {
+            None => (whole, path),
+            Some(part) => {
+                let below = path.map(|path| format!("{}/{part}", path.trim_end_matches('/')).into());
+                (format!("{whole}/{part}").into(), below)
+            }
+        };
+        let id = CapId(self.model.capabilities.len() as u32);
+        self.capabilities.insert((target, part.clone()), id);
+        self.model.capabilities.push(Capability { name: name.unwrap_or(default), target, part, kind, path });
+        id
+    }
+
+    /// Returns the capability for a whole target, if it has been spoken of.
+    #[must_use]
+    pub fn known_capability(&self, target: Target) -> Option<CapId> {
+        self.capabilities.get(&(target, None)).copied()
+    }
+}
