@@ -5,6 +5,7 @@ use crate::apply::{descriptors, identity, landlock, limits, proc, session};
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
 use crate::sys::{self, End, Fd, Parent, Patience, Side, Wait, wait_for};
+use capc_schemas::manifest::Ready;
 
 /// What the service's process is given.
 pub struct Ends {
@@ -26,12 +27,19 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
     drop((root, ruleset, keeper, report));
     let report = Report(new_report);
     report.unless_refused(descriptors::arrange(plan.descriptors, [&new_ruleset, &new_keeper, &report.0]));
-    report.unless_refused(meet(new_keeper));
+    report.unless_refused(meet(&new_keeper));
     report.unless_refused(settle(plan));
     if let Some(program) = plan.prepare {
         report.unless_refused(prepare(plan, program, &new_ruleset, &report));
     }
-    let about_to = || if report.is_heard() { report.about_to() } else { sys::exit(REFUSED) };
+    let about_to = || {
+        report.about_to();
+        // A service that tells the init when it is ready waits until the init knows it.
+        let waits = plan.ready == Ready::Notify;
+        if !report.is_heard() || (waits && sys::read(&new_keeper, &mut [0]) != Ok(1)) {
+            sys::exit(REFUSED);
+        }
+    };
     report.refuse(execute(plan, plan.run, &new_ruleset, about_to))
 }
 
@@ -44,9 +52,9 @@ fn enter<'m>(plan: &Plan<'m>, root: &Fd) -> Result<Fd, Refusal<'m>> {
 }
 
 /// Tells the keeper that the service is there, and waits until it watches.
-fn meet<'m>(keeper: Fd) -> Result<(), Refusal<'m>> {
-    sys::send_datagram(&keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")?;
-    match sys::read(&keeper, &mut [0]).or_refuse(Layer::Keeper, "waiting for it")? {
+fn meet<'m>(keeper: &Fd) -> Result<(), Refusal<'m>> {
+    sys::send_datagram(keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")?;
+    match sys::read(keeper, &mut [0]).or_refuse(Layer::Keeper, "waiting for it")? {
         1 => Ok(()),
         _ => Err(Refusal::of(Layer::Keeper, "it ended")),
     }

@@ -95,7 +95,8 @@ fn start_world<'m>(
         }
         Side::Parent(keeper) => keeper,
     };
-    let keeper::Ends { service: _, launch: _, life: _, report } = ends;
+    let keeper::Ends { service: service_end, launch, life, report } = ends;
+    drop((launch, life));
     sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
     let service =
         match sys::fork(parent, 0, Some(SERVICE_PID)).or_refuse(Layer::Pids, "clone3 with set_tid")? {
@@ -103,47 +104,68 @@ fn start_world<'m>(
             Side::Parent(service) => service,
         };
     drop((root, keeper_end, report));
-    let mut message = [0; 4096];
-    let message = sys::read_all(&words, &mut message).or_refuse(Layer::Program, "reading its status")?;
-    match message {
-        [ABOUT_TO] => {}
-        [ABOUT_TO, status, text @ ..] | [status, text @ ..] => {
-            let line = text.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
-            complain(
-                *status,
-                format_args!("{}", core::str::from_utf8(line).unwrap_or("for an unknown reason")),
-            );
-            return Ok(*status);
-        }
-        [] => return Err(Refusal::of(Layer::Program, "its process ended without a word")),
+    let world = World { plan, stay, notify, keeper, service };
+    if let Some(status) = world.follow(&words, &service_end)? {
+        return Ok(status);
     }
     match stay {
         Stay::Leave => {
-            if let Some(notify) = notify {
-                announce(plan, notify, &service, &keeper)?;
-            }
             sys::write_all(&started, &[STARTED])
                 .or_refuse(Layer::Keeper, "telling it that the service runs")?;
             Ok(0)
         }
         // The keeper watches `started` for as long as the launcher stays.
-        Stay::Wait => accompany(&service),
+        Stay::Wait => accompany(&world.service),
     }
 }
 
-/// Tells the init who the service is.
-fn announce<'m>(
-    plan: &Plan<'_>,
-    notify: &Fd,
-    service: &Process,
-    keeper: &Process,
-) -> Result<(), Refusal<'m>> {
-    let ready = match plan.ready {
-        Ready::Started => "\nREADY=1",
-        Ready::Notify | Ready::Socket => "",
-    };
-    let text = Sentence::of(format_args!("MAINPID={}\nX_CAPC_KEEPER={}{ready}", service.pid, keeper.pid));
-    sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
+/// A world whose processes are there.
+struct World<'w, 'm> {
+    plan: &'w Plan<'m>,
+    stay: Stay,
+    notify: Option<&'w Fd>,
+    keeper: Process,
+    service: Process,
+}
+
+impl World<'_, '_> {
+    /// Follows the service until its program runs; returns the status to exit with if it never will.
+    fn follow<'m>(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
+        let mut first = [0];
+        sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
+        let tells = self.plan.ready == Ready::Notify;
+        if first == [ABOUT_TO] && tells {
+            // The init must know the process before it hears from it.
+            self.announce("")?;
+            sys::send_datagram(service_end, &[ABOUT_TO]).or_refuse(Layer::Program, "letting it go on")?;
+        }
+        let mut message = [0; 4096];
+        let message = sys::read_all(words, &mut message).or_refuse(Layer::Program, "reading its status")?;
+        let (status, text) = match (first, &*message) {
+            ([0], _) => return Err(Refusal::of(Layer::Program, "its process ended without a word")),
+            ([ABOUT_TO], []) => {
+                match self.plan.ready {
+                    Ready::Started => self.announce("\nREADY=1")?,
+                    Ready::Socket => self.announce("")?,
+                    Ready::Notify => {}
+                }
+                return Ok(None);
+            }
+            ([ABOUT_TO], [status, text @ ..]) => (*status, text),
+            ([status], text) => (status, text),
+        };
+        let line = text.split(|byte| *byte == b'\n').next().and_then(|line| core::str::from_utf8(line).ok());
+        complain(status, format_args!("{}", line.unwrap_or("for an unknown reason")));
+        Ok(Some(status))
+    }
+
+    /// Tells the init who the service is; a launcher that stays is who it is itself.
+    fn announce<'m>(&self, ready: &str) -> Result<(), Refusal<'m>> {
+        let (Some(notify), Stay::Leave) = (self.notify, self.stay) else { return Ok(()) };
+        let (service, keeper) = (self.service.pid, self.keeper.pid);
+        let text = Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}"));
+        sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
+    }
 }
 
 /// Hands signals on, and returns the service's own end.

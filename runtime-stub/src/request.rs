@@ -74,6 +74,10 @@ pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
     else {
         return Err(USAGE);
     };
+    // What looks like an option is none of a generation's names.
+    if generation.to_bytes().first() == Some(&b'-') {
+        return Err(USAGE);
+    }
     let service = service.to_str().ok().and_then(RelPath::new);
     Ok(Request::Launch(Launch {
         stay: if wait { Stay::Wait } else { Stay::Leave },

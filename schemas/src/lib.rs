@@ -9,15 +9,9 @@
 #[cfg(test)]
 extern crate std;
 
-/// The words that lines are made of.
 pub mod token;
-/// Lines that are read field by field and compared with their own re-emission.
 pub mod line;
-/// The text of one service's world.
 pub mod manifest;
-/// The signed index of a generation.
 pub mod seal;
-/// OpenSSH signatures, rebuilt rather than parsed.
 pub mod sshsig;
-/// What a launcher trusts.
 pub mod trust;

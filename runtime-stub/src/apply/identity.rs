@@ -24,9 +24,7 @@ pub fn assume<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     let layer = Layer::Privileges;
     sys::clear_ambient().or_refuse(layer, "clearing the ambient set")?;
     sys::set_privileges(plan.kept).or_refuse(layer, "capset")?;
-    each(plan.kept)
-        .try_for_each(|privilege| sys::raise_ambient(privilege))
-        .or_refuse(layer, "raising an ambient one")?;
+    each(plan.kept).try_for_each(sys::raise_ambient).or_refuse(layer, "raising an ambient one")?;
     sys::gain_nothing().or_refuse(layer, "no_new_privs")
 }
 

@@ -34,17 +34,18 @@ const REPORT: i32 = 3;
 
 /// Is the keeper.
 pub fn keep(ends: &Ends) -> ! {
-    match confine(ends) {
-        Err(refusal) => ends.report.refuse(refusal),
-        Ok((service, life)) => watch(&service, life),
-    }
+    ends.report.unless_refused(take_places(ends));
+    forget_everything();
+    let life = if ends.life.is_some() { LIFE } else { -1 };
+    let report = Report(Fd::inherited(REPORT));
+    let service = report.unless_refused(confine(life));
+    drop(report);
+    watch(&service, life)
 }
 
-/// Keeps nothing but the ends, gives up everything, and returns when the service is there.
-fn confine<'m>(ends: &Ends) -> Result<(Fd, i32), Refusal<'m>> {
+/// Gives up everything, and returns when the service is there.
+fn confine<'m>(life: i32) -> Result<Fd, Refusal<'m>> {
     let layer = Layer::Keeper;
-    take_places(ends)?;
-    forget_everything();
     sys::name_self(c"capc-keeper").or_refuse(layer, "naming itself")?;
     sys::new_session().or_refuse(layer, "setsid")?;
     sys::reset_signals().or_refuse(layer, "resetting signals")?;
@@ -52,8 +53,7 @@ fn confine<'m>(ends: &Ends) -> Result<(Fd, i32), Refusal<'m>> {
     sys::clear_ambient().or_refuse(layer, "dropping privileges")?;
     sys::set_privileges(0).or_refuse(layer, "dropping privileges")?;
     sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
-    let life = if ends.life.is_some() { LIFE } else { -1 };
-    let (socket, report) = (Fd::inherited(SERVICE), Fd::inherited(REPORT));
+    let socket = Fd::inherited(SERVICE);
     let mut waits = [wait_for(SERVICE), wait_for(LAUNCH), wait_for(life)];
     loop {
         poll(&mut waits);
@@ -67,11 +67,10 @@ fn confine<'m>(ends: &Ends) -> Result<(Fd, i32), Refusal<'m>> {
         }
     }
     let service = sys::open_process(SERVICE_PID).or_refuse(layer, "pidfd_open")?;
-    sys::filter_calls(&FILTER).or_refuse(layer, "seccomp")?;
+    sys::filter_calls(&FILTER).or_refuse(Layer::Seccomp, "installing the keeper's")?;
     // The answer lets the service go on.
     sys::write_all(&socket, &[STARTED]).or_refuse(layer, "answering the service")?;
-    drop((socket, report));
-    Ok((service, life))
+    Ok(service)
 }
 
 /// Moves the ends to their places and closes all else.

@@ -148,7 +148,6 @@ const NO_ROOM: Refusal<'static> = Refusal::of(Layer::Manifest, "it does not fit 
 ///
 /// # Errors
 /// When the places contradict each other, or a layer would be missing.
-#[expect(clippy::too_many_lines, reason = "one arm a kind of line, each a line or two, without a catch-all")]
 pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<Plan<'m>, Refusal<'m>> {
     let arena = &mut arena;
     let counts = Counts::of(manifest);

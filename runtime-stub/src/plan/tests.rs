@@ -74,9 +74,8 @@ fn no_layer_can_be_left_out() {
 
 #[test]
 fn strings_are_what_was_written() {
-    let rest = format!(
-        "env A b%20c\nworkdir /\nprepare /p\nprepare-arg -x\nready started\nrun /bin/a\narg %0A\nend\n"
-    );
+    let rest =
+        "env A b%20c\nworkdir /\nprepare /p\nprepare-arg -x\nready started\nrun /bin/a\narg %0A\nend\n";
     let text = format!(
         "{BEFORE}tmpfs /a%20b 4096 755\nproc\nallow /a read,create\nkeep 10\nkeep 33\n{FILTER}{rest}"
     );

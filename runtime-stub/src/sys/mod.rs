@@ -2,16 +2,13 @@
 //!
 //! There is no C library; calls go straight to the kernel, so nothing runs before `_start` or behind our back.
 
-/// Sets of instructions of a socket filter, as seccomp takes them.
 mod confine;
 mod files;
-/// Memory that is handed out once and never given back.
 pub mod memory;
 mod mounts;
 mod process;
 mod record;
 mod sockets;
-/// What the kernel puts on a new program's stack.
 pub mod start;
 
 pub use confine::*;

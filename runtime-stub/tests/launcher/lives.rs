@@ -154,9 +154,9 @@ fn a_launcher_that_stays_hands_signals_on() {
         let mut stdout = child.stdout.take().unwrap();
         std::io::Read::read_exact(&mut stdout, &mut [0; 6]).unwrap();
         let launcher = Pid::from_child(&child);
-        // The launcher holds signals once the service runs; until then they would end it, and the world with it.
-        let held = || fs::read_to_string(format!("/proc/{}/status", launcher.as_raw_pid())).unwrap();
-        while !held().contains("SigBlk:\tfffffffe7ffbfeff") {
+        // The launcher waits for signals once the service runs; until then they would end it, and the world with it.
+        let call = || fs::read_to_string(format!("/proc/{}/syscall", launcher.as_raw_pid())).unwrap();
+        while !call().starts_with("128 ") {
             std::thread::yield_now();
         }
         kill_process(launcher, Signal::USR1).unwrap();

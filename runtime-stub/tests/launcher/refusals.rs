@@ -270,7 +270,7 @@ fn every_layer_is_needed() {
         ("move_mount", "root: "),
         ("mount_setattr", "place: "),
         ("pivot_root", "root: "),
-        ("close_range", "descriptors: "),
+        ("close_range", "close_range: "),
         ("setresuid", "identity: "),
         ("capset", "privileges: "),
         ("sethostname", "uts namespace: "),
