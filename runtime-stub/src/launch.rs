@@ -68,11 +68,12 @@ fn launch_service<'m>(
     })?;
     facet::unlink(&plan, &root)?;
     namespaces::leave(&plan)?;
-    start_world(&plan, root, life, launch.stay, notify.as_ref())
+    start_world(start, &plan, root, life, launch.stay, notify.as_ref())
 }
 
 /// Makes the keeper and the service, and waits until the service's program runs.
 fn start_world<'m>(
+    start: Start,
     plan: &Plan<'m>,
     root: Fd,
     life: Option<Fd>,
@@ -81,13 +82,13 @@ fn start_world<'m>(
 ) -> Result<u8, Refusal<'m>> {
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
-    let (watched, started) = sys::pipe().or_refuse(Layer::Keeper, "pipe")?;
+    let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
     let report = Report(report);
     let parent = match stay {
         Stay::Leave => Parent::Ours,
         Stay::Wait => Parent::Self_,
     };
-    let ends = keeper::Ends { service: service_end, launch: watched, life, report };
+    let ends = keeper::Ends { start, service: service_end, launch: watched, life, report };
     let keeper = match sys::fork(parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
         Side::Child => {
             drop((keeper_end, started));
@@ -95,7 +96,7 @@ fn start_world<'m>(
         }
         Side::Parent(keeper) => keeper,
     };
-    let keeper::Ends { service: service_end, launch, life, report } = ends;
+    let keeper::Ends { start: _, service: service_end, launch, life, report } = ends;
     drop((launch, life));
     sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
     let service =
@@ -110,8 +111,8 @@ fn start_world<'m>(
     }
     match stay {
         Stay::Leave => {
-            sys::write_all(&started, &[STARTED])
-                .or_refuse(Layer::Keeper, "telling it that the service runs")?;
+            // A keeper that is gone already has seen a short service end.
+            let _ = sys::send_datagram(&started, &[STARTED]);
             Ok(0)
         }
         // The keeper watches `started` for as long as the launcher stays.

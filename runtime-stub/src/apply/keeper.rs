@@ -4,7 +4,8 @@
 
 use super::report::Report;
 use crate::refusal::{Layer, OrRefuse, Refusal};
-use crate::sys::memory::forget_everything;
+use crate::sys::memory;
+use crate::sys::start::Start;
 use crate::sys::{self, Fd, Instruction, Wait, wait_for};
 use linux_raw_sys::{general as k, ptrace as p};
 
@@ -13,6 +14,8 @@ pub const SERVICE_PID: i32 = 2;
 
 /// The descriptors that the keeper waits on.
 pub struct Ends {
+    /// Where the old stack ends.
+    pub start: Start,
     /// The other end of the service's socket.
     pub service: Fd,
     /// Closed when the launcher ends early; a byte when the service has started.
@@ -35,8 +38,13 @@ const REPORT: i32 = 3;
 /// Is the keeper.
 pub fn keep(ends: &Ends) -> ! {
     ends.report.unless_refused(take_places(ends));
-    forget_everything();
     let life = if ends.life.is_some() { LIFE } else { -1 };
+    memory::go_on_small(ends.start, keep_small, life as usize)
+}
+
+/// Is the keeper, with nothing left in memory but its descriptors.
+extern "C" fn keep_small(life: usize) -> ! {
+    let life = life as i32;
     let report = Report(Fd::inherited(REPORT));
     let service = report.unless_refused(confine(life));
     drop(report);

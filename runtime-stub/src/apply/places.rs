@@ -8,8 +8,8 @@ use crate::load::NO_LINKS;
 use crate::plan::{Ground, Place, Plan, What};
 use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
 use crate::sys::{
-    self, At, Depth, Errno, Fd, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
-    NewFileSystem, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, O_WRONLY, RESOLVE_BENEATH,
+    self, At, Cloning, Depth, Errno, Fd, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY, NewFileSystem, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, O_WRONLY, RESOLVE_BENEATH,
 };
 use capc_schemas::manifest::FileKind;
 use capc_schemas::trust::Root;
@@ -42,6 +42,8 @@ pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
     let root = root.mount(INERT).or_refuse(Layer::Root, "mounting a tmpfs")?;
     // Over `/` it would make a chroot of us, and the kernel makes no user namespace in one (clone(2), EPERM).
     sys::attach_at(&root, world.anchor).or_refuse(Layer::Root, "attaching it")?;
+    // Who is granted a directory above the anchor sees what is there, and not the root.
+    sys::set_cloning(&root, Cloning::LeftOut).or_refuse(Layer::Root, "making it unbindable")?;
     let mut maps = Maps::default();
     world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps))?;
     sys::set_attributes(&root, INERT | MOUNT_ATTR_RDONLY, Depth::One, None)
@@ -179,7 +181,13 @@ fn settle<'m>(root: &Fd, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>
     if place.ground == Ground::Ours {
         return Ok(());
     }
-    let tree = sys::clone_tree(file, Depth::One).or_refuse_at(Layer::Place, "binding it", place.at)?;
+    let clone = || {
+        sys::set_cloning(root, Cloning::Allowed)?;
+        let tree = sys::clone_tree(file, Depth::One)?;
+        sys::set_cloning(root, Cloning::LeftOut)?;
+        Ok(tree)
+    };
+    let tree = clone().or_refuse_at(Layer::Place, "binding it", place.at)?;
     sys::set_attributes(&tree, INERT | MOUNT_ATTR_RDONLY, Depth::One, None).or_refuse_at(
         Layer::Place,
         "making it read-only",

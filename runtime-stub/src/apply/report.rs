@@ -14,6 +14,9 @@ pub struct Report(pub Fd);
 
 impl Report {
     /// Says why the service does not start, and ends this process.
+    // Not inlined, so that its buffer is not part of the stack of whoever might refuse.
+    #[cold]
+    #[inline(never)]
     pub fn refuse(&self, refusal: Refusal<'_>) -> ! {
         let mut message = Sentence::raw(&[refusal.status()]);
         let _ = core::fmt::Write::write_fmt(&mut message, format_args!("{refusal}\n"));

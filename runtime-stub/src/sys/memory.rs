@@ -1,6 +1,7 @@
 //! Memory that is handed out once and never given back; there is no allocator.
 
 use super::call;
+use super::start::Start;
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -48,24 +49,52 @@ pub fn take_room() -> Option<&'static mut Room> {
     Some(unsafe { &mut *ROOM.room.get() })
 }
 
-/// Gives the pages of the room back to the kernel, and those of the stack that are used no more.
+/// A stack for a process that goes on for long and does little.
+#[repr(align(4096))]
+struct SmallStack(UnsafeCell<[u8; 32 << 10]>);
+
+// SAFETY: nothing reads or writes it but the one process that `go_on_small` moves there.
+unsafe impl Sync for SmallStack {}
+
+static SMALL_STACK: SmallStack = SmallStack(UnsafeCell::new([0; _]));
+
+/// Goes on in `next`, on a small stack, and gives the pages of the room and of the old stack back to the kernel.
 ///
-/// For a process that goes on without all that it knew; it must never return to a caller that still holds the room.
-pub fn forget_everything() {
+/// For a process that is forked off to live on without all that it knew.
+pub fn go_on_small(start: Start, next: extern "C" fn(usize) -> !, argument: usize) -> ! {
+    let top = SMALL_STACK.0.get() as usize + size_of::<SmallStack>();
+    // SAFETY: the stack is aligned and this process's alone, nobody returns to the old one, and `arrive` has the
+    // convention that the registers are set for.
+    unsafe {
+        core::arch::asm!(
+            "mov rsp, {top}",
+            "xor ebp, ebp",
+            "call {arrive}",
+            "ud2",
+            top = in(reg) top,
+            arrive = sym arrive,
+            in("rdi") next as *const (),
+            in("rsi") argument,
+            in("rdx") start.address(),
+            options(noreturn),
+        );
+    }
+}
+
+extern "C" fn arrive(next: extern "C" fn(usize) -> !, argument: usize, stack_end: usize) -> ! {
     const PAGE: usize = 4096;
-    const STACK: usize = 96 * PAGE;
-    let marker = 0_u8;
+    const MOST_STACK: usize = 128 * PAGE;
     let advice = k::MADV_DONTNEED as usize;
     let room = ROOM.room.get() as usize;
-    let (start, end) = (room.next_multiple_of(PAGE), (room + size_of::<Room>()) & !(PAGE - 1));
-    // Two pages of distance: what is below is of calls that have returned.
-    let unused = (&raw const marker as usize & !(PAGE - 1)) - 2 * PAGE;
-    // SAFETY: whole pages of the room read as zeros afterwards, which is as good as any bytes in it; what holds
-    // references into it is not used by this process any more. Below the stack pointer nothing is in use.
+    let (first, last) = (room.next_multiple_of(PAGE), (room + size_of::<Room>()) & !(PAGE - 1));
+    let stack_end = stack_end & !(PAGE - 1);
+    // SAFETY: whole pages of the room and of the old stack, of which this process holds no reference any more: all that
+    // it knows are the arguments of `next`. Below the old stack the kernel keeps a gap, so nothing else is there.
     unsafe {
-        let _ = call(k::__NR_madvise, [start, end - start, advice]);
-        let _ = call(k::__NR_madvise, [unused - STACK, STACK, advice]);
+        let _ = call(k::__NR_madvise, [first, last - first, advice]);
+        let _ = call(k::__NR_madvise, [stack_end - MOST_STACK, MOST_STACK + PAGE, advice]);
     }
+    next(argument)
 }
 
 /// Hands out pieces of a buffer.

@@ -37,7 +37,25 @@ pub fn clone_tree(from: &Fd, depth: Depth) -> Answer<Fd> {
 pub fn set_attributes(mount: &Fd, attributes: u32, depth: Depth, owners: Option<&Fd>) -> Answer<()> {
     let attr_set = u64::from(attributes | owners.map_or(0, |_| k::MOUNT_ATTR_IDMAP));
     let userns_fd = owners.map_or(0, |fd| u64::from(fd.number().unsigned_abs()));
-    let attributes = k::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd };
+    set(mount, k::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd }, depth)
+}
+
+/// Whether a mount may be cloned, itself or with what it is mounted on.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Cloning {
+    /// It may.
+    Allowed,
+    /// It is left out.
+    LeftOut,
+}
+
+/// Says whether a mount may be cloned.
+pub fn set_cloning(mount: &Fd, cloning: Cloning) -> Answer<()> {
+    let propagation = u64::from(if cloning == Cloning::Allowed { k::MS_PRIVATE } else { k::MS_UNBINDABLE });
+    set(mount, k::mount_attr { attr_set: 0, attr_clr: 0, propagation, userns_fd: 0 }, Depth::One)
+}
+
+fn set(mount: &Fd, attributes: k::mount_attr, depth: Depth) -> Answer<()> {
     let flags = k::AT_EMPTY_PATH | depth.flag();
     let (structure, size) = (&raw const attributes as usize, size_of_val(&attributes));
     let arguments = [signed(mount.number()), text(c""), flags as usize, structure, size];

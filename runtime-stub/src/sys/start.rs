@@ -33,6 +33,11 @@ impl Start {
         }
     }
 
+    /// Returns where on the stack all this begins; what the program itself puts there lies below.
+    pub(super) fn address(self) -> usize {
+        self.arguments.as_ptr() as usize
+    }
+
     /// Returns the arguments.
     pub fn arguments(self) -> impl Iterator<Item = &'static CStr> {
         // SAFETY: by `from_stack` these are addresses of strings that live as long as the process.

@@ -193,3 +193,14 @@ fn a_service_that_tells_needs_someone_to_tell() {
         );
     }
 }
+
+#[test]
+fn a_service_that_ends_at_once_has_started() {
+    for caller in BOTH {
+        let store = World::program(caller, &["/bin/true"]).store();
+        for _ in 0..50 {
+            let output = store.command(caller, &[]).output().unwrap();
+            assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+        }
+    }
+}

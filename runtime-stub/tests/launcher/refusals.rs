@@ -268,7 +268,7 @@ fn every_layer_is_needed() {
         ("unshare", "mount namespace: "),
         ("open_tree", "place: "),
         ("move_mount", "root: "),
-        ("mount_setattr", "place: "),
+        ("mount_setattr", "root: "),
         ("pivot_root", "root: "),
         ("close_range", "close_range: "),
         ("setresuid", "identity: "),

@@ -139,6 +139,27 @@ fn a_granted_directory_is_there_as_granted() {
 }
 
 #[test]
+fn who_is_granted_everything_sees_everything() {
+    for caller in BOTH {
+        let world = World::shell(caller, "cat /all$GENERATION/SEAL");
+        let mut world = world.with(&["grant /all / dir ro noexec plain", "allow /all read"]);
+        let store = world.store();
+        world.run[2] = world.run[2].replace("$GENERATION", store.generation().to_str().unwrap());
+        let mut other = world.store();
+        other.dir.clone_from(&store.dir);
+        other.write();
+        let seal = fs::read_to_string(store.generation().join("SEAL")).unwrap();
+        let output = other.output(caller);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            seal,
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn a_mapped_owner_appears_as_the_service_and_stays_the_owner_on_disk() {
     let scratch = Scratch::new(Caller::Root);
     fs::write(scratch.path.join("of-root"), "").unwrap();
