@@ -6,7 +6,7 @@
 use crate::model::{CapId, Derivation, Kind, Model, ObjectId, Premise, Rights};
 use crate::source::Span;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// How many rights a kind has at most.
 const MOST_RIGHTS: usize = 8;
@@ -37,6 +37,8 @@ pub struct Holdings {
     of: Vec<(u32, u32)>,
     /// For each capability the indices into `all`.
     holders: Vec<Vec<u32>>,
+    /// Who holds some facet of whom.
+    acquainted: HashSet<(ObjectId, ObjectId)>,
 }
 
 /// What may be settled next: the least comes first.
@@ -53,10 +55,12 @@ struct Solver<'a> {
     model: &'a Model,
     nodes: HashMap<(ObjectId, CapId), usize>,
     holdings: Vec<Holding>,
+    /// For each derivation the node that it derives.
+    to: Vec<usize>,
     /// For each node the derivations that it is the main premise of.
     uses: Vec<Vec<DerivationId>>,
     known: HashMap<(ObjectId, ObjectId), Vec<Parked>>,
-    acquainted: std::collections::HashSet<(ObjectId, ObjectId)>,
+    acquainted: HashSet<(ObjectId, ObjectId)>,
     queue: BinaryHeap<Candidate>,
 }
 
@@ -67,14 +71,16 @@ pub fn derive(model: &Model) -> Holdings {
         model,
         nodes: HashMap::new(),
         holdings: Vec::new(),
+        to: Vec::with_capacity(model.derivations.len()),
         uses: Vec::new(),
         known: HashMap::new(),
-        acquainted: std::collections::HashSet::new(),
+        acquainted: HashSet::new(),
         queue: BinaryHeap::new(),
     };
     for (index, derivation) in model.derivations.iter().enumerate() {
         let id = DerivationId(index as u32);
-        solver.node(derivation.holder, derivation.capability);
+        let to = solver.node(derivation.holder, derivation.capability);
+        solver.to.push(to);
         match derivation.from {
             Some(Premise { holder, capability }) => {
                 let node = solver.node(holder, capability);
@@ -88,7 +94,7 @@ pub fn derive(model: &Model) -> Holdings {
     while let Some(Reverse((steps, _, derivation, right))) = solver.queue.pop() {
         solver.settle(steps, derivation, right);
     }
-    index(model, solver.holdings)
+    index(model, solver.holdings, solver.acquainted)
 }
 
 impl Solver<'_> {
@@ -118,7 +124,7 @@ impl Solver<'_> {
     fn settle(&mut self, steps: u32, id: DerivationId, right: u8) {
         let model = self.model;
         let Some(derivation) = model.derivations.get(id.0 as usize) else { return };
-        let node = self.node(derivation.holder, derivation.capability);
+        let Some(node) = self.to.get(id.0 as usize).copied() else { return };
         let Some(holding) = self.holdings.get_mut(node) else { return };
         let mask = Rights(1 << right);
         if holding.rights.contains(mask) {
@@ -136,8 +142,8 @@ impl Solver<'_> {
                 self.offer(parked.derivation, parked.steps, Rights(1 << parked.right));
             }
         }
-        let uses = self.uses.get(node).cloned().unwrap_or_default();
-        for next in uses {
+        let uses = self.uses.get_mut(node).map(std::mem::take).unwrap_or_default();
+        for next in uses.iter().copied() {
             let Some(use_of) = model.derivations.get(next.0 as usize) else { continue };
             if !use_of.rights.contains(mask) {
                 continue;
@@ -150,6 +156,9 @@ impl Solver<'_> {
                 _ => self.offer(next, steps + 1, mask),
             }
         }
+        if let Some(place) = self.uses.get_mut(node) {
+            *place = uses;
+        }
     }
 }
 
@@ -157,7 +166,7 @@ fn bits(rights: Rights) -> impl Iterator<Item = u8> {
     (0..MOST_RIGHTS as u8).filter(move |bit| rights.0 & (1 << bit) != 0)
 }
 
-fn index(model: &Model, mut all: Vec<Holding>) -> Holdings {
+fn index(model: &Model, mut all: Vec<Holding>, acquainted: HashSet<(ObjectId, ObjectId)>) -> Holdings {
     all.retain(|holding| !holding.rights.is_empty());
     all.sort_by_key(|holding| (holding.holder, holding.capability));
     let mut of = vec![(0, 0); model.objects.len()];
@@ -174,7 +183,7 @@ fn index(model: &Model, mut all: Vec<Holding>) -> Holdings {
             holders.push(at);
         }
     }
-    Holdings { all, of, holders }
+    Holdings { all, of, holders, acquainted }
 }
 
 impl Holdings {
@@ -212,8 +221,8 @@ impl Holdings {
 
     /// Returns whether `holder` holds some facet of `object`.
     #[must_use]
-    pub fn knows(&self, model: &Model, holder: ObjectId, object: ObjectId) -> bool {
-        self.of(holder).iter().any(|holding| model.facet_owner(holding.capability) == Some(object))
+    pub fn knows(&self, holder: ObjectId, object: ObjectId) -> bool {
+        self.acquainted.contains(&(holder, object))
     }
 
     /// Returns the derivation of one right, from an axiom or a creation to the holding.
@@ -230,6 +239,14 @@ impl Holdings {
         }
         steps.reverse();
         steps
+    }
+
+    /// Returns the last step of the derivation of the least right held.
+    #[must_use]
+    pub fn last_step<'m>(&self, model: &'m Model, holding: &Holding) -> Option<&'m Derivation> {
+        let bit = bits(holding.rights).next()?;
+        let id = holding.provenance.get(usize::from(bit)).copied().flatten()?;
+        model.derivations.get(id.0 as usize)
     }
 
     /// Returns the derivation of the least right held.

@@ -1,9 +1,10 @@
 //! Who waits for whom at boot: the relation, its circles, and the waves in which services start.
 
 use crate::holdings::Holdings;
-use crate::model::{CapId, FacetId, Kind, Model, ObjectId, Rule, Target, Transport, When, path_contains};
+use crate::model::{CapId, FacetId, Kind, Model, ObjectId, Rule, Target, Transport, When};
 use crate::source::Span;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// What a service waits for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -77,7 +78,7 @@ pub fn waits(model: &Model, holdings: &Holdings) -> Waits {
         let Target::Facet(facet) = model.capability(derivation.capability).target else { continue };
         let derives = derivation.from.is_some_and(|from| {
             let had = holdings.rights(from.holder, from.capability).and(derivation.rights);
-            let knows = derivation.introduces.is_none_or(|object| holdings.knows(model, from.holder, object));
+            let knows = derivation.introduces.is_none_or(|object| holdings.knows(from.holder, object));
             !had.is_empty() && knows
         });
         if !derives || model.object(derivation.holder).service().is_none() {
@@ -91,40 +92,58 @@ pub fn waits(model: &Model, holdings: &Holdings) -> Waits {
     if !mounts.is_empty() {
         for (id, _, service) in model.services() {
             let code = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
-            let own =
-                code.chain(&service.image).chain(&service.config).map(|path| (path.path.as_ref(), path.span));
+            let own = code
+                .chain(&service.image)
+                .chain(&service.config)
+                .map(|path| (path.path.as_ref(), path.span, true));
             let held = holdings
                 .of(id)
                 .iter()
                 .filter_map(|holding| held_path(model, holdings, holding.capability, id));
-            for (path, span) in own.chain(held) {
-                for (mount, facet) in mounts.iter().filter(|(mount, _)| path_contains(mount, path)) {
-                    let owner = model.facet(*facet).owner;
-                    let _ = mount;
-                    all.push(Wait {
-                        from: id,
-                        to: owner,
-                        facet: *facet,
-                        kind: WaitKind::Mint,
-                        span,
-                        can_be_late: false,
-                    });
+            for (path, span, is_code) in own.chain(held.map(|(path, span)| (path, span, false))) {
+                for (mount, facet) in above(path).filter_map(|above| Some((above, mounts.get(above)?))) {
+                    // Who mounts over a directory that it holds (`mount=CAP`) does not wait for its own mount.
+                    let others =
+                        |facet: &&FacetId| is_code || mount != path || model.facet(**facet).owner != id;
+                    for facet in facet.iter().filter(others) {
+                        let to = model.facet(*facet).owner;
+                        all.push(Wait {
+                            from: id,
+                            to,
+                            facet: *facet,
+                            kind: WaitKind::Mint,
+                            span,
+                            can_be_late: false,
+                        });
+                    }
                 }
             }
         }
     }
-    all.sort();
-    all.dedup();
+    // Several statements that bring one facet to one holder make it wait once, from the earliest.
+    all.sort_by_key(|wait| (wait.from, wait.to, wait.facet, wait.can_be_late, wait.span));
+    all.dedup_by_key(|wait| (wait.from, wait.facet, wait.can_be_late));
     Waits { all }
 }
 
-fn mounts(model: &Model) -> Vec<(&str, FacetId)> {
-    let facets = model.facets.iter().enumerate();
-    let mounts = facets.filter_map(|(index, facet)| match &facet.transport {
-        Transport::Mount(place) => Some((place.path.as_ref(), FacetId(index as u32))),
-        _ => None,
-    });
-    mounts.collect()
+/// Returns the mounts by their path.
+fn mounts(model: &Model) -> HashMap<&str, Vec<FacetId>> {
+    let mut mounts: HashMap<&str, Vec<FacetId>> = HashMap::new();
+    for (index, facet) in model.facets.iter().enumerate() {
+        if let Transport::Mount(place) = &facet.transport {
+            mounts.entry(&place.path).or_default().push(FacetId(index as u32));
+        }
+    }
+    mounts
+}
+
+/// Returns a path and all directories above it, `/` included.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| match path.rsplit_once('/') {
+        Some(("", "")) | None => None,
+        Some(("", _)) => Some("/"),
+        Some((above, _)) => Some(above),
+    })
 }
 
 /// Returns a path that a service holds, other than by a mount facet itself, with the statement.
@@ -135,13 +154,12 @@ fn held_path<'m>(
     holder: ObjectId,
 ) -> Option<(&'m str, Span)> {
     let known = model.capability(capability);
-    if matches!(known.target, Target::Facet(_)) {
+    if matches!(known.target, Target::Facet(_)) || known.kind == Kind::Socket {
         return None;
     }
     let path = known.path.as_deref()?;
-    let holding = holdings.get(holder, capability)?;
-    let last = holdings.shortest(model, holding).last().map(|step| step.span)?;
-    Some((path, last))
+    let last = holdings.last_step(model, holdings.get(holder, capability)?)?;
+    Some((path, last.span))
 }
 
 /// Returns the strongly connected components of a relation over `0..count`, members ascending, in no particular order.

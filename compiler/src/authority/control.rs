@@ -1,27 +1,22 @@
 //! Who could make somebody do anything at all: by their code, their configuration, their supervision, the trust root,
 //! or their identity.
 
-use super::edges::{Carries, Edge, EdgeRule, EdgeSink};
-use super::effective::Effective;
+use super::edges::{Carries, EdgeRule, Entering, Meeting, Node, Party, Sink};
+use super::effective::{Effective, Held, Through, is_directory, own_paths, place_of_holding};
+use super::overlap::{ByPlace, Overlap, Ways};
+use super::places::Places;
 use crate::holdings::Holdings;
-use crate::model::{Kind, Model, ObjectId, PathUse, RECONFIGURE, Rights, Service, Target, path_contains};
-use crate::source::Span;
-
-/// Where the dynamic loader finds what every program is made of (ld.so(8)).
-const LOADER: [&str; 8] = [
-    "/usr/lib",
-    "/usr/lib32",
-    "/usr/lib64",
-    "/usr/libx32",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/ld.so.preload",
-];
+use crate::model::{CapId, Kind, Model, ObjectId, RECONFIGURE, Resource, Target, path_contains};
+use std::collections::BTreeMap;
 
 /// What else is `reconfigure`'s own: what it runs from, and where inits find what they start (systemd.unit(5)).
-const ROOT: [&str; 4] =
-    ["/run/capc", "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"];
+const ROOT: [&str; 5] = [
+    "/run/capc",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+];
 
 /// Sockets known to give root: container engines' documentation each says that access to it is root's equal; the last two
 /// are systemd's own.
@@ -34,174 +29,232 @@ const ROOT_SOCKETS: [&str; 6] = [
     "/run/systemd/io.systemd.Manager",
 ];
 
-/// Returns the paths of a service's own code and configuration, with the rights that they count as.
-pub fn own_paths(service: &Service) -> impl Iterator<Item = (&PathUse, Rights)> {
-    let exec = Kind::FS_READ.or(Kind::FS_EXEC);
-    let code =
-        service.program.iter().chain(service.prepare.iter().map(|(path, _)| path)).chain(&service.image);
-    code.map(move |path| (path, exec)).chain(service.config.iter().map(|path| (path, Kind::FS_READ)))
-}
-
-/// A path somebody can change, with the statement that lets them.
-struct Change<'m> {
-    holder: ObjectId,
-    path: &'m str,
-    span: Span,
-    carries: Carries,
-}
-
 /// Adds every control edge.
-pub fn add(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, effective: &Effective) {
-    let changes = changes(model, holdings, effective);
-    code(sink, model, holdings, &changes);
-    root(sink, model, holdings, &changes);
-    supervision_and_identity(sink, model, holdings);
+pub fn add(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings, effective: &Effective, places: &Places) {
+    code(sink, model, effective, places);
+    root(sink, model, effective, places);
+    supervision(sink, model, holdings);
+    identity(sink, model, holdings);
     for (id, object) in model.objects() {
-        if object.is_subject() && object.service().is_some() {
-            sink.push(Edge {
-                from: RECONFIGURE,
-                to: id,
-                rule: EdgeRule::Control,
-                carries: Carries::ALL,
-                span: object.span,
-            });
+        if object.is_subject() {
+            sink.push(RECONFIGURE.into(), id.into(), EdgeRule::Control, Carries::ALL, object.span);
         }
     }
 }
 
-fn changes<'m>(model: &'m Model, holdings: &Holdings, effective: &Effective) -> Vec<Change<'m>> {
-    let mut changes = Vec::new();
-    for (id, object) in model.objects() {
-        if !object.is_subject() {
-            continue;
+/// Returns for which traversals something counts.
+#[must_use]
+pub fn counts(held: &Held) -> Carries {
+    match held.through {
+        Through::Holding | Through::Own => Carries::ALL,
+        Through::Exposed(_) => Carries::REACH,
+    }
+}
+
+/// Returns whether a path is above, below or among the system loader's own (ld.so(8)): `/usr/lib*`, `/etc/ld.so.*`.
+#[must_use]
+pub fn touches_loader(path: &str) -> bool {
+    let mut components = path.split('/').skip(1);
+    match (components.next(), components.next()) {
+        (Some(""), None) | (Some("usr" | "etc"), None) => true,
+        (Some("usr"), Some(inner)) => inner.starts_with("lib"),
+        (Some("etc"), Some(inner)) => inner.starts_with("ld.so."),
+        _ => false,
+    }
+}
+
+/// Returns whether somebody can change what lies at a path.
+fn changes(held: &Held) -> bool {
+    held.kind != Kind::Secret && !held.rights.and(Kind::FS_WRITE).is_empty()
+}
+
+fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
+    let mut changers = ByPlace::new();
+    let mut made_of = ByPlace::new();
+    let mut loader: Vec<Party> = Vec::new();
+    for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
+        for held in effective.of(id) {
+            let Some(place) = held.file() else { continue };
+            let party = Party { who: id, span: held.span, carries: counts(held) };
+            if changes(held) {
+                changers.entry(place).or_default().push(party);
+                if touches_loader(places.path(place)) {
+                    loader.push(party);
+                }
+            }
+            if held.rights.contains(Kind::FS_EXEC) && held.kind != Kind::Secret {
+                made_of.entry(place).or_default().push(party);
+            }
         }
-        let own = holdings.of(id).iter().map(|holding| (holding.capability, holding.rights, Carries::ALL));
-        let exposed =
-            effective.exposed_to(id).iter().map(|held| (held.capability, held.rights, Carries::REACH));
-        for (capability, rights, carries) in own.chain(exposed) {
-            let known = model.capability(capability);
-            let changing = matches!(known.kind, Kind::Dir | Kind::State | Kind::File | Kind::Mount)
-                && !rights.and(Kind::FS_WRITE).is_empty();
-            if let (true, Some(path)) = (changing, known.path.as_deref()) {
-                changes.push(Change {
-                    holder: id,
-                    path,
-                    span: sink_span(model, holdings, id, capability),
-                    carries,
+        let Some(service) = object.service() else { continue };
+        // Programs and images are among what is held with `exec`; these are not.
+        for path in service.config.iter().chain(&service.argument_paths) {
+            if let Some(place) = places.find(&path.path) {
+                made_of.entry(place).or_default().push(Party {
+                    who: id,
+                    span: path.span,
+                    carries: Carries::ALL,
                 });
             }
         }
     }
-    changes.sort_by_key(|change| change.path);
-    changes
+    let overlap = |word, entering| Overlap {
+        places,
+        rule: EdgeRule::Control,
+        word,
+        carries: Carries::ALL,
+        entering,
+        ways: Ways::Both,
+    };
+    overlap("control", Entering::Forced).add(sink, &changers, &made_of);
+    overlap("controlled", Entering::Relaying).add(sink, &made_of, &changers);
+    let Some(span) = loader.iter().map(|party| party.span).min() else { return };
+    let meeting = |word: &str| Meeting {
+        name: format!("{word}:loader"),
+        kind: "place",
+        span,
+        subject: "the system loader's libraries".to_owned(),
+    };
+    let all = sink.meeting(meeting("control"));
+    let back = sink.meeting(meeting("controlled"));
+    for party in loader {
+        sink.push(party.who.into(), all, EdgeRule::Control, party.carries, party.span);
+        sink.relayed(back, party.who, EdgeRule::Control, party.carries, party.span);
+    }
+    sink.push(all, RECONFIGURE.into(), EdgeRule::Control, Carries::ALL, span);
+    for (id, object, _) in model.services() {
+        sink.push(all, id.into(), EdgeRule::Control, Carries::ALL, object.span);
+        sink.push(id.into(), back, EdgeRule::Control, Carries::ALL, object.span);
+    }
 }
 
-/// Returns the place of the statement by which somebody holds something.
-pub fn sink_span(
-    model: &Model,
-    holdings: &Holdings,
-    holder: ObjectId,
-    capability: crate::model::CapId,
-) -> Span {
-    let holding = holdings.get(holder, capability);
-    let last = holding.and_then(|holding| holdings.shortest(model, holding).last().map(|step| step.span));
-    last.unwrap_or(model.object(holder).span)
+/// Why somebody controls `reconfigure`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum RootReason {
+    /// By changing what is at this path, which is its own.
+    Change(&'static str),
+    /// By reading its key.
+    Key,
+    /// By changing what every program loads.
+    Loader,
+    /// By a socket that gives root.
+    Socket(&'static str),
 }
 
-fn related(a: &str, b: &str) -> bool {
-    path_contains(a, b) || path_contains(b, a)
+/// Returns why something that is held controls `reconfigure`, if it does.
+#[must_use]
+pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootReason> {
+    let path = places.path(held.place?);
+    let touches = |own: &str| path_contains(own, path) || path_contains(path, own);
+    if held.file().is_some() {
+        let root = &model.root;
+        if changes(held) {
+            let own =
+                [("configuration", &root.config.path), ("store", &root.store.path), ("key", &root.key.path)];
+            if let Some((word, _)) = own.into_iter().find(|(_, own)| touches(own)) {
+                return Some(RootReason::Change(word));
+            }
+            if ROOT.iter().any(|own| touches(own)) {
+                return Some(RootReason::Change("units and run-time files"));
+            }
+            if touches_loader(path) {
+                return Some(RootReason::Loader);
+            }
+        }
+        if held.rights.contains(Kind::FS_READ) && touches(&root.key.path) {
+            return Some(RootReason::Key);
+        }
+    }
+    let opens = |socket: &&&str| match held.kind {
+        Kind::Socket => path == **socket,
+        kind => is_directory(kind) && path_contains(path, socket),
+    };
+    ROOT_SOCKETS.iter().find(opens).map(|socket| RootReason::Socket(socket))
 }
 
-fn code(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, changes: &[Change<'_>]) {
-    if changes.is_empty() {
+fn root(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
+    for (id, _) in model.objects().filter(|(_, object)| object.is_subject()) {
+        for held in effective.of(id) {
+            if root_reason(model, places, held).is_some() {
+                sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, counts(held), held.span);
+            }
+        }
+    }
+}
+
+fn supervision(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
+    for holding in holdings.all().iter().filter(|holding| model.object(holding.holder).is_subject()) {
+        let known = model.capability(holding.capability);
+        let Target::Facet(facet) = known.target else { continue };
+        if known.kind != Kind::Control || !holding.rights.contains(Kind::REPLACE) {
+            continue;
+        }
+        let owner = model.facet(facet).owner;
+        let span = place_of_holding(model, holdings, holding.holder, holding.capability);
+        sink.push(holding.holder.into(), owner.into(), EdgeRule::Control, Carries::ALL, span);
+        sink.relayed(owner.into(), holding.holder, EdgeRule::Control, Carries::ALL, span);
+    }
+}
+
+/// Returns what tells Unix identities apart: the user's name, or for a fresh one the declaration.
+#[must_use]
+pub fn identity_key(model: &Model, capability: CapId) -> Option<(Option<&str>, ObjectId)> {
+    let Target::Resource(object) = model.capability(capability).target else { return None };
+    match model.object(object).resource() {
+        Some(Resource::Identity { user: Some(user), .. }) => Some((Some(user), RECONFIGURE)),
+        Some(Resource::Identity { .. }) => Some((None, object)),
+        _ => None,
+    }
+}
+
+/// Whoever may become an identity controls who runs as it; one meeting serves both ways, as those who run as it are
+/// controlled, trusted or not, by everybody who comes.
+fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
+    let mut runs: BTreeMap<_, Vec<Party>> = BTreeMap::new();
+    for (id, _, service) in model.services() {
+        if let Some((identity, span)) = service.identity
+            && let Some(key) = identity_key(model, identity)
+        {
+            runs.entry(key).or_default().push(Party { who: id, span, carries: Carries::ALL });
+        }
+    }
+    if runs.is_empty() {
         return;
     }
-    let loads: Vec<&Change<'_>> =
-        changes.iter().filter(|change| LOADER.iter().any(|place| related(change.path, place))).collect();
-    for (id, _, service) in model.services() {
-        let own = own_paths(service).map(|(path, _)| path.path.as_ref());
-        let arguments = service.argument_paths.iter().map(|path| path.path.as_ref());
-        let executed =
-            holdings.of(id).iter().filter(|holding| holding.rights.contains(Kind::FS_EXEC)).filter_map(
-                |holding| {
-                    let known = model.capability(holding.capability);
-                    matches!(known.kind, Kind::Dir | Kind::State | Kind::File | Kind::Mount)
-                        .then_some(known.path.as_deref())
-                        .flatten()
-                },
-            );
-        let code: Vec<&str> = own.chain(arguments).chain(executed).collect();
-        let by_code = changes.iter().filter(|change| code.iter().any(|path| related(change.path, path)));
-        for change in by_code.chain(loads.iter().copied()) {
-            if change.holder != id {
-                sink.both(change.holder, id, EdgeRule::Control, change.carries, change.span);
-            }
+    let mut may: BTreeMap<_, Vec<Party>> = BTreeMap::new();
+    let runs_as = |holder: ObjectId| {
+        let identity = model.object(holder).service().and_then(|service| service.identity);
+        identity.and_then(|(identity, _)| identity_key(model, identity))
+    };
+    for holding in holdings.all().iter().filter(|holding| model.object(holding.holder).is_subject()) {
+        let key = identity_key(model, holding.capability);
+        // Who runs as it is among those above already.
+        if let Some(key) = key.filter(|key| runs.contains_key(key) && runs_as(holding.holder) != Some(*key)) {
+            let span = place_of_holding(model, holdings, holding.holder, holding.capability);
+            may.entry(key).or_default().push(Party { who: holding.holder, span, carries: Carries::ALL });
         }
     }
-}
-
-fn root(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings, changes: &[Change<'_>]) {
-    let own = [&model.root.config.path, &model.root.store.path, &model.root.key.path];
-    let own: Vec<&str> = own.into_iter().map(AsRef::as_ref).chain(ROOT).collect();
-    for change in changes.iter().filter(|change| own.iter().any(|path| related(change.path, path))) {
-        sink.push(Edge {
-            from: change.holder,
-            to: RECONFIGURE,
-            rule: EdgeRule::Control,
-            carries: change.carries,
-            span: change.span,
-        });
-    }
-    for holding in holdings.all() {
-        let known = model.capability(holding.capability);
-        let Some(path) = known.path.as_deref().filter(|_| model.object(holding.holder).is_subject()) else {
-            continue;
+    for (key, runs) in runs {
+        let span = runs.iter().map(|party| party.span).min();
+        let Some(span) = span else { continue };
+        let name = match key {
+            (Some(user), _) => format!("user {user}"),
+            (None, object) => model.object(object).name.to_string(),
         };
-        let reads = matches!(known.kind, Kind::Dir | Kind::State | Kind::File | Kind::Mount | Kind::Secret);
-        let reads_key =
-            reads && holding.rights.contains(Kind::FS_READ) && related(path, &model.root.key.path);
-        let opens = ROOT_SOCKETS.iter().any(|socket| match known.kind {
-            Kind::Socket => path == *socket,
-            kind => super::is_directory(kind) && path_contains(path, socket),
-        });
-        if reads_key || opens {
-            let span = sink_span(model, holdings, holding.holder, holding.capability);
-            sink.push(Edge {
-                from: holding.holder,
-                to: RECONFIGURE,
-                rule: EdgeRule::Control,
-                carries: Carries::ALL,
-                span,
-            });
+        let node: Node =
+            sink.meeting(Meeting { name: format!("identity:{name}"), kind: "identity", span, subject: name });
+        for party in &runs {
+            sink.push(party.who.into(), node, EdgeRule::Control, Carries::ALL, party.span);
+            sink.push(node, party.who.into(), EdgeRule::Control, Carries::ALL, party.span);
+        }
+        for party in may.get(&key).into_iter().flatten() {
+            sink.push(party.who.into(), node, EdgeRule::Control, Carries::ALL, party.span);
+            sink.relayed(node, party.who, EdgeRule::Control, Carries::ALL, party.span);
         }
     }
 }
 
-fn supervision_and_identity(sink: &mut EdgeSink<'_>, model: &Model, holdings: &Holdings) {
-    for holding in holdings.all() {
-        if !model.object(holding.holder).is_subject() {
-            continue;
-        }
-        let known = model.capability(holding.capability);
-        match (known.kind, known.target) {
-            (Kind::Control, Target::Facet(facet)) if holding.rights.contains(Kind::REPLACE) => {
-                let owner = model.facet(facet).owner;
-                if owner != holding.holder {
-                    let span = sink_span(model, holdings, holding.holder, holding.capability);
-                    sink.both(holding.holder, owner, EdgeRule::Control, Carries::ALL, span);
-                }
-            }
-            (Kind::Identity, _) => {
-                for (id, _, service) in model.services() {
-                    if id != holding.holder
-                        && service.identity.is_some_and(|(identity, _)| identity == holding.capability)
-                    {
-                        let span = sink_span(model, holdings, holding.holder, holding.capability);
-                        sink.both(holding.holder, id, EdgeRule::Control, Carries::ALL, span);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
+/// Returns every path of a service that counts as its code or configuration.
+pub fn paths_of(service: &crate::model::Service) -> impl Iterator<Item = &crate::model::PathUse> {
+    own_paths(service).map(|(path, _)| path).chain(&service.argument_paths)
 }

@@ -1,91 +1,327 @@
-//! What a subject counts as holding at level reach: its own, and what trusted objects expose to it through their facets.
+//! What each subject counts as holding: its own, the paths of its code and configuration, and, at level reach, what
+//! trusted objects expose to it through their facets and what listens where it may connect.
 
+use super::places::{PlaceId, Places};
+use super::ports::Ports;
 use crate::holdings::Holdings;
-use crate::model::{CapId, FacetId, Kind, Model, ObjectId, Rights, Target, Transport};
-use std::collections::BTreeMap;
+use crate::model::{
+    Address, CapId, FacetId, Kind, Model, OUTSIDE, ObjectId, PathUse, Resource, Rights, Service, Target,
+    Transport,
+};
+use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// A capability with rights, and the facet through which it is exposed.
+/// Why something counts as held.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// What.
-    pub capability: CapId,
-    /// Which rights of it.
-    pub rights: Rights,
-    /// The facet that exposes it; none for what is held.
-    pub through: Option<FacetId>,
+pub enum Through {
+    /// It is held.
+    Holding,
+    /// It is the subject's own code or configuration.
+    Own,
+    /// A trusted object exposes it through this facet.
+    Exposed(FacetId),
 }
 
-/// What is exposed to each subject.
+/// Something that a subject counts as holding.
+#[derive(Copy, Clone, Debug)]
+pub struct Held {
+    /// The capability; none for the path of code or configuration.
+    pub capability: Option<CapId>,
+    /// Its path, if it has one.
+    pub place: Option<PlaceId>,
+    /// What sort of thing; code and configuration count as directories.
+    pub kind: Kind,
+    /// The rights.
+    pub rights: Rights,
+    /// Why it counts.
+    pub through: Through,
+    /// The statement behind it.
+    pub span: Span,
+}
+
+impl Held {
+    /// Returns the place of something whose content can be read or changed: a dir, file, state, secret or mount.
+    #[must_use]
+    pub fn file(&self) -> Option<PlaceId> {
+        self.place.filter(|_| is_file(self.kind))
+    }
+    /// Returns the place of something that may contain others.
+    #[must_use]
+    pub fn directory(&self) -> Option<PlaceId> {
+        self.place.filter(|_| is_directory(self.kind))
+    }
+}
+
+/// Everything that counts as held, by holder.
 #[derive(Debug, Default)]
 pub struct Effective {
-    exposed: Vec<Vec<Held>>,
+    all: Vec<Held>,
+    /// For each object where its entries begin; one more at the end.
+    starts: Vec<u32>,
 }
 
 impl Effective {
-    /// Returns what is exposed to a subject.
+    /// Returns what an object counts as holding.
     #[must_use]
-    pub fn exposed_to(&self, holder: ObjectId) -> &[Held] {
-        self.exposed.get(holder.index()).map_or(&[], Vec::as_slice)
+    pub fn of(&self, holder: ObjectId) -> &[Held] {
+        let start = self.starts.get(holder.index()).copied().unwrap_or(0) as usize;
+        let end = self.starts.get(holder.index() + 1).copied().unwrap_or(0) as usize;
+        self.all.get(start..end).unwrap_or(&[])
     }
 }
 
-/// Derives what is exposed, an exposed facet's own exposures included: a worklist to the least fixed point.
-pub fn effective(model: &Model, holdings: &Holdings, trusted: &[bool]) -> Effective {
-    let mut exposed: Vec<BTreeMap<CapId, Held>> = vec![BTreeMap::new(); model.objects.len()];
-    let is_trusted = |object: ObjectId| trusted.get(object.index()) == Some(&true);
-    let mut work: Vec<(ObjectId, FacetId)> = Vec::new();
-    for holding in holdings.all() {
-        if let Target::Facet(facet) = model.capability(holding.capability).target {
-            work.push((holding.holder, facet));
-        }
+/// Returns whether a kind is a directory's.
+#[must_use]
+pub const fn is_directory(kind: Kind) -> bool {
+    matches!(kind, Kind::Dir | Kind::State | Kind::Mount)
+}
+
+/// Returns whether things of a kind have content at a path.
+#[must_use]
+pub const fn is_file(kind: Kind) -> bool {
+    matches!(kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret)
+}
+
+/// Returns the paths of a service's own code and configuration, with the rights that they count as.
+pub fn own_paths(service: &Service) -> impl Iterator<Item = (&PathUse, Rights)> {
+    let exec = Kind::FS_READ.or(Kind::FS_EXEC);
+    let code =
+        service.program.iter().chain(service.prepare.iter().map(|(path, _)| path)).chain(&service.image);
+    code.map(move |path| (path, exec)).chain(service.config.iter().map(|path| (path, Kind::FS_READ)))
+}
+
+/// Returns the path by which a capability takes part in rules about paths: of its content, or of its socket.
+#[must_use]
+pub fn path_of(model: &Model, capability: CapId) -> Option<Arc<str>> {
+    let known = model.capability(capability);
+    if known.path.is_some() {
+        return known.path.clone();
     }
-    while let Some((holder, facet_id)) = work.pop() {
-        let facet = model.facet(facet_id);
-        if !is_trusted(facet.owner)
-            || facet.owner == holder
-            || matches!(facet.transport, Transport::Done | Transport::Control)
-        {
-            continue;
-        }
-        for exposure in &facet.exposes {
-            let kind = model.capability(exposure.capability).kind;
-            if matches!(kind, Kind::Control | Kind::Identity) {
-                continue;
-            }
-            let own = holdings.rights(facet.owner, exposure.capability);
-            let passed = exposed.get(facet.owner.index()).and_then(|known| known.get(&exposure.capability));
-            let has = own.or(passed.map_or(Rights::NONE, |held| held.rights));
-            let rights = exposure.rights.map_or(has, |named| named.and(has));
-            let Some(known) = exposed.get_mut(holder.index()) else { continue };
-            let entry = known.entry(exposure.capability).or_insert(Held {
-                capability: exposure.capability,
-                rights: Rights::NONE,
-                through: Some(facet_id),
+    match address_of(model, capability) {
+        Some(Address::Unix(path)) => Some(path.clone()),
+        _ => None,
+    }
+}
+
+/// Returns the address of a `listen` or a `connect`.
+#[must_use]
+pub fn address_of(model: &Model, capability: CapId) -> Option<&Address> {
+    let Target::Resource(object) = model.capability(capability).target else { return None };
+    match model.object(object).resource()? {
+        Resource::Listen(address) | Resource::Connect(address) => Some(address),
+        Resource::Path { .. } | Resource::Identity { .. } => None,
+    }
+}
+
+/// Returns the place of the statement by which somebody holds something.
+#[must_use]
+pub fn place_of_holding(model: &Model, holdings: &Holdings, holder: ObjectId, capability: CapId) -> Span {
+    let holding = holdings.get(holder, capability);
+    let last = holding.and_then(|holding| holdings.last_step(model, holding)).map(|step| step.span);
+    last.unwrap_or(model.object(holder).span)
+}
+
+/// Derives what counts as held: a worklist to the least fixed point.
+pub fn effective(
+    model: &Model,
+    holdings: &Holdings,
+    places: &Places,
+    ports: &Ports,
+    trusted: &[bool],
+) -> Effective {
+    let mut solver = Solver {
+        model,
+        holdings,
+        places,
+        ports,
+        trusted,
+        exposed: vec![BTreeMap::new(); model.objects.len()],
+        doors: vec![BTreeSet::new(); model.objects.len()],
+        users: vec![Vec::new(); model.facets.len()],
+        work: Vec::new(),
+    };
+    // Without a trusted facet that exposes something there is nothing to derive.
+    if model.facets.iter().any(|facet| !facet.exposes.is_empty() && solver.is_trusted(facet.owner)) {
+        solver.run();
+    }
+    let exposed = solver.exposed;
+    let mut all = Vec::new();
+    let mut starts = vec![0];
+    for (id, object) in model.objects() {
+        for holding in holdings.of(id) {
+            all.push(Held {
+                capability: Some(holding.capability),
+                place: path_of(model, holding.capability).and_then(|path| places.find(&path)),
+                kind: model.capability(holding.capability).kind,
+                rights: holding.rights,
+                through: Through::Holding,
+                span: place_of_holding(model, holdings, id, holding.capability),
             });
-            if entry.rights.contains(rights) {
-                continue;
-            }
-            entry.rights = entry.rights.or(rights);
-            if let Target::Facet(inner) = model.capability(exposure.capability).target {
-                work.push((holder, inner));
-            }
-            // What the holder exposes in turn may have grown.
-            if is_trusted(holder)
-                && let Some(service) = model.object(holder).service()
-            {
-                for own in &service.facets {
-                    for user in holdings
-                        .all()
-                        .iter()
-                        .filter(|holding| model.capability(holding.capability).target == Target::Facet(*own))
-                    {
-                        work.push((user.holder, *own));
-                    }
+        }
+        for (path, rights) in object.service().into_iter().flat_map(own_paths) {
+            let place = places.find(&path.path);
+            all.push(Held {
+                capability: None,
+                place,
+                kind: Kind::Dir,
+                rights,
+                through: Through::Own,
+                span: path.span,
+            });
+        }
+        for (capability, (rights, facet, span)) in exposed.get(id.index()).into_iter().flatten() {
+            all.push(Held {
+                capability: Some(*capability),
+                place: path_of(model, *capability).and_then(|path| places.find(&path)),
+                kind: model.capability(*capability).kind,
+                rights: *rights,
+                through: Through::Exposed(*facet),
+                span: *span,
+            });
+        }
+        starts.push(all.len() as u32);
+    }
+    Effective { all, starts }
+}
+
+/// A subject that comes to count as holding something.
+enum News {
+    Capability(ObjectId, CapId),
+    Facet(ObjectId, FacetId),
+}
+
+struct Solver<'a> {
+    model: &'a Model,
+    holdings: &'a Holdings,
+    places: &'a Places,
+    ports: &'a Ports,
+    trusted: &'a [bool],
+    exposed: Vec<BTreeMap<CapId, (Rights, FacetId, Span)>>,
+    /// Facets that trusted listeners show to those who may connect to them, by holder: these count as held too.
+    doors: Vec<BTreeSet<FacetId>>,
+    /// Who has looked through each facet, to look again when more is exposed.
+    users: Vec<Vec<ObjectId>>,
+    work: Vec<News>,
+}
+
+impl Solver<'_> {
+    fn is_trusted(&self, object: ObjectId) -> bool {
+        self.trusted.get(object.index()) == Some(&true)
+    }
+
+    fn run(&mut self) {
+        for (id, object) in self.model.objects() {
+            if object.is_subject() {
+                self.work.extend(
+                    self.holdings.of(id).iter().map(|holding| News::Capability(id, holding.capability)),
+                );
+                let own = object.service().into_iter().flat_map(own_paths);
+                let places: Vec<PlaceId> = own.filter_map(|(path, _)| self.places.find(&path.path)).collect();
+                for place in places {
+                    self.directory(id, place);
                 }
             }
         }
+        for facet in self.ports.beyond_the_machine() {
+            self.door(OUTSIDE, facet);
+        }
+        while let Some(news) = self.work.pop() {
+            match news {
+                News::Capability(holder, capability) => self.capability(holder, capability),
+                News::Facet(holder, facet) => self.look_through(holder, facet),
+            }
+        }
     }
-    let exposed =
-        exposed.into_iter().map(|known| known.into_values().filter(|held| !held.rights.is_empty()).collect());
-    Effective { exposed: exposed.collect() }
+
+    fn door(&mut self, holder: ObjectId, facet: FacetId) {
+        if self.is_trusted(self.model.facet(facet).owner)
+            && self.doors.get_mut(holder.index()).is_some_and(|doors| doors.insert(facet))
+        {
+            self.work.push(News::Facet(holder, facet));
+        }
+    }
+
+    /// Any right on a directory is `connect` on the sockets in it.
+    fn directory(&mut self, holder: ObjectId, place: PlaceId) {
+        let ports = self.ports;
+        for facet in ports.unix_facets_within(self.places, place) {
+            self.door(holder, facet);
+        }
+    }
+
+    fn capability(&mut self, holder: ObjectId, capability: CapId) {
+        let model = self.model;
+        let known = model.capability(capability);
+        if let Target::Facet(facet) = known.target {
+            self.work.push(News::Facet(holder, facet));
+        }
+        let place = known
+            .path
+            .as_deref()
+            .filter(|_| is_directory(known.kind))
+            .and_then(|path| self.places.find(path));
+        if let Some(place) = place {
+            self.directory(holder, place);
+        }
+        if let (Kind::Connect, Some(Address::Ip { protocol, port, .. })) =
+            (known.kind, address_of(model, capability))
+        {
+            let ports = self.ports;
+            for facet in ports.facets_on(*protocol, *port) {
+                self.door(holder, facet);
+            }
+        }
+    }
+
+    fn look_through(&mut self, holder: ObjectId, facet_id: FacetId) {
+        let model = self.model;
+        let facet = model.facet(facet_id);
+        let closed = matches!(facet.transport, Transport::Done | Transport::Control);
+        if !self.is_trusted(facet.owner) || facet.owner == holder || closed {
+            return;
+        }
+        if let Some(users) = self.users.get_mut(facet_id.index()) {
+            users.push(holder);
+        }
+        for at in 0..facet.exposes.len() {
+            self.expose(holder, facet_id, at);
+        }
+    }
+
+    /// Passes on what a facet exposes, as far as its maker has it.
+    fn expose(&mut self, holder: ObjectId, facet_id: FacetId, at: usize) {
+        let model = self.model;
+        let facet = model.facet(facet_id);
+        let Some(exposure) = facet.exposes.get(at) else { return };
+        if matches!(model.capability(exposure.capability).kind, Kind::Control | Kind::Identity) {
+            return;
+        }
+        let passed_on =
+            self.exposed.get(facet.owner.index()).and_then(|known| known.get(&exposure.capability));
+        let has = self
+            .holdings
+            .rights(facet.owner, exposure.capability)
+            .or(passed_on.map_or(Rights::NONE, |known| known.0));
+        let rights = exposure.rights.map_or(has, |named| named.and(has));
+        let Some(known) = self.exposed.get_mut(holder.index()) else { return };
+        let before = known.get(&exposure.capability).map_or(Rights::NONE, |known| known.0);
+        if before.contains(rights) {
+            return;
+        }
+        known.entry(exposure.capability).or_insert((rights, facet_id, exposure.span)).0 = before.or(rights);
+        self.work.push(News::Capability(holder, exposure.capability));
+        // What the holder exposes in turn has grown with it.
+        let own = model
+            .object(holder)
+            .service()
+            .filter(|_| self.is_trusted(holder))
+            .map_or(&[][..], |service| &service.facets);
+        for facet in own {
+            if model.facet(*facet).exposes.iter().any(|inner| inner.capability == exposure.capability) {
+                let users = self.users.get_mut(facet.index()).map(std::mem::take).unwrap_or_default();
+                self.work.extend(users.into_iter().map(|user| News::Facet(user, *facet)));
+            }
+        }
+    }
 }

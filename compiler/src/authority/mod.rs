@@ -4,18 +4,28 @@
 //! The worst case is taken, at two levels; `trusted` cuts relaying and nothing else.
 
 mod control;
+mod cut;
 mod edges;
 mod effective;
+mod extent;
+mod overlap;
+mod places;
+mod ports;
+mod relay;
 mod walk;
+mod words;
 
-pub use edges::{Carries, Edge, EdgeRule};
-pub use effective::{Effective, Held};
-pub use walk::{Chain, Reached};
+pub use control::{RootReason, identity_key, root_reason};
+pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
+pub use effective::{Held, Through};
+pub use extent::{Asked, Extent, effecting, learning};
+pub use places::{PlaceId, Places};
+pub use walk::{Chain, Hop};
 
 use crate::holdings::Holdings;
-use crate::model::{
-    Address, CapId, Kind, Level, Model, ObjectId, RECONFIGURE, Resource, Rights, Target, path_contains,
-};
+use crate::model::{CapId, Model, ObjectId};
+use effective::Effective;
+use std::sync::Arc;
 
 /// The edges of one model as one scope sees them: whose trust counts depends on who asks.
 pub struct Authority<'m> {
@@ -23,12 +33,17 @@ pub struct Authority<'m> {
     pub model: &'m Model,
     /// Its holdings.
     pub holdings: &'m Holdings,
-    /// What each subject counts as holding at level reach.
-    pub effective: Effective,
+    /// Every path that anybody speaks of.
+    pub places: Places,
     /// Every edge, by its beginning.
     pub edges: Vec<Edge>,
-    out: Vec<(u32, u32)>,
-    into: Vec<Vec<u32>>,
+    /// Where many meet many; a node past the objects is one of these.
+    pub meetings: Vec<Meeting>,
+    effective: Effective,
+    /// For each node where its edges begin; one more at the end.
+    out: Vec<u32>,
+    /// The edges by their end, and for each node where those begin.
+    into: (Vec<u32>, Vec<u32>),
 }
 
 impl<'m> Authority<'m> {
@@ -36,166 +51,139 @@ impl<'m> Authority<'m> {
     #[must_use]
     pub fn new(model: &'m Model, holdings: &'m Holdings, scope: ObjectId) -> Self {
         let trusted: Vec<bool> = model.objects().map(|(id, _)| model.is_trusted(id, scope)).collect();
-        let effective = effective::effective(model, holdings, &trusted);
-        let mut edges = edges::edges(model, holdings, &effective, &trusted);
-        edges.sort();
+        Self::with_trust(model, holdings, &trusted)
+    }
+
+    /// Returns the authority graph when just these objects are trusted.
+    #[must_use]
+    pub fn with_trust(model: &'m Model, holdings: &'m Holdings, trusted: &[bool]) -> Self {
+        let places = Places::new(paths(model));
+        let ports = ports::Ports::new(model, holdings, &places);
+        let effective = effective::effective(model, holdings, &places, &ports, trusted);
+        let mut sink = edges::Sink::new(model, trusted);
+        relay::add(&mut sink, model, &effective, &places);
+        control::add(&mut sink, model, holdings, &effective, &places);
+        let edges::Sink { edges, meetings, .. } = sink;
+        let mut authority = Self {
+            model,
+            holdings,
+            places,
+            edges: Vec::new(),
+            meetings,
+            effective,
+            out: Vec::new(),
+            into: (Vec::new(), Vec::new()),
+        };
+        authority.take(edges);
+        authority
+    }
+
+    /// Sorts the edges so that every walk goes by names and not by the order of the input, and indexes them.
+    fn take(&mut self, mut edges: Vec<Edge>) {
+        let count = self.model.objects.len() + self.meetings.len();
+        let mut by_name: Vec<Node> = (0..count as u32).map(Node).collect();
+        by_name.sort_by(|a, b| self.name(*a).cmp(self.name(*b)).then(a.cmp(b)));
+        let mut ranks = vec![0u32; count];
+        for (rank, node) in by_name.iter().enumerate() {
+            if let Some(place) = ranks.get_mut(node.index()) {
+                *place = rank as u32;
+            }
+        }
+        let rank = |node: Node| ranks.get(node.index()).copied().unwrap_or(0);
+        edges
+            .sort_by_key(|edge| (edge.from, rank(edge.to), edge.rule, edge.relayed, edge.span, edge.carries));
         edges.dedup_by(|next, kept| {
-            let same = (next.from, next.to, next.rule) == (kept.from, kept.to, kept.rule);
-            if same {
-                kept.carries = kept.carries.or(next.carries);
-            }
-            same
+            // The earliest place stays; one that leads along another traversal too keeps its own place.
+            let same = (next.from, next.to, next.rule, next.relayed)
+                == (kept.from, kept.to, kept.rule, kept.relayed);
+            same && kept.carries.has(next.carries)
         });
-        let mut out = vec![(0, 0); model.objects.len()];
-        let mut into = vec![Vec::new(); model.objects.len()];
-        for (at, edge) in edges.iter().enumerate() {
-            let at = at as u32;
-            if let Some(range) = out.get_mut(edge.from.index()) {
-                if range.0 == range.1 {
-                    *range = (at, at);
-                }
-                range.1 = at + 1;
-            }
-            if let Some(into) = into.get_mut(edge.to.index()) {
-                into.push(at);
-            }
-        }
-        Self { model, holdings, effective, edges, out, into }
+        self.out = starts(count, edges.iter().map(|edge| edge.from));
+        let mut into: Vec<u32> = (0..edges.len() as u32).collect();
+        let end = |at: &u32| edges.get(*at as usize).map_or(Node(0), |edge| edge.to);
+        into.sort_by_key(|at| (end(at), *at));
+        let begins = starts(count, into.iter().map(end));
+        self.into = (into, begins);
+        self.edges = edges;
     }
 
-    fn edges_from(&self, vertex: ObjectId) -> &[Edge] {
-        let range = self.out.get(vertex.index()).copied().unwrap_or((0, 0));
-        self.edges.get(range.0 as usize..range.1 as usize).unwrap_or(&[])
-    }
-
-    fn edges_into(&self, vertex: ObjectId) -> impl Iterator<Item = &Edge> {
-        self.into.get(vertex.index()).into_iter().flatten().filter_map(|at| self.edges.get(*at as usize))
-    }
-
-    /// Returns what a subject counts as holding at a level.
-    pub fn held(&self, holder: ObjectId, level: Level) -> impl Iterator<Item = Held> {
-        let (own, exposed) = match level {
-            Level::Hold => (self.holdings.of(holder), &[][..]),
-            Level::Reach => (self.holdings.of(holder), self.effective.exposed_to(holder)),
-        };
-        let own = own.iter().map(|holding| Held {
-            capability: holding.capability,
-            rights: holding.rights,
-            through: None,
-        });
-        own.chain(exposed.iter().copied())
-    }
-
-    /// Returns the rights of `asked` that somebody with `rights` of `held` has: of the thing itself, of what contains it,
-    /// or of parts of it. None when they have nothing to do with each other.
+    /// Returns how many nodes there are: objects, then meetings.
     #[must_use]
-    pub fn rights_through(&self, held: CapId, rights: Rights, asked: CapId) -> Rights {
-        if held == asked {
-            return rights;
-        }
-        let (have, want) = (self.model.capability(held), self.model.capability(asked));
-        let Some(have_path) = have.path.as_deref() else { return Rights::NONE };
-        if is_directory(have.kind)
-            && let Some(door) = door_path(self.model, asked)
-            && path_contains(have_path, door)
-        {
-            // Whoever is in the directory of a socket can connect to it, or accept in its place.
-            return if want.kind == Kind::Listen { Rights::NONE } else { Kind::Socket.all() };
-        }
-        let Some(want_path) = want.path.as_deref() else { return Rights::NONE };
-        let files = |kind| matches!(kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret);
-        let related = path_contains(have_path, want_path) || path_contains(want_path, have_path);
-        if files(have.kind) && files(want.kind) && related {
-            rights.and(want.kind.all())
-        } else {
-            Rights::NONE
-        }
+    pub const fn nodes(&self) -> usize {
+        self.model.objects.len() + self.meetings.len()
     }
 
-    /// Returns the rights of a capability that a subject by itself has at a level.
+    /// Returns the object that a node is, unless it is a meeting.
     #[must_use]
-    pub fn own_rights(&self, holder: ObjectId, asked: CapId, level: Level) -> Rights {
-        if holder == RECONFIGURE {
-            let resource = matches!(self.model.capability(asked).target, Target::Resource(_));
-            return if resource { self.model.capability(asked).kind.all() } else { Rights::NONE };
-        }
-        let held =
-            self.held(holder, level).map(|held| self.rights_through(held.capability, held.rights, asked));
-        let by_holding = held.fold(Rights::NONE, Rights::or);
-        by_holding.or(self.rights_of_code(holder, asked)).or(self.rights_of_mount(holder, asked))
+    pub fn object(&self, node: Node) -> Option<ObjectId> {
+        (node.index() < self.model.objects.len()).then_some(ObjectId(node.0))
     }
 
-    /// A service's own program, image and configuration count as holdings of those paths.
-    fn rights_of_code(&self, holder: ObjectId, asked: CapId) -> Rights {
-        let want = self.model.capability(asked);
-        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else {
-            return Rights::NONE;
-        };
-        if !matches!(want.kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret) {
-            return Rights::NONE;
-        }
-        let mut rights = Rights::NONE;
-        for (place, has) in control::own_paths(service) {
-            if path_contains(&place.path, path) || path_contains(path, &place.path) {
-                rights = rights.or(has.and(want.kind.all()));
-            }
-        }
-        rights
+    /// Returns the meeting that a node is, unless it is an object.
+    #[must_use]
+    pub fn meeting(&self, node: Node) -> Option<&Meeting> {
+        self.meetings.get(node.index().checked_sub(self.model.objects.len())?)
     }
 
-    /// The maker of a mount holds every right of a directory on its path.
-    fn rights_of_mount(&self, holder: ObjectId, asked: CapId) -> Rights {
-        let want = self.model.capability(asked);
-        let (Some(service), Some(path)) = (self.model.object(holder).service(), want.path.as_deref()) else {
-            return Rights::NONE;
-        };
-        let made = service.facets.iter().filter_map(|facet| match &self.model.facet(*facet).transport {
-            crate::model::Transport::Mount(place) => Some(&place.path),
-            _ => None,
-        });
-        let related = made.into_iter().any(|place| path_contains(place, path) || path_contains(path, place));
-        if related { want.kind.all() } else { Rights::NONE }
+    /// Returns a node's name.
+    #[must_use]
+    pub fn name(&self, node: Node) -> &str {
+        match (self.object(node), self.meeting(node)) {
+            (Some(object), _) => &self.model.object(object).name,
+            (None, Some(meeting)) => &meeting.name,
+            (None, None) => "",
+        }
     }
 
-    /// Returns whether a subject itself has something by that very name, or only parts of it.
+    /// Returns the edges that begin at a node, by name of their end.
+    #[must_use]
+    pub fn edges_from(&self, node: Node) -> &[Edge] {
+        let start = self.out.get(node.index()).copied().unwrap_or(0) as usize;
+        let end = self.out.get(node.index() + 1).copied().unwrap_or(0) as usize;
+        self.edges.get(start..end).unwrap_or(&[])
+    }
+
+    /// Returns the edges that end at a node.
+    pub fn edges_into(&self, node: Node) -> impl Iterator<Item = &Edge> {
+        let start = self.into.1.get(node.index()).copied().unwrap_or(0) as usize;
+        let end = self.into.1.get(node.index() + 1).copied().unwrap_or(0) as usize;
+        self.into.0.get(start..end).unwrap_or(&[]).iter().filter_map(|at| self.edges.get(*at as usize))
+    }
+
+    /// Returns what an object counts as holding; what is exposed to it counts at level reach alone.
+    #[must_use]
+    pub fn held(&self, holder: ObjectId) -> &[Held] {
+        self.effective.of(holder)
+    }
+
+    /// Returns whether an object holds something by that very name.
     #[must_use]
     pub fn is_direct(&self, holder: ObjectId, asked: CapId) -> bool {
         self.holdings.get(holder, asked).is_some()
     }
 }
 
-/// Returns whether a kind is a directory's.
-#[must_use]
-pub const fn is_directory(kind: Kind) -> bool {
-    matches!(kind, Kind::Dir | Kind::State | Kind::Mount)
+/// Returns for each node the index of the first of its items, which are sorted by node; one more at the end.
+fn starts(count: usize, nodes: impl Iterator<Item = Node>) -> Vec<u32> {
+    let mut starts = vec![0u32; count + 1];
+    for node in nodes {
+        if let Some(place) = starts.get_mut(node.index() + 1) {
+            *place += 1;
+        }
+    }
+    let mut total = 0;
+    for place in &mut starts {
+        total += *place;
+        *place = total;
+    }
+    starts
 }
 
-/// Returns the path of a unix socket that stands for the capability.
-fn door_path(model: &Model, capability: CapId) -> Option<&str> {
-    let known = model.capability(capability);
-    let Target::Resource(object) = known.target else { return None };
-    match model.object(object).resource()? {
-        Resource::Path { kind: Kind::Socket, path } => Some(path),
-        Resource::Listen(Address::Unix(path)) => Some(path),
-        _ => None,
-    }
-}
-
-/// Returns the rights of a kind that count as learning at level reach.
-#[must_use]
-pub const fn learning(kind: Kind) -> Rights {
-    match kind {
-        Kind::Dir | Kind::State | Kind::Mount | Kind::File => Rights(3),
-        Kind::Secret | Kind::Connect | Kind::Socket | Kind::Facet | Kind::Listen => Rights(1),
-        Kind::Identity | Kind::Control => Rights::NONE,
-    }
-}
-
-/// Returns the rights of a kind that count as effecting at level reach.
-#[must_use]
-pub const fn effecting(kind: Kind) -> Rights {
-    match kind {
-        Kind::Connect | Kind::Socket | Kind::Facet | Kind::Listen => kind.all(),
-        _ => kind.all().without(learning(kind)),
-    }
+/// Returns every path that a capability has or a service is made of.
+fn paths(model: &Model) -> Vec<Arc<str>> {
+    let capabilities =
+        (0..model.capabilities.len() as u32).filter_map(|id| effective::path_of(model, CapId(id)));
+    let services =
+        model.services().flat_map(|(_, _, service)| control::paths_of(service).map(|path| path.path.clone()));
+    capabilities.chain(services).collect()
 }

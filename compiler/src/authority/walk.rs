@@ -1,124 +1,217 @@
 //! Along the edges: who is reached from somebody, who reaches somebody, and by which shortest chain.
 
-use super::edges::{Carries, Edge};
-use super::{Authority, effecting, learning};
-use crate::model::{CapId, Level, ObjectId, Rights};
+use super::control::counts;
+use super::edges::{Carries, Edge, Node};
+use super::extent::{Extent, effecting, learning};
+use super::{Authority, Held};
+use crate::model::{CapId, Kind, Level, ObjectId, Rights};
 use std::collections::VecDeque;
 
-/// The vertices that one traversal reaches, each with the edge that reached it first.
-pub struct Reached {
-    begin: ObjectId,
-    by: Vec<Option<u32>>,
-    /// In the order in which they were reached: by distance, then by the order of edges.
-    pub order: Vec<ObjectId>,
+/// One way of going along the edges, with the rights of some kind that are obtained by it.
+#[derive(Copy, Clone, Debug)]
+pub struct Traversal {
+    /// Along which edges.
+    pub along: Carries,
+    /// The rights.
+    pub rights: Rights,
 }
 
-/// A chain of edges from a subject to one that holds what was asked for.
-pub struct Chain<'a> {
-    /// The edges, in order; none when the subject itself holds it.
+impl Traversal {
+    /// Returns the ways of a level.
+    #[must_use]
+    pub const fn alongs(level: Level) -> &'static [Carries] {
+        match level {
+            Level::Hold => &[Carries::HOLD],
+            Level::Reach => &[Carries::LEARN, Carries::EFFECT],
+        }
+    }
+
+    /// Returns the rights of a kind that are obtained along one way.
+    #[must_use]
+    pub fn rights_along(along: Carries, kind: Kind) -> Rights {
+        match along {
+            Carries::LEARN => learning(kind),
+            Carries::EFFECT => effecting(kind),
+            _ => kind.all(),
+        }
+    }
+
+    /// Returns the traversals of a level for a kind; learning and effecting are two.
+    pub fn of(level: Level, kind: Kind) -> impl Iterator<Item = Self> {
+        let alongs = Self::alongs(level).iter();
+        alongs.map(move |along| Self { along: *along, rights: Self::rights_along(*along, kind) })
+    }
+}
+
+impl Held {
+    /// Returns whether it counts at a level.
+    #[must_use]
+    pub fn counts_at(&self, level: Level) -> bool {
+        level == Level::Reach || counts(self).has(Carries::HOLD)
+    }
+}
+
+/// One step from object to object: an edge, or several by way of meetings.
+#[derive(Clone, Debug)]
+pub struct Hop<'a> {
+    /// The edges in order; all but the last end at meetings.
     pub edges: Vec<&'a Edge>,
-    /// Who holds it.
+    /// Who obtains.
+    pub from: ObjectId,
+    /// From whom.
+    pub to: ObjectId,
+}
+
+/// A chain from a subject to one that has what was asked for.
+#[derive(Clone, Debug)]
+pub struct Chain<'a> {
+    /// The steps; none when the subject itself has it.
+    pub hops: Vec<Hop<'a>>,
+    /// Who has it.
     pub holder: ObjectId,
     /// Which of the rights asked for.
     pub rights: Rights,
 }
 
 impl Authority<'_> {
-    /// Returns what can be reached from a subject along one traversal.
+    /// Returns every object that can be reached from one along some edges, itself included, the nearest first.
     #[must_use]
-    pub fn from(&self, begin: ObjectId, along: Carries) -> Reached {
-        let mut reached = Reached { begin, by: vec![None; self.model.objects.len()], order: vec![begin] };
-        let mut queue = VecDeque::from([begin]);
-        while let Some(vertex) = queue.pop_front() {
-            let first = self.out.get(vertex.index()).map_or(0, |range| range.0);
-            for (at, edge) in self.edges_from(vertex).iter().enumerate() {
-                if !edge.carries.has(along) || edge.to == begin {
+    pub fn reached_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
+        self.search(begin, along, &[]).order
+    }
+
+    /// Carries extents backwards along edges: each node comes to have what any node has that it reaches.
+    pub(super) fn flood(&self, mut extents: Vec<Extent>, along: Carries) -> Vec<Extent> {
+        extents.resize(self.nodes(), Extent::default());
+        let begin = extents.iter().enumerate().filter(|(_, extent)| !extent.rights().is_empty());
+        let mut queue: VecDeque<Node> = begin.map(|(at, _)| Node(at as u32)).collect();
+        let mut queued: Vec<bool> = extents.iter().map(|extent| !extent.rights().is_empty()).collect();
+        while let Some(node) = queue.pop_front() {
+            if let Some(queued) = queued.get_mut(node.index()) {
+                *queued = false;
+            }
+            let has = extents.get(node.index()).copied().unwrap_or_default();
+            for edge in self.edges_into(node).filter(|edge| edge.carries.has(along)) {
+                let (Some(extent), Some(queued)) =
+                    (extents.get_mut(edge.from.index()), queued.get_mut(edge.from.index()))
+                else {
                     continue;
-                }
-                if let Some(by) = reached.by.get_mut(edge.to.index())
-                    && by.is_none()
-                {
-                    *by = Some(first + at as u32);
-                    reached.order.push(edge.to);
-                    queue.push_back(edge.to);
-                }
-            }
-        }
-        reached
-    }
-
-    /// Returns who can reach any of some vertices along one traversal, those included.
-    #[must_use]
-    pub fn into(&self, ends: impl IntoIterator<Item = ObjectId>, along: Carries) -> Vec<bool> {
-        let mut seen = vec![false; self.model.objects.len()];
-        let mut queue = VecDeque::new();
-        for end in ends {
-            if let Some(seen) = seen.get_mut(end.index())
-                && !std::mem::replace(seen, true)
-            {
-                queue.push_back(end);
-            }
-        }
-        while let Some(vertex) = queue.pop_front() {
-            for edge in self.edges_into(vertex).filter(|edge| edge.carries.has(along)) {
-                if let Some(seen) = seen.get_mut(edge.from.index())
-                    && !std::mem::replace(seen, true)
-                {
-                    queue.push_back(edge.from);
+                };
+                let grown = extent.or(has);
+                if grown != *extent {
+                    *extent = grown;
+                    if !std::mem::replace(queued, true) {
+                        queue.push_back(edge.from);
+                    }
                 }
             }
         }
-        seen
-    }
-
-    /// Returns the traversals of a level, each with the rights of a capability that it is about.
-    #[must_use]
-    pub fn traversals(&self, level: Level, asked: CapId) -> Vec<(Carries, Rights)> {
-        let kind = self.model.capability(asked).kind;
-        match level {
-            Level::Hold => vec![(Carries::HOLD, kind.all())],
-            Level::Reach => vec![(Carries::LEARN, learning(kind)), (Carries::EFFECT, effecting(kind))],
-        }
+        extents.truncate(self.model.objects.len());
+        extents
     }
 
     /// Returns a shortest chain by which a subject can obtain any of some rights.
     #[must_use]
-    pub fn chain(&self, subject: ObjectId, asked: CapId, rights: Rights, level: Level) -> Option<Chain<'_>> {
+    pub fn chain(
+        &self,
+        subject: ObjectId,
+        capability: CapId,
+        rights: Rights,
+        level: Level,
+    ) -> Option<Chain<'_>> {
+        self.chain_without(subject, capability, rights, level, &[])
+    }
+
+    /// Returns a shortest chain over which none of some further objects relays.
+    pub(super) fn chain_without(
+        &self,
+        subject: ObjectId,
+        capability: CapId,
+        rights: Rights,
+        level: Level,
+        silent: &[ObjectId],
+    ) -> Option<Chain<'_>> {
+        let asked = self.asked(capability);
         let mut best: Option<Chain<'_>> = None;
-        for (along, about) in self.traversals(level, asked) {
-            let wanted = rights.and(about);
+        for traversal in Traversal::of(level, self.model.capability(capability).kind) {
+            let wanted = rights.and(traversal.rights);
             if wanted.is_empty() {
                 continue;
             }
-            let reached = self.from(subject, along);
-            let found = reached.order.iter().find_map(|holder| {
-                let rights = self.own_rights(*holder, asked, level).and(wanted);
+            let search = self.search(subject, traversal.along, silent);
+            let found = search.order.iter().find_map(|holder| {
+                let rights = self.own_extent(*holder, asked, level).rights().and(wanted);
                 (!rights.is_empty()).then_some((*holder, rights))
             });
-            if let Some((holder, rights)) = found {
-                let edges = reached.way(self, holder);
-                if best.as_ref().is_none_or(|best| edges.len() < best.edges.len()) {
-                    best = Some(Chain { edges, holder, rights });
-                }
+            let Some((holder, rights)) = found else { continue };
+            let hops = self.hops(&search, holder);
+            if best.as_ref().is_none_or(|best| hops.len() < best.hops.len()) {
+                best = Some(Chain { hops, holder, rights });
             }
         }
         best
     }
-}
 
-impl Reached {
-    /// Returns the edges from the beginning to a vertex that was reached.
-    fn way<'a>(&self, authority: &'a Authority<'_>, to: ObjectId) -> Vec<&'a Edge> {
-        let mut edges = Vec::new();
-        let mut at = to;
-        while at != self.begin {
+    /// Searches by distance in objects: to a meeting costs nothing, from it to an object one step.
+    fn search(&self, begin: ObjectId, along: Carries, silent: &[ObjectId]) -> Search {
+        let mut search = Search { begin, by: vec![None; self.nodes()], order: Vec::new() };
+        let mut done = vec![false; self.nodes()];
+        let mut queue: VecDeque<(Node, Option<u32>)> = VecDeque::from([(Node::from(begin), None)]);
+        while let Some((node, by)) = queue.pop_front() {
+            let Some(done) = done.get_mut(node.index()) else { continue };
+            if std::mem::replace(done, true) {
+                continue;
+            }
+            if let Some(place) = search.by.get_mut(node.index()) {
+                *place = by;
+            }
+            search.order.extend(self.object(node));
+            let first = self.out.get(node.index()).copied().unwrap_or(0);
+            let mut meetings = Vec::new();
+            for (at, edge) in
+                self.edges_from(node).iter().enumerate().filter(|(_, edge)| edge.carries.has(along))
+            {
+                let by = Some(first + at as u32);
+                match self.object(edge.to) {
+                    Some(object) if edge.relayed && silent.contains(&object) => {}
+                    Some(_) => queue.push_back((edge.to, by)),
+                    None => meetings.push((edge.to, by)),
+                }
+            }
+            // The first by name is to be the first out.
+            for meeting in meetings.into_iter().rev() {
+                queue.push_front(meeting);
+            }
+        }
+        search
+    }
+
+    /// Returns the steps from the beginning of a search to an object that it reached.
+    fn hops(&self, search: &Search, to: ObjectId) -> Vec<Hop<'_>> {
+        let mut hops: Vec<Hop<'_>> = Vec::new();
+        let mut edges: Vec<&Edge> = Vec::new();
+        let mut end = to;
+        let mut at = Node::from(to);
+        while at != Node::from(search.begin) {
             let edge =
-                self.by.get(at.index()).copied().flatten().and_then(|by| authority.edges.get(by as usize));
+                search.by.get(at.index()).copied().flatten().and_then(|by| self.edges.get(by as usize));
             let Some(edge) = edge else { break };
             edges.push(edge);
             at = edge.from;
+            if let Some(from) = self.object(at) {
+                edges.reverse();
+                hops.push(Hop { edges: std::mem::take(&mut edges), from, to: end });
+                end = from;
+            }
         }
-        edges.reverse();
-        edges
+        hops.reverse();
+        hops
     }
+}
+
+/// What one search reached, each node with the edge by which it was reached first.
+struct Search {
+    begin: ObjectId,
+    by: Vec<Option<u32>>,
+    order: Vec<ObjectId>,
 }

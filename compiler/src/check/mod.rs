@@ -1,14 +1,15 @@
 //! What must hold before anything is lowered: one rule a file, each named after its code.
 
 mod bootstrap_cycle;
+mod circle;
 mod conflict;
+mod cuts;
 mod failed;
 mod provenance;
 mod root_cycle;
 mod assertion_failed;
 mod vacuous;
-
-pub use assertion_failed::steps;
+mod worlds;
 
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;

@@ -105,7 +105,10 @@ fn circular(model: &Model, circle: &[&Derivation]) -> Diagnostic {
         .first()
         .map(|statement| model.capability(statement.capability).name.clone())
         .unwrap_or_default();
-    let message = format!("`{what}` is held by nobody: {} justify only each other", names.join(" and "));
+    let message = format!(
+        "what is handed on of `{what}` comes from nowhere: {} justify only each other",
+        names.join(" and ")
+    );
     let mut statements = circle.iter();
     let Some(first) = statements.next() else {
         return Diagnostic::new(
@@ -124,5 +127,5 @@ fn circular(model: &Model, circle: &[&Derivation]) -> Diagnostic {
     for statement in statements {
         diagnostic = diagnostic.label(statement.span, text(statement));
     }
-    diagnostic.help(format!("let one of them hold `{what}` from the scope that has it"))
+    diagnostic.help("let one of them hold it from the scope that has it")
 }

@@ -1,48 +1,96 @@
 //! `root-cycle`: the trust root in the hands of what it starts, or lying on what a service mounts.
 
-use crate::authority::{Authority, EdgeRule};
+use crate::authority::{Authority, Held, RootReason, Through, root_reason};
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
-use crate::model::{Model, PathUse, RECONFIGURE, SYSTEM, Transport, path_contains};
+use crate::model::{Facet, Model, ObjectId, PathUse, SYSTEM, Transport, path_contains};
 
 /// Reports who controls `reconfigure`, and what it needs that does not exist before a service runs.
 pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
     let authority = Authority::new(model, holdings, SYSTEM);
-    let mut diagnostics = Vec::new();
-    for edge in authority.edges.iter().filter(|edge| edge.to == RECONFIGURE && edge.rule == EdgeRule::Control)
-    {
-        let subject = model.object(edge.from);
-        let message = format!("`{}` could give itself anything: it controls `reconfigure`", subject.name);
-        diagnostics.push(
-            Diagnostic::new(Code::RootCycle, message, edge.span, "by this it reaches what decides over everything")
-                .label(subject.span, format!("`{}` is declared here", subject.name))
-                .help("hand it a smaller part, away from the configuration, the store, the key and the init's units"),
-        );
-    }
+    let subjects = model.objects().filter(|(_, object)| object.is_subject());
+    let mut diagnostics: Vec<Diagnostic> = subjects.filter_map(|(id, _)| controls(&authority, id)).collect();
+    let needed = needed(model);
     for facet in &model.facets {
         if let Transport::Mount(mount) = &facet.transport {
-            let root = &model.root;
-            let own = [("configuration", &root.config), ("store", &root.store), ("signing key", &root.key)];
-            let code = model
-                .services()
-                .filter_map(|(_, _, service)| service.program.as_ref())
-                .map(|path| ("programs", path));
-            let needed = own.into_iter().chain(code).find(|(_, path)| path_contains(&mount.path, &path.path));
-            if let Some((what, path)) = needed {
-                diagnostics.push(on_a_mount(model, facet, mount, what, path));
+            // The paths inside the mount stand together, as they are sorted by components.
+            let from = needed.partition_point(|(_, path)| path.path.split('/').lt(mount.path.split('/')));
+            let inside = needed
+                .get(from..)
+                .unwrap_or(&[])
+                .iter()
+                .take_while(|(_, path)| path_contains(&mount.path, &path.path));
+            if let Some((what, path)) = inside.min_by_key(|(what, path)| (what, path.span)) {
+                diagnostics.push(on_a_mount(model, facet, mount, what.word(), path));
             }
         }
     }
     diagnostics
 }
 
-fn on_a_mount(
-    model: &Model,
-    facet: &crate::model::Facet,
-    mount: &PathUse,
-    what: &str,
-    path: &PathUse,
-) -> Diagnostic {
+/// What the trust root needs before anything is sealed.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Configuration,
+    Store,
+    Key,
+    Program,
+    Image,
+}
+
+impl Need {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Store => "store",
+            Self::Key => "signing key",
+            Self::Program => "programs, which it seals,",
+            Self::Image => "images, which it seals,",
+        }
+    }
+}
+
+fn needed(model: &Model) -> Vec<(Need, &PathUse)> {
+    let root = &model.root;
+    let mut needed =
+        vec![(Need::Configuration, &root.config), (Need::Store, &root.store), (Need::Key, &root.key)];
+    for (_, _, service) in model.services() {
+        let programs = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
+        needed.extend(programs.map(|path| (Need::Program, path)));
+        needed.extend(service.image.iter().map(|path| (Need::Image, path)));
+    }
+    needed.sort_by(|a, b| a.1.path.split('/').cmp(b.1.path.split('/')).then(a.0.cmp(&b.0)));
+    needed
+}
+
+/// Reports a subject that controls `reconfigure`, with everything by which it does.
+fn controls(authority: &Authority<'_>, subject: ObjectId) -> Option<Diagnostic> {
+    let model = authority.model;
+    let object = model.object(subject);
+    let own = authority.held(subject).iter().filter(|held| !matches!(held.through, Through::Exposed(_)));
+    let mut reasons: Vec<(&Held, RootReason)> =
+        own.filter_map(|held| Some((held, root_reason(model, &authority.places, held)?))).collect();
+    reasons.sort_by_key(|(held, _)| held.span);
+    let text = |held: &Held, reason| {
+        let path = held.place.map_or("", |place| authority.places.path(place));
+        match reason {
+            RootReason::Change(what) => format!("it can change `{path}`, and so `reconfigure`'s {what}"),
+            RootReason::Key => format!("it can read `{path}`, and so `reconfigure`'s signing key"),
+            RootReason::Loader => format!("it can change `{path}`, and so what every program loads"),
+            RootReason::Socket(socket) => format!("`{socket}` gives root to whoever can connect to it"),
+        }
+    };
+    let mut each = reasons.into_iter();
+    let (first, reason) = each.next()?;
+    let message = format!("`{}` controls `reconfigure`, which is to control it", object.name);
+    let diagnostic = Diagnostic::new(Code::RootCycle, message, first.span, text(first, reason));
+    let diagnostic =
+        each.fold(diagnostic, |diagnostic, (held, reason)| diagnostic.label(held.span, text(held, reason)));
+    let help = "hand it a smaller part, away from the configuration, the store, the key and the init's units";
+    Some(diagnostic.label(object.span, format!("`{}` is declared here", object.name)).help(help))
+}
+
+fn on_a_mount(model: &Model, facet: &Facet, mount: &PathUse, what: &str, path: &PathUse) -> Diagnostic {
     let owner = &model.object(facet.owner).name;
     let message = format!(
         "`reconfigure` needs its {what} at `{}` before `{owner}` can mount `{}`",

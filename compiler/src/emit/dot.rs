@@ -56,7 +56,15 @@ pub fn dot(model: &Model, holdings: &Holdings) -> String {
             ));
         }
     }
-    for edge in authority.edges.iter().filter(|edge| edge.from != RECONFIGURE) {
+    for meeting in &authority.meetings {
+        let _ = writeln!(
+            out,
+            "  {} [label={}, shape=ellipse, color=gray60, fontcolor=gray40];",
+            quoted(&meeting.name),
+            quoted(&meeting.subject)
+        );
+    }
+    for edge in authority.edges.iter().filter(|edge| edge.from != RECONFIGURE.into()) {
         let style = match edge.rule {
             EdgeRule::Use => "color=blue",
             EdgeRule::Pass => "color=blue, style=dotted",
@@ -64,7 +72,7 @@ pub fn dot(model: &Model, holdings: &Holdings) -> String {
             EdgeRule::Meet => "color=orange, style=dashed",
             EdgeRule::Control => "color=red, penwidth=2.5",
         };
-        let (from, to) = (quoted(&model.object(edge.from).name), quoted(&model.object(edge.to).name));
+        let (from, to) = (quoted(authority.name(edge.from)), quoted(authority.name(edge.to)));
         lines.insert(format!("  {from} -> {to} [label={}, {style}];", quoted(edge.rule.word())));
     }
     for line in lines {

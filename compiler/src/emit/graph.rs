@@ -78,6 +78,10 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
             ObjectEntry { name: object.name.to_string(), kind: kind_word(&object.kind), file, line }
         })
         .collect();
+    objects.extend(authority.meetings.iter().map(|meeting| {
+        let (file, line) = place(meeting.span);
+        ObjectEntry { name: meeting.name.clone(), kind: meeting.kind, file, line }
+    }));
     objects.sort();
     let mut held: Vec<HoldingEntry> = holdings
         .all()
@@ -114,8 +118,8 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
         .map(|edge| {
             let (file, line) = place(edge.span);
             EdgeEntry {
-                from: name(edge.from),
-                to: name(edge.to),
+                from: authority.name(edge.from).to_owned(),
+                to: authority.name(edge.to).to_owned(),
                 rule: edge.rule.word(),
                 carries: edge.carries.words().collect(),
                 file,

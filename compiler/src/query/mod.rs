@@ -10,17 +10,9 @@ pub use what::{WhatAnswer, what};
 pub use who::{WhoAnswer, who};
 pub use why::{StepAnswer, WhyAnswer, why};
 
-use crate::authority::{Authority, Carries};
-use crate::model::{CapId, Level, ObjectId, Rights};
+use crate::authority::{self, Authority};
+use crate::model::{CapId, ObjectId};
 use serde::Serialize;
-
-/// What somebody can obtain of something.
-#[derive(Clone, Copy, Debug, Default)]
-struct Obtained {
-    rights: Rights,
-    /// Something other than a part of it.
-    whole: bool,
-}
 
 /// One line of a `who` or `what`, without the name.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -36,43 +28,39 @@ pub struct Extent {
 }
 
 impl Extent {
-    fn new(authority: &Authority<'_>, holder: ObjectId, asked: CapId, obtained: Obtained) -> Self {
+    /// Returns what there is to say of what somebody can obtain; none when that is nothing.
+    fn new(
+        authority: &Authority<'_>,
+        holder: ObjectId,
+        asked: CapId,
+        obtained: authority::Extent,
+    ) -> Option<Self> {
         let kind = authority.model.capability(asked).kind;
-        Self {
-            rights: kind.words(obtained.rights).collect(),
+        let extent = Self {
+            rights: kind.words(obtained.rights()).collect(),
             direct: authority.is_direct(holder, asked),
             consent: false,
-            part: !obtained.whole,
-        }
-    }
-
-    fn line(&self, name: &str) -> String {
-        let mut line = format!("  {name}: {}", self.rights.join(" "));
-        if self.direct {
-            line.push_str("  (held)");
-        }
-        if self.part {
-            line.push_str("  (a part)");
-        }
-        line
+            part: obtained.whole.is_empty(),
+        };
+        (!extent.rights.is_empty()).then_some(extent)
     }
 }
 
-/// Returns the traversals of a level.
-const fn traversals(level: Level) -> &'static [Carries] {
-    match level {
-        Level::Hold => &[Carries::HOLD],
-        Level::Reach => &[Carries::LEARN, Carries::EFFECT],
-    }
-}
-
-/// Returns whether a held capability is only a part of the one asked for.
-fn is_part(authority: &Authority<'_>, held: CapId, asked: CapId) -> bool {
-    let (have, want) = (authority.model.capability(held), authority.model.capability(asked));
-    match (have.path.as_deref(), want.path.as_deref()) {
-        (Some(have), Some(want)) => have != want && crate::model::path_contains(want, have),
-        _ => false,
-    }
+/// Returns lines in columns: names, rights, remarks.
+fn columns(lines: &[(&str, &Extent)]) -> Vec<String> {
+    let width = |text: &str| text.chars().count();
+    let names = lines.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let rights = lines.iter().map(|(_, extent)| width(&extent.rights.join(" "))).max().unwrap_or(0);
+    let line = |(name, extent): &(&str, &Extent)| {
+        let remark = match (extent.direct, extent.part) {
+            (true, _) => "held",
+            (false, true) => "a part",
+            (false, false) => "",
+        };
+        let name = format!("{name}{}", " ".repeat(names - width(name)));
+        format!("  {name}  {:rights$}  {remark}", extent.rights.join(" ")).trim_end().to_owned()
+    };
+    lines.iter().map(line).collect()
 }
 
 fn section(out: &mut String, title: &str, lines: Vec<String>, none: &str) {

@@ -1,7 +1,6 @@
 //! `capc why`: the shortest way by which an object has, or could come by, a capability.
 
 use crate::authority::Authority;
-use crate::check;
 use crate::diag::Step;
 use crate::model::{CapId, Level, ObjectId};
 use crate::source::SourceMap;
@@ -65,28 +64,17 @@ pub fn why(
         steps: Vec::new(),
         barrier: None,
     };
-    if let Some(holding) = authority.holdings.get(object, asked) {
+    if authority.is_direct(object, asked) {
         answer.level = "direct";
-        for step in authority.holdings.shortest(model, holding) {
-            let giver = step.from.map_or(step.holder, |from| from.holder);
-            let (from, to) =
-                (model.object(giver).name.to_string(), model.object(step.holder).name.to_string());
-            let text = match step.from {
-                None if step.rule == crate::model::Rule::Axiom => format!("`{to}` holds every resource"),
-                None => format!("`{to}` holds what it made"),
-                Some(_) if from == to => format!("`{to}` attenuates it"),
-                Some(_) => format!("`{to}` has it from `{from}`"),
-            };
-            let step = Step { rule: step.rule.word(), from, to, span: step.span, text };
-            answer.steps.push(StepAnswer::new(&step, sources));
-        }
+        answer.steps =
+            authority.provenance(object, asked).iter().map(|step| StepAnswer::new(step, sources)).collect();
         return answer;
     }
     let all = model.capability(asked).kind.all();
     for (level, word) in [(Level::Hold, "hold"), (Level::Reach, "reach")] {
         if let Some(chain) = authority.chain(object, asked, all, level) {
             answer.level = word;
-            let steps = check::steps(authority, &chain, asked, level);
+            let steps = authority.steps(&chain, asked, level);
             answer.steps = steps.iter().map(|step| StepAnswer::new(step, sources)).collect();
             return answer;
         }
@@ -95,16 +83,15 @@ pub fn why(
     answer
 }
 
-/// Returns what cuts the way: those whose trust does, if without any trust there were one.
+/// Returns what cuts the way: the first one on a shortest way whose being trusted does.
 fn barrier(authority: &Authority<'_>, object: ObjectId, asked: CapId) -> Option<String> {
-    let mut model = authority.model.clone();
-    for object in &mut model.objects {
-        object.trusted = None;
-    }
-    let open = Authority::new(&model, authority.holdings, crate::model::SYSTEM);
+    let model = authority.model;
+    let open = Authority::with_trust(model, authority.holdings, &[]);
     let chain = open.chain(object, asked, model.capability(asked).kind.all(), Level::Reach)?;
-    let trusted = chain.edges.iter().find(|edge| authority.model.object(edge.to).trusted.is_some())?;
-    Some(format!("`{}` is trusted not to relay it", model.object(trusted.to).name))
+    let relays =
+        chain.hops.iter().filter(|hop| hop.edges.last().is_some_and(|edge| edge.relayed)).map(|hop| hop.to);
+    let trusted = relays.into_iter().find(|id| model.object(*id).trusted.is_some())?;
+    Some(format!("`{}` is trusted not to relay it", model.object(trusted).name))
 }
 
 impl WhyAnswer {

@@ -10,6 +10,7 @@ mod tidy;
 mod golden;
 mod docs;
 mod laws;
+mod twin;
 mod cli;
 mod bad_input;
 mod generation;

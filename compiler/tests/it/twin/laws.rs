@@ -1,0 +1,84 @@
+//! The laws that any authority model must keep, whatever its letter.
+
+use super::machine::{self, Dice};
+use capc::authority::Authority;
+use capc::model::{CapId, Level, Model, ObjectId, Rights, SYSTEM, Statement};
+
+const SEEDS: u64 = 300;
+
+/// What each subject could obtain of each capability at each level, as the system sees it.
+fn authority(model: &Model) -> Vec<Vec<[Rights; 2]>> {
+    let holdings = capc::holdings::derive(model);
+    let authority = Authority::new(model, &holdings, SYSTEM);
+    let by_capability = (0..model.capabilities.len()).map(|index| {
+        let of = |level| authority.obtainable_by_all(CapId(index as u32), level);
+        let (hold, reach) = (of(Level::Hold), of(Level::Reach));
+        hold.iter().zip(reach).map(|(hold, reach)| [hold.rights(), reach.rights()]).collect()
+    });
+    by_capability.collect()
+}
+
+#[track_caller]
+fn check_no_gain(seed: u64, before: &Model, after: &Model, except: Option<ObjectId>) {
+    for (index, (old, new)) in authority(before).iter().zip(authority(after)).enumerate() {
+        for (id, object) in before.objects().filter(|(id, object)| object.is_subject() && Some(*id) != except)
+        {
+            for level in [0, 1] {
+                let (had, has) = (old[id.index()][level], new[id.index()][level]);
+                let what = &before.capabilities[index].name;
+                assert!(
+                    had.contains(has),
+                    "seed {seed}: {} gained {what} {:?}",
+                    object.name,
+                    has.without(had)
+                );
+            }
+        }
+    }
+}
+
+// "Attenuation only. Rights never grow along a derivation."
+#[test]
+fn attenuating_never_adds_authority() {
+    for seed in 0..SEEDS {
+        let before = machine::random(seed);
+        let mut after = before.clone();
+        let mut dice = Dice::new(seed ^ 0xa77e);
+        let at = dice.below(after.derivations.len());
+        let rights = &mut after.derivations[at].rights;
+        *rights = rights.and(Rights(dice.next() as u8));
+        check_no_gain(seed, &before, &after, None);
+    }
+}
+
+#[test]
+fn removing_a_grant_never_adds_authority_to_anyone() {
+    for seed in 0..SEEDS {
+        let before = machine::random(seed);
+        let mut after = before.clone();
+        let mut dice = Dice::new(seed ^ 0x9e40);
+        let brought: Vec<usize> = (0..after.derivations.len())
+            .filter(|at| after.derivations[*at].statement != Statement::Given)
+            .collect();
+        if !brought.is_empty() {
+            after.derivations.remove(*dice.pick(&brought));
+            check_no_gain(seed, &before, &after, None);
+        }
+    }
+}
+
+// "`trusted` cuts relaying, and nothing else": whoever it lets through, it lets through less than before.
+#[test]
+fn trusting_an_object_never_adds_authority_to_anyone_else() {
+    for seed in 0..SEEDS {
+        let before = machine::random(seed);
+        let mut after = before.clone();
+        let services: Vec<ObjectId> = before.services().map(|(id, _, _)| id).collect();
+        let id = *Dice::new(seed ^ 0x7205).pick(&services);
+        after.objects[id.index()].trusted = Some(after.objects[id.index()].span);
+        after.objects[id.index()].scope = SYSTEM;
+        let mut before = before;
+        before.objects[id.index()].scope = SYSTEM;
+        check_no_gain(seed, &before, &after, Some(id));
+    }
+}

@@ -1,0 +1,313 @@
+//! A naive twin of the analysis: the model by its letter, compared with the real thing on thousands of random machines.
+
+mod laws;
+mod machine;
+mod naive;
+
+use capc::authority::Authority;
+use capc::diag::Code;
+use capc::model::{CapId, Level, ObjectId, Statement};
+use std::collections::BTreeSet;
+
+const SEEDS: u64 = 400;
+
+fn words(model: &capc::model::Model, asked: CapId, rights: capc::model::Rights) -> String {
+    let known = model.capability(asked);
+    format!("{} {:?}", known.name, known.kind.words(rights).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_least_fixed_point_is_that_of_the_sets() {
+    for seed in 0..SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let mut found = naive::Holdings::new();
+        for holding in holdings.all() {
+            for right in holding.rights.each() {
+                found.insert((holding.holder, holding.capability, right.0.trailing_zeros() as u8));
+                let steps = holdings.steps(&model, holding, right);
+                assert!(
+                    steps.first().is_some_and(|first| first.from.is_none()),
+                    "seed {seed}: provenance begins with an axiom or a creation"
+                );
+                assert!(
+                    steps.iter().all(|step| step.rights.contains(right)),
+                    "seed {seed}: rights never grow"
+                );
+            }
+        }
+        assert_eq!(found, naive::holdings(&model), "seed {seed}");
+    }
+}
+
+#[test]
+fn who_waits_for_whom_is_what_the_letter_says() {
+    for seed in 0..SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let waits = capc::order::waits(&model, &holdings);
+        let found: BTreeSet<_> =
+            waits.all.iter().map(|wait| (wait.from, wait.to, wait.facet, wait.kind.word())).collect();
+        assert_eq!(found, naive::waits(&model, &naive::holdings(&model)), "seed {seed}");
+    }
+}
+
+#[test]
+fn components_are_those_of_petgraph() {
+    for seed in 0..SEEDS {
+        let mut dice = machine::Dice::new(seed);
+        let count = 1 + dice.below(12);
+        let mut edges: Vec<Vec<u32>> = vec![Vec::new(); count];
+        let mut oracle = petgraph::graph::DiGraph::<(), ()>::new();
+        let nodes: Vec<_> = (0..count).map(|_| oracle.add_node(())).collect();
+        for _ in 0..dice.below(25) {
+            let (from, to) = (dice.below(count), dice.below(count));
+            edges[from].push(to as u32);
+            oracle.add_edge(nodes[from], nodes[to], ());
+        }
+        let found: BTreeSet<BTreeSet<u32>> = capc::order::components(count, &edges)
+            .into_iter()
+            .map(|component| component.into_iter().collect())
+            .collect();
+        let expected: BTreeSet<BTreeSet<u32>> = petgraph::algo::tarjan_scc(&oracle)
+            .into_iter()
+            .map(|component| component.into_iter().map(|node| node.index() as u32).collect())
+            .collect();
+        assert_eq!(found, expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn authority_at_both_levels_is_what_the_letter_says() {
+    for seed in 0..SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let held = naive::holdings(&model);
+        let scopes: Vec<ObjectId> = model
+            .objects()
+            .filter(|(_, object)| matches!(object.kind, capc::model::ObjectKind::Scope(_)))
+            .map(|(id, _)| id)
+            .collect();
+        for scope in scopes {
+            let authority = Authority::new(&model, &holdings, scope);
+            let world = naive::World::new(&model, &held, scope);
+            for level in [Level::Hold, Level::Reach] {
+                let what: Vec<_> =
+                    model.objects().map(|(id, _)| authority.all_obtainable(id, level)).collect();
+                for asked in (0..model.capabilities.len() as u32).map(CapId) {
+                    let who = authority.obtainable_by_all(asked, level);
+                    for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
+                        let expected = world.authority(id, asked, level);
+                        let found = who[id.index()];
+                        let context = || {
+                            format!(
+                                "seed {seed}: {} {level:?} {} {}",
+                                object.name,
+                                words(&model, asked, expected.0),
+                                words(&model, asked, expected.1)
+                            )
+                        };
+                        assert_eq!((found.whole, found.part), expected, "who: {}", context());
+                        assert_eq!(what[id.index()][asked.index()], found, "what: {}", context());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_assertion_fails_exactly_if_the_authority_has_the_right() {
+    for seed in 0..SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let held = naive::holdings(&model);
+        for never in &model.nevers {
+            let authority = Authority::new(&model, &holdings, never.scope);
+            let world = naive::World::new(&model, &held, never.scope);
+            let chain = authority.chain(never.subject, never.capability, never.rights, never.level);
+            let (whole, part) = world.authority(never.subject, never.capability, never.level);
+            let expected = whole.or(part).and(never.rights);
+            assert_eq!(chain.is_some(), !expected.is_empty(), "seed {seed}");
+            let Some(chain) = chain else { continue };
+            assert!(expected.contains(chain.rights) && !chain.rights.is_empty(), "seed {seed}");
+            let mut at = never.subject;
+            for hop in &chain.hops {
+                assert_eq!(hop.from, at, "seed {seed}: a chain hangs together");
+                at = hop.to;
+            }
+            assert_eq!(at, chain.holder, "seed {seed}");
+            assert!(!authority.steps(&chain, never.capability, never.level).is_empty(), "seed {seed}");
+        }
+    }
+}
+
+/// The trusted base is tried against all sets of services: none that is smaller mends the assertion, and none before it in
+/// name order of its size.
+#[test]
+fn the_trusted_base_is_a_smallest_set_and_the_first_by_name() {
+    for seed in 0..SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        for never in &model.nevers {
+            let authority = Authority::new(&model, &holdings, never.scope);
+            if authority.chain(never.subject, never.capability, never.rights, never.level).is_none() {
+                continue;
+            }
+            let found = authority.trusted_base(never.subject, never.capability, never.rights, never.level);
+            let services: Vec<ObjectId> = model.services().map(|(id, _, _)| id).collect();
+            let mut sets: Vec<Vec<ObjectId>> = (0u32..1 << services.len())
+                .map(|set| {
+                    services
+                        .iter()
+                        .enumerate()
+                        .filter(|(at, _)| set & (1 << at) != 0)
+                        .map(|(_, id)| *id)
+                        .collect()
+                })
+                .collect();
+            sets.sort_by_key(|set: &Vec<ObjectId>| (set.len(), set.clone()));
+            let mends = |set: &&Vec<ObjectId>| {
+                let mut changed = model.clone();
+                for id in *set {
+                    changed.objects[id.index()].trusted.get_or_insert(never.span);
+                    changed.objects[id.index()].scope = capc::model::SYSTEM;
+                    // What the newly trusted say they expose is not counted.
+                    if !model.is_trusted(*id, never.scope) {
+                        for facet in changed.facets.iter_mut().filter(|facet| facet.owner == *id) {
+                            facet.exposes.clear();
+                        }
+                    }
+                }
+                let world = naive::World::new(&changed, &naive::holdings(&model), never.scope);
+                let (whole, part) = world.authority(never.subject, never.capability, never.level);
+                whole.or(part).and(never.rights).is_empty()
+            };
+            // Names are `s0`, `s1`, … in the order of ids, so sets sorted by ids are sorted by names.
+            assert_eq!(found.as_ref(), sets.iter().find(mends), "seed {seed}");
+        }
+    }
+}
+
+/// "Grants that justify each other and nothing else are not held": reported as such, told apart from the rest, and no
+/// statement fails in silence.
+#[test]
+fn every_statement_that_fails_has_a_report_and_no_other() {
+    for seed in 0..20 * SEEDS {
+        let model = machine::random(seed);
+        let held = naive::holdings(&model);
+        let round = naive::greatest(&model);
+        let holdings = capc::holdings::derive(&model);
+        let codes: BTreeSet<Code> =
+            capc::check::check(&model, &holdings).1.iter().map(|report| report.code).collect();
+        let mut lacking = false;
+        let mut unknown = false;
+        for rule in model.derivations.iter().filter(|rule| rule.statement != Statement::Given) {
+            let from = rule.from.unwrap();
+            let had = naive::rights(&held, from.holder, from.capability).and(rule.rights);
+            lacking |= had.is_empty() || (rule.exact && had != rule.rights);
+            unknown |= rule.introduces.is_some_and(|to| !naive::knows(&model, &held, from.holder, to));
+        }
+        let is = |code: Code| codes.contains(&code);
+        let by_rights = is(Code::Unheld) || is(Code::ExcessRights);
+        let context = format!("seed {seed}: {codes:?}");
+        assert_eq!(
+            lacking || unknown,
+            by_rights || is(Code::NoIntroduction) || is(Code::CircularProvenance),
+            "{context}"
+        );
+        assert!(!by_rights || lacking, "{context}");
+        assert!(!is(Code::NoIntroduction) || unknown, "{context}");
+        assert!(!is(Code::CircularProvenance) || round != held, "{context}");
+        if round == held {
+            assert_eq!(lacking || unknown, by_rights || is(Code::NoIntroduction), "{context}");
+        }
+    }
+}
+
+/// Changes by the facet's name, and the holder's if it is for one alone.
+type Changes = BTreeSet<(String, String)>;
+
+/// Cuts open every circle, and up to twelve candidates none of the smaller sets does.
+#[test]
+fn the_cuts_of_a_bootstrap_cycle_are_enough_and_the_fewest() {
+    for seed in 0..20 * SEEDS {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let waits = capc::order::waits(&model, &holdings);
+        for report in capc::check::check(&model, &holdings).1 {
+            let capc::diag::Detail::Cycle { cycle, members, cuts } = report.detail else { continue };
+            let edges: BTreeSet<(String, String)> = waits
+                .all
+                .iter()
+                .map(|wait| {
+                    (model.object(wait.from).name.to_string(), model.object(wait.to).name.to_string())
+                })
+                .collect();
+            assert_eq!(cycle.len(), naive::shortest_circle(&edges, &members), "seed {seed}");
+            for (edge, next) in cycle.iter().zip(cycle.iter().cycle().skip(1)) {
+                assert_eq!(edge.to, next.from, "seed {seed}");
+                assert!(edges.contains(&(edge.from.clone(), edge.to.clone())), "seed {seed}");
+            }
+            // Every wait with the changes that would end it.
+            let within: Vec<(String, String, Changes)> = waits
+                .all
+                .iter()
+                .map(|wait| {
+                    let name = |id: ObjectId| model.object(id).name.to_string();
+                    let facet = model.facet(wait.facet);
+                    let full = format!("{}.{}", name(wait.to), facet.name);
+                    let mut changes = BTreeSet::new();
+                    if wait.can_be_late {
+                        changes.insert((full.clone(), name(wait.from)));
+                        use capc::model::Transport::{Listen, Socket, Tcp};
+                        if matches!(facet.transport, Socket(_) | Tcp(_) | Listen(_)) {
+                            changes.insert((full, String::new()));
+                        }
+                    }
+                    (name(wait.from), name(wait.to), changes)
+                })
+                .filter(|(from, to, _)| members.contains(from) && members.contains(to))
+                .collect();
+            let chosen: BTreeSet<(String, String)> = cuts
+                .iter()
+                .map(|cut| {
+                    (
+                        cut.facet.clone(),
+                        if cut.change == "when=use" { cut.from.clone() } else { String::new() },
+                    )
+                })
+                .collect();
+            let opens = |chosen: &BTreeSet<(String, String)>| {
+                let left = within.iter().filter(|(_, _, changes)| changes.is_disjoint(chosen));
+                let left: BTreeSet<(String, String)> =
+                    left.map(|(from, to, _)| (from.clone(), to.clone())).collect();
+                naive::shortest_circle(&left, &members) == 0
+            };
+            let all: Vec<(String, String)> = within
+                .iter()
+                .flat_map(|(_, _, changes)| changes.clone())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            let possible = opens(&all.iter().cloned().collect());
+            assert_eq!(opens(&chosen), possible, "seed {seed}: {cuts:?}");
+            assert!(possible || cuts.is_empty(), "seed {seed}");
+            if possible && all.len() <= 12 {
+                let fewest = (0u32..1 << all.len())
+                    .filter(|set| {
+                        opens(
+                            &all.iter()
+                                .enumerate()
+                                .filter(|(at, _)| set & (1 << at) != 0)
+                                .map(|(_, change)| change.clone())
+                                .collect(),
+                        )
+                    })
+                    .map(u32::count_ones)
+                    .min();
+                assert_eq!(fewest, Some(cuts.len() as u32), "seed {seed}: {cuts:?}");
+            }
+        }
+    }
+}
