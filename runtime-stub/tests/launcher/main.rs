@@ -8,6 +8,7 @@
 )]
 
 mod generation;
+mod house;
 mod lives;
 mod refusals;
 mod starts;
