@@ -67,6 +67,8 @@ fn launch_service<'m>(
         scratch,
     })?;
     facet::unlink(&plan, &root)?;
+    // In the root, keeper and service are moved with it, and no mount of the host's stays in use.
+    sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
     namespaces::leave(&plan)?;
     start_world(start, &plan, root, life, launch.stay, notify.as_ref())
 }

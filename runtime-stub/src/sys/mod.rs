@@ -5,17 +5,21 @@
 mod confine;
 mod files;
 pub mod memory;
+mod identity;
 mod mounts;
 mod process;
 mod record;
+mod signals;
 mod sockets;
 pub mod start;
 
 pub use confine::*;
 pub use files::*;
+pub use identity::*;
 pub use mounts::*;
 pub use process::*;
 pub use record::trust_record;
+pub use signals::*;
 pub use sockets::*;
 
 use core::fmt;

@@ -21,6 +21,10 @@ pub const USER: u32 = 4000;
 pub fn bare_launcher() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "these tests start services as root and as others: run them as root"
+        );
         let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freestanding");
         let built = freestanding::build(Path::new(env!("CARGO_MANIFEST_DIR")), &target_dir).unwrap();
         // Where every user can execute it.

@@ -5,6 +5,7 @@ use crate::world::{Caller, Scratch, World, pass, refused};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, test_kill_process, waitpid};
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -82,6 +83,14 @@ fn the_init_is_told_its_own_children() {
     for caller in BOTH {
         let started = start(caller, &World::program(caller, &["/bin/sleep", "1000"]), None);
         assert!(started.ready);
+        // Nothing of the host's mounts stays in use by a world.
+        for process in [started.service, started.keeper] {
+            let links = ["root", "cwd"].map(|link| format!("/proc/{}/{link}", process.as_raw_pid()));
+            let [root, cwd] =
+                links.map(|link| fs::metadata(link).map(|found| (found.dev(), found.ino())).unwrap());
+            assert_eq!(root, cwd);
+            assert_ne!(root, fs::metadata("/").map(|found| (found.dev(), found.ino())).unwrap());
+        }
         kill_process(started.service, Signal::TERM).unwrap();
         assert_eq!(end(started.service).terminating_signal(), Some(Signal::TERM.as_raw()));
         assert!(end(started.keeper).exited(), "the keeper ends with the service");
