@@ -27,10 +27,13 @@ pub fn bare_launcher() -> &'static Path {
         );
         let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freestanding");
         let built = freestanding::build(Path::new(env!("CARGO_MANIFEST_DIR")), &target_dir).unwrap();
-        // Where every user can execute it.
-        let place = std::env::temp_dir().join(format!("capc-launcher-{}", std::process::id()));
-        fs::copy(built, &place).unwrap();
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        // Where every user can execute it, one for each build.
+        let image = fs::read(built).unwrap();
+        let place = std::env::temp_dir().join(format!("capc-launcher-{}", sha256(&image)));
+        let part = place.with_extension(std::process::id().to_string());
+        fs::write(&part, image).unwrap();
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(part, &place).unwrap();
         place
     })
 }
