@@ -146,6 +146,7 @@ fn who_is_granted_everything_sees_everything() {
         let store = world.store();
         world.run[2] = world.run[2].replace("$GENERATION", store.generation().to_str().unwrap());
         let mut other = world.store();
+        fs::remove_dir_all(&other.dir).unwrap();
         other.dir.clone_from(&store.dir);
         other.write();
         let seal = fs::read_to_string(store.generation().join("SEAL")).unwrap();
