@@ -71,6 +71,7 @@ fn changes(held: &Held) -> bool {
 fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
     let mut changers = ByPlace::new();
     let mut made_of = ByPlace::new();
+    let mut would_run = ByPlace::new();
     let mut loader: Vec<Party> = Vec::new();
     for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
         for held in effective.of(id) {
@@ -83,7 +84,13 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
                 }
             }
             if held.rights.contains(Kind::FS_EXEC) && held.kind != Kind::Secret {
-                made_of.entry(place).or_default().push(party);
+                match held.through {
+                    Through::Holding | Through::Own => &mut made_of,
+                    Through::Exposed(_) => &mut would_run,
+                }
+                .entry(place)
+                .or_default()
+                .push(party);
             }
         }
         let Some(service) = object.service() else { continue };
@@ -107,7 +114,11 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
         ways: Ways::Both,
     };
     overlap("control", Entering::Forced).add(sink, &changers, &made_of);
+    // What is exposed to somebody is not in its world, so a trusted one is not controlled by it: or to trust one object could
+    // add to what others obtain of another.
+    overlap("control-exposed", Entering::Relaying).add(sink, &changers, &would_run);
     overlap("controlled", Entering::Relaying).add(sink, &made_of, &changers);
+    overlap("controlled-exposed", Entering::Relaying).add(sink, &would_run, &changers);
     let Some(span) = loader.iter().map(|party| party.span).min() else { return };
     let meeting = |word: &str| Meeting {
         name: format!("{word}:loader"),

@@ -128,5 +128,6 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
         })
         .collect();
     edges.sort();
+    edges.dedup();
     GraphDocument { format: "capc/graph/1", objects, holdings: held, edges }
 }

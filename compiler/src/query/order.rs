@@ -46,6 +46,8 @@ pub fn order(model: &Model, waits: &Waits, sources: &SourceMap) -> OrderAnswer {
         })
         .collect();
     all.sort();
+    // A path that lies on a mount and the mount itself make one wait.
+    all.dedup_by(|next, first| (&next.from, &next.facet) == (&first.from, &first.facet));
     OrderAnswer { format: "capc/order/1", waves, waits: all }
 }
 

@@ -151,6 +151,9 @@ pub enum Along {
     Effect,
 }
 
+/// Who counts as holding what.
+type Things = BTreeMap<ObjectId, BTreeMap<Thing, Rights>>;
+
 pub struct World<'m> {
     model: &'m Model,
     trusted: BTreeSet<ObjectId>,
@@ -306,19 +309,14 @@ impl<'m> World<'m> {
         grew
     }
 
-    fn controls(
-        &self,
-        things: &BTreeMap<ObjectId, BTreeMap<Thing, Rights>>,
-        a: ObjectId,
-        b: ObjectId,
-    ) -> bool {
+    fn controls(&self, things: &Things, code: &Things, a: ObjectId, b: ObjectId) -> bool {
         let (model, root) = (self.model, &self.model.root);
         let mut own: Vec<String> = Vec::new();
         if let Some(service) = model.object(b).service() {
             own.extend(
                 service.config.iter().chain(&service.argument_paths).map(|path| path.path.to_string()),
             );
-            for (thing, rights) in &things[&b] {
+            for (thing, rights) in &code[&b] {
                 if let Some((path, kind)) = self.path(thing)
                     && kind != Kind::Secret
                     && rights.contains(Kind::FS_EXEC)
@@ -390,12 +388,17 @@ impl<'m> World<'m> {
         let open = |id: ObjectId| !self.trusted.contains(&id);
         for a in self.subjects() {
             edges.push((RECONFIGURE, a));
-            if self.controls(&things, a, RECONFIGURE) {
+            if self.controls(&things, &things, a, RECONFIGURE) {
                 edges.push((a, RECONFIGURE));
             }
             for b in self.subjects().into_iter().filter(|b| *b != a) {
-                if self.controls(&things, a, b) {
+                // What is merely exposed to somebody is no code of its own: it counts only as far as that one relays.
+                if self.controls(&things, &self.hold, a, b)
+                    || (open(b) && self.controls(&things, &things, a, b))
+                {
                     edges.push((a, b));
+                }
+                if self.controls(&things, &things, a, b) {
                     edges.extend(open(a).then_some((b, a)));
                 }
                 if self.has_facet(&things, a, b, along) {
