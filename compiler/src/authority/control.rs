@@ -51,9 +51,16 @@ pub fn counts(held: &Held) -> Carries {
     }
 }
 
-/// Returns whether a path is above, below or among the system loader's own (ld.so(8)): `/usr/lib*`, `/etc/ld.so.*`.
+/// Returns whether a path is above, below or among the system loader's own, wherever aliases say that they are.
 #[must_use]
-pub fn touches_loader(path: &str) -> bool {
+pub fn touches_loader(model: &Model, path: &str) -> bool {
+    let moved =
+        |(from, to): (&str, &str)| is_loaders(from) && (path_contains(to, path) || path_contains(path, to));
+    is_loaders(path) || model.aliases.own().any(moved)
+}
+
+/// The loader's own (ld.so(8)): `/usr/lib*`, `/etc/ld.so.*`.
+fn is_loaders(path: &str) -> bool {
     let mut components = path.split('/').skip(1);
     match (components.next(), components.next()) {
         (Some(""), None) | (Some("usr" | "etc"), None) => true,
@@ -79,7 +86,7 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
             let party = Party { who: id, span: held.span, carries: counts(held) };
             if changes(held) {
                 changers.entry(place).or_default().push(party);
-                if touches_loader(places.path(place)) {
+                if touches_loader(model, places.path(place)) {
                     loader.push(party);
                 }
             }
@@ -165,10 +172,10 @@ pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootRe
             if let Some((word, _)) = own.into_iter().find(|(_, own)| touches(own)) {
                 return Some(RootReason::Change(word));
             }
-            if ROOT.iter().any(|own| touches(own)) {
+            if ROOT.iter().any(|own| touches(&model.aliases.known(own))) {
                 return Some(RootReason::Change("units and run-time files"));
             }
-            if touches_loader(path) {
+            if touches_loader(model, path) {
                 return Some(RootReason::Loader);
             }
         }
@@ -177,8 +184,8 @@ pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootRe
         }
     }
     let opens = |socket: &&&str| match held.kind {
-        Kind::Socket => path == **socket,
-        kind => is_directory(kind) && path_contains(path, socket),
+        Kind::Socket => path == model.aliases.known(socket),
+        kind => is_directory(kind) && path_contains(path, &model.aliases.known(socket)),
     };
     ROOT_SOCKETS.iter().find(opens).map(|socket| RootReason::Socket(socket))
 }

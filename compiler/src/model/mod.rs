@@ -4,10 +4,12 @@
 //! scope is only a holder among others.
 //! Whether a rule instance derives anything is not decided here: that is `holdings`.
 
+mod alias;
 mod resource;
 mod rights;
 mod service;
 
+pub use alias::Aliases;
 pub use resource::{Address, Protocol, Resource};
 pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Ready, Restart, Scratch, Service};
@@ -345,6 +347,8 @@ pub struct Model {
     pub derivations: Vec<Derivation>,
     /// Every assertion, in source order.
     pub nevers: Vec<Never>,
+    /// How paths are rewritten, so that places known beforehand are compared as places too.
+    pub aliases: Aliases,
     /// Roots of world-readable programs and libraries.
     pub code: Vec<PathUse>,
     /// What the trust root itself is made of.

@@ -3,7 +3,8 @@
 use super::bind::Binder;
 use super::declaration::{Item, NeverDeclaration};
 use super::names::{Binding, Meaning, ScopeId};
-use crate::model::{Never, OUTSIDE, ObjectId};
+use crate::diag::{Code, Diagnostic};
+use crate::model::{FacetId, Never, OUTSIDE, ObjectId, Target};
 
 impl Binder<'_> {
     /// Returns a service by its name or, with the path of its instance, from further in: `shop/nginx`.
@@ -53,15 +54,18 @@ impl Binder<'_> {
     }
 
     fn never(&mut self, scope: ScopeId, never: &NeverDeclaration) {
-        let subject = self.subject(scope, &never.subject.text).or_else(|| {
-            match self.asked(scope, &never.subject.text) {
-                Meaning::Object(object) => Some(object),
-                Meaning::Capability { capability, .. } => match self.model.capability(capability).target {
-                    crate::model::Target::Resource(object) => Some(object),
-                    crate::model::Target::Facet(facet) => Some(self.model.facet(facet).owner),
-                },
-                _ => None,
-            }
+        let asked = self.asked(scope, &never.subject.text);
+        let target = match asked {
+            Meaning::Capability { capability, .. } => Some(self.model.capability(capability).target),
+            _ => None,
+        };
+        if let Some(Target::Facet(facet)) = target {
+            self.facet_as_subject(facet, never);
+            return;
+        }
+        let subject = self.subject(scope, &never.subject.text).or(match (asked, target) {
+            (Meaning::Object(object), _) | (_, Some(Target::Resource(object))) => Some(object),
+            _ => None,
         });
         if subject.is_none() && never.subject.text.as_ref() != "reconfigure" {
             let diagnostic = self.unknown(scope, &never.subject);
@@ -93,5 +97,15 @@ impl Binder<'_> {
             subject_span: never.subject.span,
             capability_span: never.capability.span,
         });
+    }
+
+    fn facet_as_subject(&mut self, facet: FacetId, never: &NeverDeclaration) {
+        let facet = self.model.facet(facet);
+        let owner = &self.model.object(facet.owner).name;
+        let message = format!("this can never apply: `{}` is a facet of `{owner}`", never.subject.text);
+        let vacuous = Diagnostic::new(Code::Vacuous, message, never.subject.span, "not a subject")
+            .label(facet.span, "provided here")
+            .help(format!("name the service: `{owner}`"));
+        self.diagnostics.push(vacuous);
     }
 }

@@ -1,13 +1,12 @@
 //! Instances: every scope of the configuration as objects, facets and names. The ways between scopes come after, in `meaning`.
 
-use super::alias::Aliases;
 use super::declaration::{Declarations, FileKind, Item, ServiceDeclaration, UseDeclaration};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    CapId, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
+    Aliases, CapId, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
     Resource, Rights, Root, SYSTEM, Scope, Target,
 };
 use crate::source::{FileId, Span};
@@ -31,8 +30,6 @@ pub struct Binder<'a> {
     pub bodies: Vec<(ObjectId, ScopeId, &'a ServiceDeclaration)>,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
-    /// How paths are rewritten.
-    pub aliases: Aliases,
     /// Meanings found so far.
     pub meanings: HashMap<(ScopeId, Arc<str>), Meaning>,
     /// Capabilities spoken of so far.
@@ -66,6 +63,7 @@ impl<'a> Binder<'a> {
                 objects,
                 facets: Vec::new(),
                 capabilities: Vec::new(),
+                aliases: Aliases::default(),
                 derivations: Vec::new(),
                 nevers: Vec::<Never>::new(),
                 code: code.iter().map(|path| default(path)).collect(),
@@ -75,7 +73,6 @@ impl<'a> Binder<'a> {
             files: Vec::new(),
             bodies: Vec::new(),
             diagnostics: Vec::new(),
-            aliases: Aliases::default(),
             meanings: HashMap::new(),
             capabilities: HashMap::new(),
             facets_by_name: HashMap::new(),
@@ -127,8 +124,8 @@ impl<'a> Binder<'a> {
         let Some(declarations) = self.declarations(main) else { return };
         for item in &declarations.items {
             if let Item::Alias(from, to) = item {
-                self.aliases.add(from.path.clone(), to.path.clone());
-                if self.aliases.rewrite(&from.path).is_none() {
+                self.model.aliases.add(from.path.clone(), to.path.clone());
+                if self.model.aliases.rewrite(&from.path).is_none() {
                     self.diagnostics.push(
                         Diagnostic::new(
                             Code::BadValue,
@@ -161,10 +158,10 @@ impl<'a> Binder<'a> {
             }
         }
         let code = code.unwrap_or_else(|| self.model.code.clone());
-        self.model.code = code.iter().map(|path| self.aliases.place(path)).collect();
+        self.model.code = code.iter().map(|path| self.model.aliases.place(path)).collect();
         let root = &mut self.model.root;
         for place in [&mut root.config, &mut root.store, &mut root.key] {
-            *place = self.aliases.place(place);
+            *place = self.model.aliases.place(place);
         }
     }
 

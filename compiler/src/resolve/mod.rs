@@ -3,7 +3,6 @@
 //! The way is `load` (files, each once) → `file` and `service` (trees to typed declarations) → `bind` (scopes, objects,
 //! names) → `meaning` (what a name leads back to) → `statements` (bodies and assertions).
 
-mod alias;
 mod assertions;
 mod bind;
 mod declaration;
@@ -80,7 +79,11 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
         let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
         place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
     });
-    diagnostics.dedup();
+    // One cause is reported once: at the same words, for the same reason, only the first says something new.
+    let mut seen = std::collections::HashSet::new();
+    diagnostics.retain(|diagnostic| {
+        seen.insert((diagnostic.code, diagnostic.labels.first().map(|label| label.span)))
+    });
 }
 
 fn question_names(binder: &mut bind::Binder<'_>) -> Names {

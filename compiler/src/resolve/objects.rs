@@ -40,11 +40,11 @@ impl<'a> Binder<'a> {
     pub fn resource(&mut self, scope: ScopeId, name: &Word, resource: &Resource, span: Span) -> CapId {
         let resource = match resource.clone() {
             Resource::Path { kind, path } => {
-                let place = self.aliases.place(&PathUse { path, span });
+                let place = self.model.aliases.place(&PathUse { path, span });
                 Resource::Path { kind, path: place.path }
             }
             Resource::Listen(crate::model::Address::Unix(path)) => Resource::Listen(
-                crate::model::Address::Unix(self.aliases.place(&PathUse { path, span }).path),
+                crate::model::Address::Unix(self.model.aliases.place(&PathUse { path, span }).path),
             ),
             other => other,
         };
@@ -91,6 +91,13 @@ impl<'a> Binder<'a> {
 
     /// Makes a service with its facets, which it and its scope hold.
     pub fn service(&mut self, scope: ScopeId, declaration: &'a ServiceDeclaration) {
+        let twice =
+            self.scopes.get(scope.0).is_some_and(|names| names.names.contains_key(&declaration.name.text));
+        if twice {
+            // Reports the name; what a second declaration of it says is not counted.
+            self.name(scope, &declaration.name, Binding::Broken);
+            return;
+        }
         let kind = ObjectKind::Service(Box::default());
         let object = self.add_object(scope, &declaration.name.text, kind, declaration.name.span);
         self.name(scope, &declaration.name, Binding::Service(object));
@@ -99,7 +106,7 @@ impl<'a> Binder<'a> {
         let mut facets = Vec::new();
         for provided in &declaration.provides {
             let transport = match &provided.transport {
-                TransportDeclaration::Socket(path) => Transport::Socket(self.aliases.place(path)),
+                TransportDeclaration::Socket(path) => Transport::Socket(self.model.aliases.place(path)),
                 TransportDeclaration::Channel => Transport::Channel,
                 TransportDeclaration::Tcp(address, _) => Transport::Tcp(address.clone()),
                 TransportDeclaration::Done => Transport::Done,
@@ -202,7 +209,7 @@ impl<'a> Binder<'a> {
         let (default, path) = match &part {
             None => (whole, path),
             Some(part) => {
-                let below = path.map(|path| format!("{}/{part}", path.trim_end_matches('/')).into());
+                let below = path.map(|path| self.part_path(&path, part));
                 (format!("{whole}/{part}").into(), below)
             }
         };
@@ -210,6 +217,30 @@ impl<'a> Binder<'a> {
         self.capabilities.insert((target, part.clone()), id);
         self.model.capabilities.push(Capability { name: name.unwrap_or(default), target, part, kind, path });
         id
+    }
+
+    fn part_path(&self, whole: &str, part: &str) -> Arc<str> {
+        let path: Arc<str> = format!("{}/{part}", whole.trim_end_matches('/')).into();
+        self.model.aliases.rewrite(&path).unwrap_or(path)
+    }
+
+    /// Gives mounts and their parts their places: a mount is bound with its maker's body, after others spoke of it.
+    pub fn place_mounts(&mut self) {
+        for index in 0..self.model.capabilities.len() {
+            let Some(Capability { target: Target::Facet(facet), part, .. }) =
+                self.model.capabilities.get(index).cloned()
+            else {
+                continue;
+            };
+            let Transport::Mount(place) = &self.model.facet(facet).transport else { continue };
+            let path = match &part {
+                None => place.path.clone(),
+                Some(part) => self.part_path(&place.path, part),
+            };
+            if let Some(capability) = self.model.capabilities.get_mut(index) {
+                capability.path = Some(path);
+            }
+        }
     }
 
     /// Returns the capability for a whole target, if it has been spoken of.

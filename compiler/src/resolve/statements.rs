@@ -27,6 +27,7 @@ impl<'a> Binder<'a> {
             let names = self.body(*object, *scope, declaration);
             own.push(names);
         }
+        self.place_mounts();
         self.grants(&bodies, own);
         for scope in 0..self.scopes.len() {
             self.assertions(ScopeId(scope));
@@ -66,7 +67,7 @@ impl<'a> Binder<'a> {
             limits: declaration.limits.clone(),
             stop: declaration.stop.clone(),
             reload: declaration.reload.clone(),
-            workdir: declaration.workdir.as_ref().map(|path| self.aliases.place(path)),
+            workdir: declaration.workdir.as_ref().map(|path| self.model.aliases.place(path)),
             environment: declaration
                 .environment
                 .iter()
@@ -76,15 +77,15 @@ impl<'a> Binder<'a> {
         };
         service.facets =
             self.model.object(object).service().map(|known| known.facets.clone()).unwrap_or_default();
-        service.program = declaration.program.as_ref().map(|path| self.aliases.place(path));
+        service.program = declaration.program.as_ref().map(|path| self.model.aliases.place(path));
         service.arguments = declaration.arguments.iter().map(|word| (word.text.clone(), word.span)).collect();
         service.argument_paths = self.argument_paths(&declaration.arguments);
         service.prepare =
-            declaration.prepare.as_ref().map(|(path, words)| (self.aliases.place(path), words.clone()));
-        service.image = declaration.image.iter().map(|path| self.aliases.place(path)).collect();
+            declaration.prepare.as_ref().map(|(path, words)| (self.model.aliases.place(path), words.clone()));
+        service.image = declaration.image.iter().map(|path| self.model.aliases.place(path)).collect();
         for scratch in &declaration.scratch {
             let mut scratch = scratch.clone();
-            scratch.at = self.aliases.place(&scratch.at);
+            scratch.at = self.model.aliases.place(&scratch.at);
             service.scratch.push(scratch);
         }
         if in_module {
@@ -137,7 +138,7 @@ impl<'a> Binder<'a> {
     fn argument_paths(&self, arguments: &[Word]) -> Vec<PathUse> {
         let absolute = arguments.iter().filter(|word| super::value::path_problem(&word.text).is_none());
         absolute
-            .map(|word| self.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
+            .map(|word| self.model.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
             .collect()
     }
 
@@ -209,7 +210,7 @@ impl<'a> Binder<'a> {
             capability,
             rights,
             name: name.text.clone(),
-            at: holds.at.as_ref().map(|path| self.aliases.place(path)),
+            at: holds.at.as_ref().map(|path| self.model.aliases.place(path)),
             fd: holds.fd,
             span: holds.span,
         });
@@ -304,7 +305,7 @@ impl<'a> Binder<'a> {
             Some(beside) => format!("{}/{beside}", directory.trim_end_matches('/')).into(),
             None => word.text.clone(),
         };
-        Some(self.aliases.place(&PathUse { path, span: word.span }))
+        Some(self.model.aliases.place(&PathUse { path, span: word.span }))
     }
 
     fn identity(
@@ -404,20 +405,11 @@ impl<'a> Binder<'a> {
                 let named = (!rights.is_empty()).then(|| self.rights_of(rights, kind));
                 exposes.push(Exposure { capability, rights: named, span: *span });
             }
-            let place = match &transport {
-                Some(Transport::Mount(place)) => Some(place.path.clone()),
-                _ => None,
-            };
             if let Some(made) = self.model.facets.get_mut(facet.index()) {
                 made.exposes = exposes;
                 if let Some(transport) = transport {
                     made.transport = transport;
                 }
-            }
-            if let (Some(place), Some(capability)) = (place, self.facet_capability(facet))
-                && let Some(capability) = self.model.capabilities.get_mut(capability.index())
-            {
-                capability.path = Some(place);
             }
         }
     }
@@ -438,7 +430,7 @@ impl<'a> Binder<'a> {
             );
             return None;
         }
-        Some(self.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
+        Some(self.model.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
     }
 
     /// Returns what a name means in a body: the body's own first, then the scope's.

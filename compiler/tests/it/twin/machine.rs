@@ -41,6 +41,7 @@ impl Builder {
         let object = |name: &str, kind, scope| Object { name: name.into(), kind, scope, span, trusted: None };
         let place = |path: &str| PathUse { path: path.into(), span };
         let model = Model {
+            aliases: capc::model::Aliases::default(),
             name: "twin".into(),
             objects: vec![
                 object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),

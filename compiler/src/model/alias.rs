@@ -1,6 +1,7 @@
 //! `alias FROM TO`: paths are rewritten so that the graph speaks of places and not of spellings.
 
-use crate::model::{PathUse, path_contains};
+use super::{PathUse, path_contains};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Where every merged Linux system has links.
@@ -46,6 +47,21 @@ impl Aliases {
             path = format!("{}{rest}", if &**to == "/" && !rest.is_empty() { "" } else { to }).into();
         }
         None
+    }
+
+    /// Returns the file's own aliases, from and to.
+    pub fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.pairs.len() - BUILT_IN.len();
+        self.pairs.iter().take(own).map(|(from, to)| (&**from, &**to))
+    }
+
+    /// Rewrites a path that is known beforehand and speaks of a place already, but for the file's own aliases.
+    #[must_use]
+    pub fn known<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if self.pairs.len() == BUILT_IN.len() {
+            return Cow::Borrowed(path);
+        }
+        self.rewrite(&path.into()).map_or(Cow::Borrowed(path), |place| Cow::Owned(place.to_string()))
     }
 
     /// Rewrites a path that somebody wrote; one that leads round in a circle stays as it is (the alias was reported).
