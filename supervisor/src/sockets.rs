@@ -60,8 +60,7 @@ pub(crate) fn listen_unix(path: &Path, owner: Owner) -> io::Result<OwnedFd> {
     remove_left_over(path)?;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind_unix(&socket, path)?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(0o666))?;
+    bind_for_all(&socket, path)?;
     if let Owner::Other(uid, gid) = owner {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         rustix::fs::chownat(CWD, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -77,9 +76,18 @@ pub(crate) fn notify(path: &Path) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     // INVARIANT: before the socket has a name, so that no datagram comes without its sender's number.
     sockopt::set_socket_passcred(&socket, true)?;
-    bind_unix(&socket, path)?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(0o666))?;
+    bind_for_all(&socket, path)?;
     Ok(socket)
+}
+
+/// Binds a socket whose file everybody may connect to: the mode is the socket's before it has a name (unix(7)), so that
+/// no path is walked a second time for it.
+fn bind_for_all(socket: &OwnedFd, path: &Path) -> io::Result<()> {
+    rustix::fs::fchmod(socket, Mode::from_raw_mode(0o666))?;
+    let mask = rustix::process::umask(Mode::empty());
+    let bound = bind_unix(socket, path);
+    rustix::process::umask(mask);
+    bound
 }
 
 /// Makes both ends of a channel.
@@ -123,7 +131,7 @@ fn remove_left_over(path: &Path) -> io::Result<()> {
     if is_socket(path) && nobody_answers(path) { std::fs::remove_file(path) } else { Ok(()) }
 }
 
-fn is_socket(path: &Path) -> bool {
+pub(crate) fn is_socket(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 

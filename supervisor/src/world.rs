@@ -148,7 +148,9 @@ impl Drop for World {
     fn drop(&mut self) {
         // Best effort: what stays is replaced by the next supervisor.
         for (address, (_, _)) in &self.listeners {
-            if let Address::Unix(path) = address {
+            if let Address::Unix(path) = address
+                && sockets::is_socket(path)
+            {
                 let _ = fs::remove_file(path);
             }
         }

@@ -2,11 +2,12 @@
 
 use super::Failure;
 use crate::Compilation;
-use crate::emit::{diagnostics::Summary, graph};
+use crate::emit::{diagnostics::Summary, graph, store};
 use crate::lower::{Lowered, Mode};
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
-use capc_schemas::token::Digest;
+use capc_schemas::seal::Seal;
+use capc_schemas::token::{Digest, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -93,10 +94,25 @@ fn add_sources(content: &mut Content, sources: &SourceMap) -> Option<Vec<SealedS
     Some(sealed)
 }
 
-/// The uids that the services of a generation have, so that the next gives them the same.
-pub fn identities(generation: &Path) -> BTreeMap<String, u32> {
-    let text = std::fs::read(generation.join("identities.json")).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
+/// Returns the uids that the services of a generation have, so that the next gives them the same.
+///
+/// # Errors
+/// When they are not what its SEAL says: a number from elsewhere could be anybody's.
+pub fn identities(generation: &Path) -> Result<BTreeMap<String, u32>, Failure> {
+    const NAME: &str = "identities.json";
+    let broken = |what: &dyn std::fmt::Display| {
+        Failure::refused(format!(
+            "`{}`: {what}; remove the store to start with fresh identities",
+            generation.display()
+        ))
+    };
+    let seal_text = store::read(&generation.join("SEAL")).map_err(|error| broken(&error))?;
+    let seal = Seal::parse(&seal_text).map_err(|error| broken(&error))?;
+    let text = store::read(&generation.join(NAME)).map_err(|error| broken(&error))?;
+    if RelPath::new(NAME).and_then(|name| seal.digest_of(name)) != Some(digest(&text)) {
+        return Err(broken(&"`identities.json` is not what was sealed"));
+    }
+    serde_json::from_slice(&text).map_err(|error| broken(&error))
 }
 
 /// The sources of a generation, by the paths that they were compiled from.

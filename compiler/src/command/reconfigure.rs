@@ -47,7 +47,7 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
             store::verify(&found.path, &keys).map_err(|error| {
                 Failure::refused(format!("the current generation {}: {error}", found.number))
             })?;
-            generation::identities(&found.path)
+            generation::identities(&found.path)?
         }
     };
     let options = lower::Options { mode: generation::mode(), state_root: None, previous };

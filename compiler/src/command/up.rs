@@ -123,7 +123,10 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     let runtime = runtime(mode, &id)?;
     let store = Store::open(&store_path).map_err(|error| refused(&error))?;
     let current = store::current(&store_path).unwrap_or(None);
-    let previous = current.as_ref().map_or_else(BTreeMap::new, |found| generation::identities(&found.path));
+    let previous = match &current {
+        None => BTreeMap::new(),
+        Some(found) => generation::identities(&found.path)?,
+    };
     let state_root = (mode == Mode::User).then(|| store_path.join("state"));
     if let Some(path) = &state_root {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The largest file of a generation that is read, in bytes.
@@ -76,6 +76,12 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let make = |path: &Path, mode| fs::DirBuilder::new().recursive(true).mode(mode).create(path);
         io(|| format!("make the store `{}`", path.display()), make(path, 0o700))?;
+        let metadata = io(|| format!("read `{}`", path.display()), fs::metadata(path))?;
+        let mine = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+        if !mine {
+            let what = "is not a directory of yours that nobody else can write to";
+            return Err(StoreError::Broken(format!("the store `{}` {what}", path.display())));
+        }
         for below in ["generations", "trust"] {
             io(|| format!("make `{below}` in the store"), make(&path.join(below), 0o755))?;
         }

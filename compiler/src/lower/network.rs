@@ -57,6 +57,11 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
             }
         }
     }
+    let makes_socket = |transport: &Transport| matches!(transport, Transport::Socket(_));
+    let facets = subject.service.facets.iter().map(|id| model.facet(*id));
+    let listens =
+        !world.bind_ports.is_empty() || facets.into_iter().any(|facet| makes_socket(&facet.transport));
+    uses.sockets.deaf = uses.sockets.tcp && !listens;
     if world.network == Network::Host {
         // Below that, abstract sockets and signals of the host's network would be in reach.
         world.needs_abi(6);

@@ -70,7 +70,9 @@ const PRCTL: [u32; 26] = [
 
 /// Socket options that put other protocols or programs of the kernel's on a socket: (level, option).
 const SOCKET_OPTIONS_REFUSED: [(u32, &[u32]); 2] = [
-    (1, &[26, 50, 51, 52]), // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF
+    // SOL_SOCKET: SO_BINDTODEVICE, SO_ATTACH_FILTER, SO_MARK, SO_LOCK_FILTER, SO_ATTACH_BPF, _REUSEPORT_CBPF,
+    // _REUSEPORT_EBPF, SO_BINDTOIFINDEX: on a passed socket they would outlive the service.
+    (1, &[25, 26, 36, 44, 50, 51, 52, 62]),
     (IPPROTO_TCP, &[30, 31]), // TCP_FASTOPEN_CONNECT, TCP_ULP
 ];
 
@@ -103,6 +105,8 @@ pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
         (sendmmsg, refuse_bits(3, MSG_FASTOPEN)),
         (clone, refuse_bits(0, CLONE_BEYOND)),
         (ioctl, one_of(1, ALL, &IOCTL_REFUSED, Check::Fail(EPERM), Check::Allow)),
+        // F_SETLEASE, F_NOTIFY: a reader could hold up whoever writes.
+        (fcntl, one_of(1, ALL, &[1024, 1026], Check::Fail(EPERM), Check::Allow)),
         (prctl, only(0, &PRCTL)),
         // What it is, and PER_LINUX.
         (personality, only(0, &[0, u32::MAX])),
@@ -128,7 +132,7 @@ fn unix_socket() -> Check {
 }
 
 /// Any family that is not granted is one that this kernel does not have; so are MPTCP and raw sockets of a granted one.
-fn socket_check(Sockets { tcp, udp }: Sockets) -> Check {
+fn socket_check(Sockets { tcp, udp, deaf: _ }: Sockets) -> Check {
     let refused = Check::Fail(EAFNOSUPPORT);
     let udp_kind = match udp {
         true => one_of(1, SOCK_TYPE, &[SOCK_DGRAM], only(2, &[0, IPPROTO_UDP]), Check::Fail(EPERM)),

@@ -23,6 +23,8 @@ pub struct Sockets {
     pub tcp: bool,
     /// UDP over them, to and from anywhere.
     pub udp: bool,
+    /// Connecting only: without `listen`, which would take a free port of the host's by itself, past Landlock.
+    pub deaf: bool,
 }
 
 /// Returns the filter of a service.
@@ -34,5 +36,8 @@ pub fn filter(sockets: Sockets) -> Vec<Instruction> {
     verdicts.extend(table::absent().map(|number| (number, Verdict::Absent)));
     verdicts
         .extend(checks::all(sockets).into_iter().map(|(number, check)| (number, Verdict::Checked(check))));
+    if sockets.deaf {
+        verdicts.insert(table::number(syscalls::x86_64::Sysno::listen), Verdict::NotGranted);
+    }
     program::assemble(&verdicts)
 }

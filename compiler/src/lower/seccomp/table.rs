@@ -11,7 +11,7 @@ use syscalls::x86_64::Sysno::{self, *};
 const GRANTED: &[(&str, &[Sysno])] = &[
     ("reading and writing what is open", &[
         read, write, readv, writev, pread64, pwrite64, preadv, pwritev, preadv2, pwritev2, lseek, close, close_range,
-        dup, dup2, dup3, fcntl, flock, fsync, fdatasync, sync, syncfs, sync_file_range, ftruncate, fallocate, fadvise64,
+        dup, dup2, dup3, flock, fsync, fdatasync, sync, syncfs, sync_file_range, ftruncate, fallocate, fadvise64,
         readahead, sendfile, splice, tee, vmsplice, copy_file_range, pipe, pipe2, cachestat,
     ]),
     ("names of files, as Landlock and mounts allow", &[

@@ -50,8 +50,8 @@ fn run(program: &[Instruction], architecture: u32, number: u32, arguments: &[u64
     }
 }
 
-const NO_NETWORK: Sockets = Sockets { tcp: false, udp: false };
-const TCP: Sockets = Sockets { tcp: true, udp: false };
+const NO_NETWORK: Sockets = Sockets { tcp: false, udp: false, deaf: false };
+const TCP: Sockets = Sockets { tcp: true, udp: false, deaf: false };
 const EPERM: Outcome = Outcome::Errno(1);
 const ENOSYS: Outcome = Outcome::Errno(38);
 const EAFNOSUPPORT: Outcome = Outcome::Errno(97);
@@ -202,7 +202,7 @@ fn sockets_are_of_the_granted_families_alone() {
         for (kind, protocol) in [(1, 262), (1, 132), (3, 0), (2, 0), (2, 17)] {
             check(TCP, socket, &[family, kind, protocol], EPERM);
         }
-        let udp = Sockets { tcp: false, udp: true };
+        let udp = Sockets { tcp: false, udp: true, deaf: false };
         check(udp, socket, &[family, 2 | FLAGS, 17], Outcome::Allow);
         check(udp, socket, &[family, 1], EPERM);
         check(udp, socket, &[family, 2, 136], EPERM);
@@ -284,5 +284,21 @@ fn terminals_personalities_and_prctl_are_kept() {
     // PR_SET_MM, PR_SET_PTRACER, PR_SET_SECUREBITS.
     for option in [35, 0x5961_6d61, 28] {
         check(NO_NETWORK, prctl, &[option], EPERM);
+    }
+}
+
+#[test]
+fn a_service_that_only_connects_takes_no_port_by_listening() {
+    check(Sockets { deaf: true, ..TCP }, Sysno::listen, &[3, 5], EPERM);
+    check(TCP, Sysno::listen, &[3, 5], Outcome::Allow);
+}
+
+#[test]
+fn a_reader_holds_up_no_writer_and_marks_no_passed_socket_for_good() {
+    check(NO_NETWORK, Sysno::fcntl, &[3, 1024, 0], EPERM);
+    check(NO_NETWORK, Sysno::fcntl, &[3, 1026, 0], EPERM);
+    check(NO_NETWORK, Sysno::fcntl, &[3, 4, 0], Outcome::Allow);
+    for option in [25, 44, 62] {
+        check(NO_NETWORK, Sysno::setsockopt, &[3, 1, option], EPERM);
     }
 }
