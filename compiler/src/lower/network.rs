@@ -3,7 +3,7 @@
 use super::seccomp::Sockets;
 use super::world::World;
 use super::{Held, Mode, Run, Subject};
-use crate::model::{Address, CapId, Kind, Model, Protocol, Resource, Target, Transport};
+use crate::model::{Address, CapId, Kind, Model, Protocol, Resource, Target, Transport, path_contains};
 use crate::source::Span;
 use capc_schemas::manifest::Network;
 use std::collections::BTreeSet;
@@ -108,8 +108,32 @@ fn listen(run: &mut Run<'_>, world: &mut World, uses: &mut Uses, held: &Held<'_>
 fn passed(run: &mut Run<'_>, world: &mut World, address: &Address, span: Span) {
     // It could be shut down and connected out of an empty network, but for Landlock's rules on ports.
     world.needs_abi(4);
-    if let Address::Ip { port, .. } = address {
-        privileged(run, world, *port, span);
+    match address {
+        Address::Ip { port, .. } => {
+            privileged(run, world, *port, span);
+        }
+        Address::Unix(path) => refuse_shared_ground(run, world, path, span),
+    }
+}
+
+/// The init makes and removes the socket by its path, so nobody else may change what the path leads through.
+fn refuse_shared_ground(run: &mut Run<'_>, world: &World, path: &str, span: Span) {
+    let model = run.model;
+    let changer = run.holdings.all().iter().find(|holding| {
+        let known = model.capability(holding.capability);
+        let changes = Kind::FS_WRITE.or(Kind::FS_SOCKET).and(holding.rights);
+        let directory = matches!(known.kind, Kind::Dir | Kind::State | Kind::Mount);
+        let above = known.path.as_deref().is_some_and(|place| path_contains(place, path));
+        directory && above && !changes.is_empty() && model.object(holding.holder).service().is_some()
+    });
+    if let Some(holding) = changer {
+        let who = &model.object(holding.holder).name;
+        let message = format!(
+            "`{}` is to be passed a socket at `{path}`, in a directory that `{who}` can change",
+            world.name
+        );
+        let help = "listen in a directory that no service can change";
+        run.refusals.refuse(span, message, "passed here", help);
     }
 }
 
