@@ -122,7 +122,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     };
     let runtime = runtime(mode, &id)?;
     let store = Store::open(&store_path).map_err(|error| refused(&error))?;
-    let current = store::current(&store_path).unwrap_or(None);
+    let current = store::current(&store_path).map_err(|error| refused(&error))?;
     let previous = match &current {
         None => BTreeMap::new(),
         Some(found) => generation::identities(&found.path)?,

@@ -107,12 +107,14 @@ impl Store {
         Ok(store)
     }
 
-    /// Removes what an earlier run left behind unfinished.
+    /// Removes what an earlier run left behind: what it had not finished, and what it had not switched to any more.
     fn sweep(&self) -> Result<(), StoreError> {
+        let current = current(&self.path)?.map_or(0, |found| found.number);
         let generations = self.path.join("generations");
         for entry in io(|| format!("list `{}`", generations.display()), fs::read_dir(&generations))? {
             let entry = io(|| format!("list `{}`", generations.display()), entry)?;
-            if entry.file_name().to_string_lossy().starts_with(".new-") {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(".new-") || name.parse::<u64>().is_ok_and(|number| number > current) {
                 io(|| format!("remove `{}`", entry.path().display()), fs::remove_dir_all(entry.path()))?;
             }
         }

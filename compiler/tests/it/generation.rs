@@ -110,6 +110,17 @@ fn a_signer_that_fails_or_lies_publishes_nothing() {
 }
 
 #[test]
+fn a_run_that_ended_before_its_switch_is_no_obstacle() {
+    let scene = scene("killed");
+    reconfigure(&scene).exits(0);
+    scene.write("store/generations/2/SEAL", "written, and never switched to");
+    scene.write("store/generations/.new-3/SEAL", "half");
+    reconfigure(&scene).exits(0).says("generation 2 is current");
+    scene.capc(["verify", "--store", "store", "--key", "key.pub"]).exits(0);
+    assert_eq!(std::fs::read_dir(scene.path.join("store/generations")).unwrap().count(), 2);
+}
+
+#[test]
 fn the_launcher_starts_what_was_sealed_and_nothing_else() {
     if !needs_root("the launcher as root") {
         return;
