@@ -20,6 +20,12 @@ macro_rules! codes {
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }
+
+            /// Returns the page that explains the code.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("../../docs/diagnostics/", $word, ".md"))),* }
+            }
         }
     };
 }

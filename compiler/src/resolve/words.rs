@@ -80,21 +80,18 @@ impl<'t> Reader<'t> {
         self.diagnostics.push(diagnostic);
     }
 
+    fn no_annotation(&mut self, range: Range) {
+        let message = "the language has no type annotations";
+        let annotation = Diagnostic::new(Code::UnknownWord, message, self.span(range), "not known here");
+        self.report(annotation.help("leave out the part in parentheses"));
+    }
+
     /// Takes a node apart and reports properties and bodies that do not belong there.
     pub fn words(&mut self, node: NodeId, allowed: Properties<'_>, body: Body) -> Words<'t> {
         let tree = self.tree;
         let what = tree.name(node);
         if let Some((_, range)) = tree.type_annotation(node) {
-            let span = self.span(range);
-            self.report(
-                Diagnostic::new(
-                    Code::UnknownWord,
-                    "the language has no type annotations",
-                    span,
-                    "not known here",
-                )
-                .help("leave out the part in parentheses"),
-            );
+            self.no_annotation(range);
         }
         let mut words = Words {
             node: self.name_span(node),
@@ -104,16 +101,7 @@ impl<'t> Reader<'t> {
         };
         for Entry { key, value, type_annotation, range: _, value_range } in tree.entries(node) {
             if let Some(annotation) = type_annotation {
-                let span = self.span(annotation.range);
-                self.report(
-                    Diagnostic::new(
-                        Code::UnknownWord,
-                        "the language has no type annotations",
-                        span,
-                        "not known here",
-                    )
-                    .help("leave out the part in parentheses"),
-                );
+                self.no_annotation(annotation.range);
             }
             let Some(key) = key else {
                 words.positional.push_back((value, self.span(value_range)));
