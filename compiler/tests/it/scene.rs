@@ -93,7 +93,9 @@ impl Scene {
         // The build directory may lie where a plain user cannot go.
         let capc = self.path.join("capc");
         if !capc.exists() {
-            std::fs::copy(env!("CARGO_BIN_EXE_capc"), &capc).unwrap();
+            // By another process, since a file that is open for writing cannot be executed (execve(2), ETXTBSY).
+            let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_capc")).arg(&capc).status();
+            assert!(copied.unwrap().success());
         }
         rustix::fs::chown(
             &state,
