@@ -56,7 +56,7 @@ pub struct Waits {
 pub fn wait_kind(model: &Model, holdings: &Holdings, facet: FacetId) -> Option<WaitKind> {
     let facet = model.facet(facet);
     match &facet.transport {
-        Transport::Channel | Transport::Control => None,
+        Transport::Channel | Transport::Control | Transport::Launch | Transport::Ask => None,
         Transport::Done => Some(WaitKind::Ready),
         Transport::Socket(_) | Transport::Tcp(_) => (!facet.activated).then_some(WaitKind::Mint),
         Transport::Listen(listen) => {

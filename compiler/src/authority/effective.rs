@@ -110,7 +110,11 @@ pub fn address_of(model: &Model, capability: CapId) -> Option<&Address> {
     let Target::Resource(object) = model.capability(capability).target else { return None };
     match model.object(object).resource()? {
         Resource::Listen(address) | Resource::Connect(address) => Some(address),
-        Resource::Path { .. } | Resource::Identity { .. } => None,
+        Resource::Path { .. }
+        | Resource::Identity { .. }
+        | Resource::Network
+        | Resource::Privilege(_)
+        | Resource::Caller(_) => None,
     }
 }
 

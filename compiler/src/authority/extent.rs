@@ -38,8 +38,15 @@ impl Extent {
 pub const fn learning(kind: Kind) -> Rights {
     match kind {
         Kind::Dir | Kind::State | Kind::Mount | Kind::File => Rights(3),
-        Kind::Secret | Kind::Connect | Kind::Socket | Kind::Facet | Kind::Listen => Rights(1),
-        Kind::Identity | Kind::Control => Rights::NONE,
+        Kind::Secret
+        | Kind::Device
+        | Kind::Connect
+        | Kind::Socket
+        | Kind::Facet
+        | Kind::Listen
+        | Kind::Launch
+        | Kind::Ask => Rights(1),
+        Kind::Identity | Kind::Network | Kind::Privilege | Kind::Caller | Kind::Control => Rights::NONE,
     }
 }
 
@@ -47,12 +54,18 @@ pub const fn learning(kind: Kind) -> Rights {
 #[must_use]
 pub const fn effecting(kind: Kind) -> Rights {
     match kind {
-        Kind::Connect | Kind::Socket | Kind::Facet | Kind::Listen => kind.all(),
+        Kind::Connect | Kind::Socket | Kind::Facet | Kind::Launch | Kind::Ask => kind.all(),
+        // `accept` counts as both, `bind` as an effect.
+        Kind::Listen => kind.all(),
         Kind::Dir
         | Kind::State
         | Kind::Mount
         | Kind::File
         | Kind::Secret
+        | Kind::Device
+        | Kind::Network
+        | Kind::Privilege
+        | Kind::Caller
         | Kind::Identity
         | Kind::Control => kind.all().without(learning(kind)),
     }

@@ -34,7 +34,9 @@ impl Ports {
                 | Transport::Channel
                 | Transport::Mount(_)
                 | Transport::Done
-                | Transport::Control => {}
+                | Transport::Control
+                | Transport::Launch
+                | Transport::Ask => {}
             }
         }
         ports

@@ -25,9 +25,11 @@ fn held<'a>(model: &'a Model, effective: &'a Effective) -> impl Iterator<Item = 
 fn carries_capabilities(model: &Model, facet: FacetId) -> bool {
     let facet = model.facet(facet);
     let unix = match &facet.transport {
-        Transport::Socket(_) | Transport::Channel => true,
+        Transport::Socket(_) | Transport::Channel | Transport::Launch => true,
         Transport::Listen(listen) => matches!(address_of(model, *listen), Some(Address::Unix(_))),
-        Transport::Tcp(_) | Transport::Mount(_) | Transport::Done | Transport::Control => false,
+        Transport::Tcp(_) | Transport::Mount(_) | Transport::Done | Transport::Control | Transport::Ask => {
+            false
+        }
     };
     unix && !facet.data_only
 }

@@ -48,9 +48,15 @@ pub fn fewest(
             (false, _) => None,
             (true, Transport::Socket(_) | Transport::Tcp(_)) => Some(Change::Activate(wait.facet)),
             (true, Transport::Listen(_)) => Some(Change::Channel(wait.facet)),
-            (true, Transport::Channel | Transport::Mount(_) | Transport::Done | Transport::Control) => {
-                Some(Change::Late(*from, wait.facet))
-            }
+            (
+                true,
+                Transport::Channel
+                | Transport::Mount(_)
+                | Transport::Done
+                | Transport::Control
+                | Transport::Launch
+                | Transport::Ask,
+            ) => Some(Change::Late(*from, wait.facet)),
         };
         match change {
             Some(change) => removes.entry(change).or_default().push(at as u32),

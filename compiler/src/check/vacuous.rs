@@ -9,7 +9,11 @@ pub fn check(model: &Model) -> Vec<Diagnostic> {
     for never in &model.nevers {
         let subject = model.object(never.subject);
         let what = match &subject.kind {
-            ObjectKind::Service(_) | ObjectKind::Outside => continue,
+            ObjectKind::Service(_)
+            | ObjectKind::Program(_)
+            | ObjectKind::User(_)
+            | ObjectKind::Powerbox(_)
+            | ObjectKind::Outside => continue,
             ObjectKind::Reconfigure => "holds every resource, by axiom",
             ObjectKind::Scope(_) => "is an instance of a module, and only what it declares can act",
             ObjectKind::Resource(_) => "is a resource, and no resource ever obtains anything",

@@ -59,6 +59,9 @@ pub const fn kind_word(kind: &ObjectKind) -> &'static str {
         ObjectKind::Scope(_) => "scope",
         ObjectKind::Resource(resource) => resource.kind().word(),
         ObjectKind::Service(_) => "service",
+        ObjectKind::Program(_) => "program",
+        ObjectKind::User(_) => "user",
+        ObjectKind::Powerbox(_) => "powerbox",
     }
 }
 

@@ -74,7 +74,9 @@ fn listening<'a>(run: &mut Run<'a>, subject: Subject<'a>) -> Vec<Wanted> {
             | Transport::Channel
             | Transport::Mount(_)
             | Transport::Done
-            | Transport::Control => {}
+            | Transport::Control
+            | Transport::Launch
+            | Transport::Ask => {}
         }
     }
     wanted

@@ -88,7 +88,9 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
             | Transport::Tcp(_)
             | Transport::Mount(_)
             | Transport::Done
-            | Transport::Control => {}
+            | Transport::Control
+            | Transport::Launch
+            | Transport::Ask => {}
         }
     }
 }

@@ -26,7 +26,18 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
             Kind::State => state::add(run, world, subject, &held, (&at, resource)),
             Kind::Secret => add_secret(run, world, &held, (&at, &path)),
             Kind::Socket => add_socket(run, world, &held, (&at, &path)),
-            Kind::Listen | Kind::Connect | Kind::Identity | Kind::Facet | Kind::Mount | Kind::Control => {}
+            Kind::Device
+            | Kind::Network
+            | Kind::Privilege
+            | Kind::Caller
+            | Kind::Listen
+            | Kind::Connect
+            | Kind::Identity
+            | Kind::Facet
+            | Kind::Mount
+            | Kind::Control
+            | Kind::Launch
+            | Kind::Ask => {}
         }
     }
 }

@@ -32,7 +32,14 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
             Target::Resource(resource) => match model.object(resource).resource() {
                 Some(Resource::Listen(address)) => listen(run, world, &mut uses, &held, address),
                 Some(Resource::Connect(address)) => connect(run, world, &mut uses, &held, address),
-                Some(Resource::Path { .. } | Resource::Identity { .. }) | None => {}
+                Some(
+                    Resource::Path { .. }
+                    | Resource::Identity { .. }
+                    | Resource::Network
+                    | Resource::Privilege(_)
+                    | Resource::Caller(_),
+                )
+                | None => {}
             },
             Target::Facet(facet) => match &model.facet(facet).transport {
                 Transport::Tcp(address) => connect(run, world, &mut uses, &held, address),
@@ -45,7 +52,9 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
                 | Transport::Channel
                 | Transport::Mount(_)
                 | Transport::Done
-                | Transport::Control => {}
+                | Transport::Control
+                | Transport::Launch
+                | Transport::Ask => {}
             },
         }
     }

@@ -5,14 +5,16 @@
 //! Whether a rule instance derives anything is not decided here: that is `holdings`.
 
 mod alias;
+mod assertion;
 mod resource;
 mod rights;
 mod service;
 
 pub use alias::Aliases;
+pub use assertion::{Date, Level, Never, Only, Trust, Waived, Waiver};
 pub use resource::{Address, Protocol, Resource};
 pub use rights::{Kind, Rights};
-pub use service::{Limits, PathUse, Placement, Ready, Restart, Scratch, Service};
+pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
 
 use crate::source::Span;
 use std::sync::Arc;
@@ -61,6 +63,12 @@ pub enum ObjectKind {
     Resource(Resource),
     /// A supervised process.
     Service(Box<Service>),
+    /// A command that a holder of its `launch` may start.
+    Program(Box<Service>),
+    /// A person's endowment.
+    User(Box<User>),
+    /// Hands out what it offers when a person consents.
+    Powerbox(Box<Powerbox>),
 }
 
 /// One instance of a configuration file.
@@ -85,6 +93,8 @@ pub struct Object {
     pub span: Span,
     /// `trusted "reason"`, with its place.
     pub trusted: Option<Span>,
+    /// A `trust` statement of the system file, with its place: trusted everywhere, and it may control `reconfigure`.
+    pub lets_control: Option<Span>,
 }
 
 impl Object {
@@ -93,6 +103,24 @@ impl Object {
     pub fn service(&self) -> Option<&Service> {
         match &self.kind {
             ObjectKind::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// Returns what it is made of and runs as: of a service, or of a program.
+    #[must_use]
+    pub fn process(&self) -> Option<&Service> {
+        match &self.kind {
+            ObjectKind::Service(process) | ObjectKind::Program(process) => Some(process),
+            _ => None,
+        }
+    }
+
+    /// Returns the powerbox, if it is one.
+    #[must_use]
+    pub fn powerbox(&self) -> Option<&Powerbox> {
+        match &self.kind {
+            ObjectKind::Powerbox(powerbox) => Some(powerbox),
             _ => None,
         }
     }
@@ -106,10 +134,17 @@ impl Object {
         }
     }
 
-    /// Returns whether it can act: a service, or `outside`.
+    /// Returns whether it can act: a service, a program, a user, a powerbox, or `outside`.
     #[must_use]
     pub const fn is_subject(&self) -> bool {
-        matches!(self.kind, ObjectKind::Service(_) | ObjectKind::Outside)
+        matches!(
+            self.kind,
+            ObjectKind::Service(_)
+                | ObjectKind::Program(_)
+                | ObjectKind::User(_)
+                | ObjectKind::Powerbox(_)
+                | ObjectKind::Outside
+        )
     }
 }
 
@@ -130,6 +165,10 @@ pub enum Transport {
     Done,
     /// The service itself, for its supervisor.
     Control,
+    /// A program, for whoever may start it.
+    Launch,
+    /// A powerbox, for whoever may ask it.
+    Ask,
 }
 
 /// What a trusted object's facet lets its users reach.
@@ -169,7 +208,13 @@ impl Facet {
         match self.transport {
             Transport::Mount(_) => Kind::Mount,
             Transport::Control => Kind::Control,
-            _ => Kind::Facet,
+            Transport::Launch => Kind::Launch,
+            Transport::Ask => Kind::Ask,
+            Transport::Socket(_)
+            | Transport::Channel
+            | Transport::Tcp(_)
+            | Transport::Listen(_)
+            | Transport::Done => Kind::Facet,
         }
     }
 }
@@ -291,36 +336,6 @@ pub struct Derivation {
     pub receiver_span: Span,
 }
 
-/// A level of authority.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// What a subject could come to hold.
-    Hold,
-    /// What it could come to learn or effect.
-    Reach,
-}
-
-/// `never SUBJECT holds|reaches CAPABILITY [RIGHTS]`.
-#[derive(Clone, Debug)]
-pub struct Never {
-    /// The scope that asserts; decides whose trust counts.
-    pub scope: ObjectId,
-    /// Who.
-    pub subject: ObjectId,
-    /// At which level.
-    pub level: Level,
-    /// What.
-    pub capability: CapId,
-    /// Any of these; all of the kind when none is named.
-    pub rights: Rights,
-    /// The statement.
-    pub span: Span,
-    /// The words that name the subject.
-    pub subject_span: Span,
-    /// The words that name the capability.
-    pub capability_span: Span,
-}
-
 /// The paths and words of the trust root.
 #[derive(Clone, Debug)]
 pub struct Root {
@@ -345,8 +360,14 @@ pub struct Model {
     pub capabilities: Vec<Capability>,
     /// Every rule instance, in source order.
     pub derivations: Vec<Derivation>,
-    /// Every assertion, in source order.
+    /// Every `never`, in source order.
     pub nevers: Vec<Never>,
+    /// Every `only`, in source order.
+    pub onlys: Vec<Only>,
+    /// Every `trust`, in source order.
+    pub trusts: Vec<Trust>,
+    /// Every `allow`, in source order.
+    pub waivers: Vec<Waiver>,
     /// How paths are rewritten, so that places known beforehand are compared as places too.
     pub aliases: Aliases,
     /// Roots of world-readable programs and libraries.
@@ -387,7 +408,12 @@ impl Model {
         self.objects().filter_map(|(id, object)| object.service().map(|service| (id, object, service)))
     }
 
-    /// Returns the service whose facet the capability is, if it is one.
+    /// Returns every service and program with its id.
+    pub fn processes(&self) -> impl Iterator<Item = (ObjectId, &Object, &Service)> {
+        self.objects().filter_map(|(id, object)| object.process().map(|process| (id, object, process)))
+    }
+
+    /// Returns the object whose facet the capability is, if it is one.
     #[must_use]
     pub fn facet_owner(&self, capability: CapId) -> Option<ObjectId> {
         match self.capability(capability).target {
@@ -400,10 +426,14 @@ impl Model {
     /// further out to which every `use` between lends its trust (`trust=#true`); scopes inside those too.
     #[must_use]
     pub fn is_trusted(&self, object: ObjectId, scope: ObjectId) -> bool {
-        if self.object(object).trusted.is_none() {
+        let known = self.object(object);
+        if known.lets_control.is_some() {
+            return true;
+        }
+        if known.trusted.is_none() {
             return false;
         }
-        let mut domain = self.object(object).scope;
+        let mut domain = known.scope;
         while let ObjectKind::Scope(inner) = &self.object(domain).kind {
             match inner.parent {
                 Some(parent) if inner.lends_trust => domain = parent,

@@ -45,7 +45,7 @@ impl Address {
 /// What a resource is beyond its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// A `dir`, `file`, `state`, `secret` or `socket`.
+    /// A `dir`, `file`, `state`, `device`, `secret` or `socket`.
     Path {
         /// One of those kinds.
         kind: Kind,
@@ -63,6 +63,12 @@ pub enum Resource {
         /// `group=`.
         group: Option<String>,
     },
+    /// The `network` of the host.
+    Network,
+    /// A `privilege`: the kernel's name of it, `CAP_NET_ADMIN` (capabilities(7)).
+    Privilege(Arc<str>),
+    /// `tty`, `stdio` or `notify` of whoever launches a program.
+    Caller(Arc<str>),
 }
 
 impl Resource {
@@ -74,6 +80,9 @@ impl Resource {
             Self::Listen(_) => Kind::Listen,
             Self::Connect(_) => Kind::Connect,
             Self::Identity { .. } => Kind::Identity,
+            Self::Network => Kind::Network,
+            Self::Privilege(_) => Kind::Privilege,
+            Self::Caller(_) => Kind::Caller,
         }
     }
 }

@@ -56,6 +56,14 @@ pub enum Kind {
     Connect,
     /// `socket`: a unix socket of something that capc does not run.
     Socket,
+    /// `device`: a device node.
+    Device,
+    /// `network`: the host's network, all of it.
+    Network,
+    /// `privilege`: a kernel privilege.
+    Privilege,
+    /// `tty`, `stdio`, `notify`: what whoever launches a program has at hand.
+    Caller,
     /// `identity`: a Unix identity.
     Identity,
     /// A facet over a socket, a channel or a port, and `done`.
@@ -64,6 +72,10 @@ pub enum Kind {
     Mount,
     /// The `control` of a service.
     Control,
+    /// The `launch` of a program.
+    Launch,
+    /// The `ask` of a powerbox.
+    Ask,
 }
 
 impl Kind {
@@ -79,7 +91,11 @@ impl Kind {
             Self::Listen => &["accept", "bind"],
             Self::Connect | Self::Socket | Self::Facet => &["connect"],
             Self::Identity => &["become"],
+            Self::Device => &["read", "write", "ioctl"],
+            Self::Network | Self::Privilege | Self::Caller => &["use"],
             Self::Control => &["signal", "restart", "replace"],
+            Self::Launch => &["launch"],
+            Self::Ask => &["ask"],
         }
     }
 
@@ -97,7 +113,13 @@ impl Kind {
             Self::Identity => "identity",
             Self::Facet => "facet",
             Self::Mount => "mount",
+            Self::Device => "device",
+            Self::Network => "network",
+            Self::Privilege => "privilege",
+            Self::Caller => "caller",
             Self::Control => "control",
+            Self::Launch => "launch",
+            Self::Ask => "ask",
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is said of one supervised process.
 
-use super::{CapId, FacetId, Rights};
+use super::{CapId, Exposure, FacetId, Rights};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub struct Placement {
     pub span: Span,
 }
 
-/// A supervised process.
+/// A supervised process, or a program that a holder of its `launch` may start.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
     /// The program of `run`; none only when the declaration lacks it, which is an error.
@@ -117,4 +117,28 @@ pub struct Service {
     pub stop: Option<(String, u64)>,
     /// The signal that makes it read its configuration again.
     pub reload: Option<String>,
+    /// When it starts by the calendar (systemd.time(7)), as written.
+    pub schedule: Option<(Arc<str>, Span)>,
+    /// Groups of system calls beyond the usual.
+    pub syscalls: Vec<(Arc<str>, Span)>,
+    /// It has no world at all, and so everything: the statement.
+    pub unconfined: Option<Span>,
+}
+
+/// A person's endowment: what their `home` file may hand on.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// What `holds` statements ask for, in source order.
+    pub placements: Vec<Placement>,
+}
+
+/// An object that may hand out some capabilities when a person consents.
+#[derive(Clone, Debug, Default)]
+pub struct Powerbox {
+    /// What it may hand out, in source order; it holds these by endowment.
+    pub offers: Vec<Exposure>,
+    /// How it asks the person.
+    pub asks: Option<(Arc<str>, Span)>,
+    /// Its `ask`.
+    pub ask: Option<FacetId>,
 }

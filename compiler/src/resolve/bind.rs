@@ -42,8 +42,14 @@ impl<'a> Binder<'a> {
     /// Returns a binder with the objects that every configuration has.
     pub fn new(loaded: &'a Loaded, main: &Declarations) -> Self {
         let header = main.name.span;
-        let object =
-            |name: &str, kind, scope| Object { name: name.into(), kind, scope, span: header, trusted: None };
+        let object = |name: &str, kind, scope| Object {
+            name: name.into(),
+            kind,
+            scope,
+            span: header,
+            trusted: None,
+            lets_control: None,
+        };
         let default = |path: &str| PathUse { path: path.into(), span: header };
         let objects = vec![
             object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),
@@ -66,6 +72,9 @@ impl<'a> Binder<'a> {
                 aliases: Aliases::default(),
                 derivations: Vec::new(),
                 nevers: Vec::<Never>::new(),
+                onlys: Vec::new(),
+                trusts: Vec::new(),
+                waivers: Vec::new(),
                 code: code.iter().map(|path| default(path)).collect(),
                 root,
             },
@@ -246,12 +255,20 @@ impl<'a> Binder<'a> {
             self.rights_of(&takes.rights, kind);
             let nowhere: Arc<str> = format!("/{} (a parameter)", takes.name.text).into();
             let resource = match kind {
-                Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Socket => {
+                Kind::Dir | Kind::File | Kind::State | Kind::Device | Kind::Secret | Kind::Socket => {
                     Resource::Path { kind, path: nowhere }
                 }
                 Kind::Listen => Resource::Listen(crate::model::Address::Unix(nowhere)),
                 Kind::Identity => Resource::Identity { user: None, group: None },
-                Kind::Connect | Kind::Facet | Kind::Mount | Kind::Control => {
+                Kind::Network => Resource::Network,
+                Kind::Connect
+                | Kind::Privilege
+                | Kind::Caller
+                | Kind::Facet
+                | Kind::Mount
+                | Kind::Control
+                | Kind::Launch
+                | Kind::Ask => {
                     self.name(ScopeId(0), &takes.name, Binding::Absent);
                     continue;
                 }

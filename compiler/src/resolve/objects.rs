@@ -31,6 +31,7 @@ impl<'a> Binder<'a> {
             scope: self.scope_object(scope),
             span,
             trusted: None,
+            lets_control: None,
         };
         self.model.objects.push(object);
         ObjectId(self.model.objects.len() as u32 - 1)

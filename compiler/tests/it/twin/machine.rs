@@ -38,7 +38,14 @@ pub struct Builder {
 impl Builder {
     pub fn new() -> Self {
         let span = Span { file: FileId(0), start: 0, end: 1 };
-        let object = |name: &str, kind, scope| Object { name: name.into(), kind, scope, span, trusted: None };
+        let object = |name: &str, kind, scope| Object {
+            name: name.into(),
+            kind,
+            scope,
+            span,
+            trusted: None,
+            lets_control: None,
+        };
         let place = |path: &str| PathUse { path: path.into(), span };
         let model = Model {
             aliases: capc::model::Aliases::default(),
@@ -52,6 +59,9 @@ impl Builder {
             capabilities: Vec::new(),
             derivations: Vec::new(),
             nevers: Vec::new(),
+            onlys: Vec::new(),
+            trusts: Vec::new(),
+            waivers: Vec::new(),
             code: Vec::new(),
             root: Root {
                 config: place("/etc/capc"),
@@ -73,7 +83,14 @@ impl Builder {
 
     pub fn object(&mut self, name: String, kind: ObjectKind, scope: ObjectId) -> ObjectId {
         let span = self.span();
-        self.model.objects.push(Object { name: name.into(), kind, scope, span, trusted: None });
+        self.model.objects.push(Object {
+            name: name.into(),
+            kind,
+            scope,
+            span,
+            trusted: None,
+            lets_control: None,
+        });
         ObjectId(self.model.objects.len() as u32 - 1)
     }
 

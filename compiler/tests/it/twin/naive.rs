@@ -108,7 +108,7 @@ pub fn waits(model: &Model, held: &Holdings) -> BTreeSet<(ObjectId, ObjectId, Fa
             Transport::Listen(listen) if rights(held, facet.owner, *listen).contains(Kind::ACCEPT) => {
                 continue;
             }
-            Transport::Channel | Transport::Control => continue,
+            Transport::Channel | Transport::Control | Transport::Launch | Transport::Ask => continue,
             Transport::Done => "ready",
             Transport::Socket(_) | Transport::Tcp(_) | Transport::Listen(_) | Transport::Mount(_) => "mint",
         };
@@ -449,6 +449,8 @@ impl<'m> World<'m> {
             let facet = model.facet(facet);
             let carries = match &facet.transport {
                 Transport::Control | Transport::Done => return false,
+                Transport::Launch => true,
+                Transport::Ask => false,
                 Transport::Socket(_) | Transport::Channel => !facet.data_only,
                 Transport::Listen(listen) => {
                     matches!(address(model, *listen), Some(Address::Unix(_))) && !facet.data_only
