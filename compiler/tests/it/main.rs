@@ -9,6 +9,7 @@ mod scene;
 mod tidy;
 mod golden;
 mod docs;
+mod kdl;
 mod laws;
 mod twin;
 mod cli;

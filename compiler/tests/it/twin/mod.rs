@@ -2,6 +2,7 @@
 
 mod laws;
 mod machine;
+pub use machine::Dice;
 mod naive;
 
 use capc::authority::Authority;
