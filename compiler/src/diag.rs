@@ -2,72 +2,12 @@
 //!
 //! The words of a diagnostic stand beside the code that raises it; rendering is in `emit::report`.
 
+mod code;
+
+pub use code::{Code, Severity};
+
 use crate::source::Span;
 use serde::Serialize;
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
-        /// A stable name for one thing that can be wrong; `capc explain` has a page on each.
-        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $name),* }
-
-        impl Code {
-            /// Every code.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// Returns the code as people and programs write it.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$name => $word),* }
-            }
-
-            /// Returns the page that explains the code.
-            #[must_use]
-            pub const fn page(self) -> &'static str {
-                match self { $(Self::$name => include_str!(concat!("../../docs/diagnostics/", $word, ".md"))),* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The text is no KDL 2.
-    Syntax = "syntax",
-    /// A node, property or right that the language does not have.
-    UnknownWord = "unknown-word",
-    /// Something required is not there.
-    MissingWord = "missing-word",
-    /// A path, address, size, signal, capability or date that is none.
-    BadValue = "bad-value",
-    /// Two declarations with one name in one scope.
-    DuplicateName = "duplicate-name",
-    /// A name that the scope does not hold.
-    Unheld = "unheld",
-    /// More rights than the giver has.
-    ExcessRights = "excess-rights",
-    /// A right that the kind does not have, a parameter of another kind.
-    WrongKind = "wrong-kind",
-    /// `grants` without a reference to the grantee.
-    NoIntroduction = "no-introduction",
-    /// Grants that justify only each other.
-    CircularProvenance = "circular-provenance",
-    /// A module that declares a resource, or reaches outside `code` roots.
-    Ambient = "ambient",
-    /// A circular bootstrap dependency.
-    BootstrapCycle = "bootstrap-cycle",
-    /// The trust root depends on what it starts, or something it starts controls it.
-    RootCycle = "root-cycle",
-    /// A `never` that does not hold.
-    AssertionFailed = "assertion-failed",
-    /// An assertion that cannot apply.
-    Vacuous = "vacuous",
-    /// A module that uses itself.
-    ModuleCycle = "module-cycle",
-    /// Two claims on one port, place or `listen`.
-    Conflict = "conflict",
-    /// The machine is not as the configuration says; only `reconfigure` and `up` look.
-    Refused = "refused",
-}
 
 /// A place that a diagnostic is about, and what it has to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,11 +87,13 @@ pub enum Detail {
     },
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong, or could be meant better.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Which rule.
     pub code: Code,
+    /// Whether it stops what comes after; a lint's may be raised by who asks.
+    pub severity: Severity,
     /// What is wrong: one line, lower case, the user's words in backticks.
     pub message: String,
     /// Where; the first is primary unless another says so.
@@ -167,7 +109,20 @@ impl Diagnostic {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
         let primary = Label { span, text: text.into(), primary: true };
-        Self { code, message: message.into(), labels: vec![primary], help: None, detail: Detail::None }
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            labels: vec![primary],
+            help: None,
+            detail: Detail::None,
+        }
+    }
+
+    /// Returns whether it stops what comes after.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     /// Adds another place.

@@ -3,7 +3,7 @@
 //! The modules stand in the order in which the data flows, and each uses only those before it:
 //! files are read (`source`) and parsed (`syntax`); scopes and names become objects, capabilities and rule instances
 //! (`resolve` to `model`); the three rules say who holds what (`holdings`), who waits for whom (`order`), and what could
-//! come of it (`authority`); `check` refuses, or hands out the evidence without which nothing is lowered; questions are
+//! come of it (`authority`); `check` refuses, or hands out the evidence without which nothing is lowered; `lint` warns; questions are
 //! answered (`query`); and against a machine's facts (`machine`) the rest is total: `lower` to manifests, `seal`, `emit`.
 //! [`compile`] shows the whole of it up to the evidence.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ pub mod holdings;
 pub mod order;
 pub mod authority;
 pub mod check;
+pub mod lint;
 pub mod query;
 pub mod machine;
 pub mod lower;
@@ -40,7 +41,7 @@ pub struct Compilation {
     pub checked: Option<check::Checked>,
     /// What names mean, for questions.
     pub names: resolve::Names,
-    /// What is wrong, by place.
+    /// Errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether all names resolve, so that questions have answers.
     pub resolves: bool,
@@ -50,30 +51,48 @@ pub struct Compilation {
 
 /// Compiles a configuration file: text to model, model to holdings, holdings to evidence.
 ///
-/// `main` is an absolute path, `shown` its name in diagnostics. Pure but for `files`.
+/// `main` is an absolute path, `shown` its name in diagnostics. Lints are warnings, and no waiver runs out: [`compile_on`] is
+/// told the day. Pure but for `files`.
 #[must_use]
 pub fn compile(files: &dyn source::Files, main: &Path, shown: &str) -> Compilation {
+    compile_on(files, main, shown, &lint::Terms::default())
+}
+
+/// Compiles a configuration file under the terms of who asks: the day, and which lints are errors.
+#[must_use]
+pub fn compile_on(files: &dyn source::Files, main: &Path, shown: &str, terms: &lint::Terms) -> Compilation {
     let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } =
         resolve::resolve(files, main, shown);
-    let resolves = diagnostics.is_empty();
+    let resolves = !diagnostics.iter().any(Diagnostic::is_error);
     let holdings = model.as_ref().map(holdings::derive);
     let mut checked = None;
     if let (Some(model), Some(holdings)) = (&model, &holdings) {
         let (evidence, found) = check::check(model, holdings);
-        checked = evidence.filter(|_| resolves);
         diagnostics.extend(found);
+        // What does not mean what it says would be warned about for what it does not say.
+        if diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers()) {
+            diagnostics.extend(lint::lint(model, holdings, terms));
+        }
+        checked = evidence.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
     }
     resolve::sort(&mut diagnostics);
     Compilation { sources, model, holdings, checked, names, diagnostics, resolves, unreadable }
 }
 
 impl Compilation {
+    /// Returns whether anything stops what comes after.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
     /// Returns what the compilation came to, in numbers.
     #[must_use]
     pub fn summary(&self) -> emit::diagnostics::Summary {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         emit::diagnostics::Summary {
-            errors: self.diagnostics.len(),
-            warnings: 0,
+            errors,
+            warnings: self.diagnostics.len() - errors,
             services: self.model.as_ref().map_or(0, |model| model.services().count()),
             holdings: self.holdings.as_ref().map_or(0, |holdings| holdings.all().len()),
         }

@@ -26,10 +26,10 @@ pub fn run(arguments: &Check) -> Exit {
 fn print(compilation: &Compilation, format: ReportFormat) -> Exit {
     let summary = compilation.summary();
     let Compilation { diagnostics, sources, .. } = compilation;
-    let exit = match (diagnostics.is_empty(), compilation.unreadable) {
-        (true, _) => Exit::Clean,
-        (false, true) => Exit::Usage,
-        (false, false) => Exit::Errors,
+    let exit = match (compilation.has_errors(), compilation.unreadable) {
+        (false, _) => Exit::Clean,
+        (true, true) => Exit::Usage,
+        (true, false) => Exit::Errors,
     };
     match format {
         ReportFormat::Json => {

@@ -3,26 +3,35 @@
 use super::Failure;
 use crate::cli::Exit;
 use crate::emit::report::{self, Colour};
+use crate::lint::Terms;
+use crate::model::Date;
 use crate::source::{Files, RealFiles};
-use crate::{Compilation, compile};
+use crate::{Compilation, compile_on};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// Compiles the file that a person named.
+/// Compiles the file that a person named, as of today.
 ///
 /// # Errors
 /// When the current directory is gone.
 pub fn named(path: &Path) -> Result<Compilation, Failure> {
-    from(&RealFiles, path)
+    from(&RealFiles, path, &today())
 }
 
-/// Compiles a file of some files.
+/// Compiles a file of some files under some terms.
 ///
 /// # Errors
 /// When the current directory is gone.
-pub fn from(files: &dyn Files, path: &Path) -> Result<Compilation, Failure> {
+pub fn from(files: &dyn Files, path: &Path, terms: &Terms) -> Result<Compilation, Failure> {
     let absolute = absolute(path)?;
-    Ok(compile(files, &absolute, &path.to_string_lossy()))
+    Ok(compile_on(files, &absolute, &path.to_string_lossy(), terms))
+}
+
+/// Returns the usual terms as of today.
+pub fn today() -> Terms {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let days = now.map_or(0, |since| since.as_secs() / 86_400);
+    Terms { at: Some(Date::of_day(days)), ..Terms::default() }
 }
 
 /// Returns a path from the root, following the links of its directory, so that `./` in a file is one place.
@@ -61,10 +70,22 @@ pub fn complain(compilation: &Compilation) -> Exit {
         "{}",
         report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width())
     );
-    let count = compilation.diagnostics.len();
-    super::complain!("{count} {}", if count == 1 { "error" } else { "errors" });
-    match compilation.unreadable {
-        true => Exit::Usage,
-        false => Exit::Errors,
+    super::complain!("{}", counted(compilation));
+    match (compilation.has_errors(), compilation.unreadable) {
+        (false, _) => Exit::Clean,
+        (true, true) => Exit::Usage,
+        (true, false) => Exit::Errors,
     }
+}
+
+/// Returns how many errors and warnings there are, in words.
+pub fn counted(compilation: &Compilation) -> String {
+    let summary = compilation.summary();
+    let words = [(summary.errors, "error"), (summary.warnings, "warning")];
+    let words: Vec<String> = words
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| super::check::count(number, noun))
+        .collect();
+    words.join(", ")
 }

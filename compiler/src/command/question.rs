@@ -4,7 +4,7 @@ use super::generation::SealedFiles;
 use super::{Failure, compile, print_json};
 use crate::authority::Authority;
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
-use crate::diag::{Code, nearest};
+use crate::diag::nearest;
 use crate::emit::store;
 use crate::holdings::Holdings;
 use crate::model::{CapId, Model, ObjectId, SYSTEM};
@@ -30,17 +30,7 @@ impl Answerable {
         };
         let compilation = compilation.map_err(|failure| failure.report())?;
         let complaint = compile::complain(&compilation);
-        let harmless = |code| {
-            matches!(
-                code,
-                Code::BootstrapCycle
-                    | Code::RootCycle
-                    | Code::AssertionFailed
-                    | Code::Conflict
-                    | Code::Vacuous
-            )
-        };
-        let answers = compilation.diagnostics.iter().all(|diagnostic| harmless(diagnostic.code));
+        let answers = compilation.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers());
         if answers { Ok(Self { compilation }) } else { Err(complaint) }
     }
 
@@ -76,7 +66,7 @@ fn current(store_path: &Path) -> Result<Compilation, Failure> {
         ))
     };
     let files = SealedFiles::read(&found.ok_or_else(none)?.path)?;
-    Ok(crate::compile(&files, &files.main, &files.name))
+    Ok(crate::compile_on(&files, &files.main, &files.name, &compile::today()))
 }
 
 fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl serde::Serialize) -> Exit {

@@ -31,9 +31,8 @@ fn enter(arguments: &Up) -> Result<Exit, Failure> {
     // A configuration with errors is told before anything is entered.
     if !arguments.file.is_dir() {
         let compilation = compile::named(&arguments.file)?;
-        let complaint = compile::complain(&compilation);
-        if complaint != Exit::Clean {
-            return Ok(complaint);
+        if compilation.has_errors() {
+            return Ok(compile::complain(&compilation));
         }
     }
     let image = launcher_with(None).map_err(|error| Failure::refused(error.to_string()))?;

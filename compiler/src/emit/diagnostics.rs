@@ -116,7 +116,7 @@ fn entry<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Entry<'a> {
     });
     let mut entry = Entry {
         code: diagnostic.code.word(),
-        severity: "error",
+        severity: diagnostic.severity.word(),
         message: &diagnostic.message,
         help: diagnostic.help.as_deref(),
         labels: labels.collect(),

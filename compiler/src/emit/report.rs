@@ -1,6 +1,6 @@
 //! Diagnostics for people: the words underlined, in every file that is involved, and what to write instead.
 
-use crate::diag::{Detail, Diagnostic, Label};
+use crate::diag::{Detail, Diagnostic, Label, Severity};
 use crate::source::{FileId, SourceFile, SourceMap};
 use annotate_snippets::{
     AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
@@ -62,7 +62,11 @@ pub fn plain(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Group<'a> {
-    let title = Level::ERROR.primary_title(harmless(&diagnostic.message)).id(diagnostic.code.word());
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(harmless(&diagnostic.message)).id(diagnostic.code.word());
     let mut group = Group::with_title(title);
     let mut files: Vec<FileId> = Vec::new();
     for label in &diagnostic.labels {

@@ -6,12 +6,14 @@
 
 mod alias;
 mod assertion;
+mod date;
 mod resource;
 mod rights;
 mod service;
 
 pub use alias::Aliases;
-pub use assertion::{Date, Level, Never, Only, Trust, Waived, Waiver};
+pub use assertion::{Level, Never, Only, Trust, Waived, Waiver};
+pub use date::Date;
 pub use resource::{Address, Protocol, Resource};
 pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
