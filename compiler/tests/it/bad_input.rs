@@ -2,6 +2,15 @@
 
 use crate::scene::{Run, Scene};
 
+/// Checks for programs.
+#[track_caller]
+fn check_once(name: &str, text: impl AsRef<[u8]>) -> Run {
+    let scene = Scene::new(name);
+    scene.write("x.kdl", text);
+    scene.capc(["check", "x.kdl", "--format", "json"])
+}
+
+/// Checks for programs and for people, and tries to run it.
 #[track_caller]
 fn check(name: &str, text: impl AsRef<[u8]>) -> Run {
     let scene = Scene::new(name);
@@ -118,4 +127,70 @@ fn a_complete_graph_of_eleven_prints_one_circle() {
     assert_eq!(answer["diagnostics"].as_array().unwrap().len(), 1);
     assert_eq!(answer["diagnostics"][0]["cycle"].as_array().unwrap().len(), 2);
     assert_eq!(answer["diagnostics"][0]["members"].as_array().unwrap().len(), 11);
+}
+
+#[test]
+fn a_token_of_ten_megabytes_is_refused_with_its_place() {
+    let word = "a".repeat(10 << 20);
+    for text in [
+        format!("system x\n{word} y\n"),
+        format!("system {word}\n"),
+        format!("system x\nservice {word} {{ run \"/x\" }}\n"),
+        format!("system x\ndir a \"/{word}\"\n"),
+        format!("system x\nservice a {{ run \"/x\"; holds {word} }}\n"),
+        format!("system x\nservice a {{ run \"/x\"; {word}=1 }}\n"),
+        format!("system x\ndir a \"/x\" {}\n", "1".repeat(10 << 20)),
+    ] {
+        let run = check("token", &text).exits(1);
+        assert!(run.out.len() < 100_000, "the report repeats the token: {} bytes", run.out.len());
+    }
+}
+
+#[test]
+fn a_hundred_thousand_declarations_on_one_line_are_read_to_the_last() {
+    let mut text = "system x;".to_owned();
+    for number in 0..100_000 {
+        text += &format!("file f{number} \"/f/{number}\";");
+    }
+    text += "fil last \"/l\"";
+    check_once("line", &text).exits(1).says("unknown-word").says("\"line\":1,\"column\":");
+}
+
+#[test]
+fn ten_thousand_mistakes_are_all_counted_and_a_readable_number_is_shown() {
+    let mut text = "system x\n".to_owned();
+    for number in 0..10_000 {
+        text += &format!("dirr d{number} \"/d\"\n");
+    }
+    let run = check_once("errors", &text).exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(answer["summary"]["errors"], 10_000);
+    assert_eq!(answer["diagnostics"].as_array().unwrap().len(), 1000);
+    assert_eq!(answer["omitted"]["unknown-word"], 9000);
+    let scene = Scene::new("errors-human");
+    scene.write("x.kdl", &text);
+    let run = scene.capc(["check", "x.kdl"]).exits(1).complains("10000");
+    assert!(run.err.lines().count() < 2000, "a person reads no {} lines", run.err.lines().count());
+}
+
+#[test]
+fn a_module_that_uses_itself_is_no_endless_reading() {
+    let scene = Scene::new("self");
+    scene.write("x.kdl", "module x\nuse \"./x.kdl\" as=again\n");
+    scene.capc(["check", "x.kdl"]).exits(1).complains("module-cycle");
+    // By another spelling of its path, and by a link to itself.
+    scene.write("y.kdl", "module y\nuse \"../self/../y.kdl\" as=again\n");
+    assert_ne!(scene.capc(["check", "y.kdl"]).status, None);
+    std::os::unix::fs::symlink("z.kdl", scene.path.join("link.kdl")).unwrap();
+    scene.write("z.kdl", "module z\nuse \"link.kdl\" as=again\n");
+    scene.capc(["check", "z.kdl"]).exits(1).complains("module-cycle");
+}
+
+#[test]
+fn a_file_that_is_no_file_is_refused() {
+    let scene = Scene::new("no-file");
+    scene.capc(["check", "/dev/null"]).exits(2);
+    rustix::fs::mkfifoat(rustix::fs::CWD, scene.path.join("fifo.kdl"), 0o644.into()).unwrap();
+    scene.capc(["check", "fifo.kdl"]).exits(2);
+    scene.capc(["check", "/dev/zero"]).exits(2);
 }

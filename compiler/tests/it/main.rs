@@ -14,6 +14,7 @@ mod laws;
 mod twin;
 mod cli;
 mod bad_input;
+mod regressions;
 mod generation;
 mod hello;
 mod world;

@@ -1,0 +1,91 @@
+//! What must hold for any bytes; the fuzz targets look for bytes for which it does not, and the tests try those that were
+//! found once.
+
+#![allow(dead_code, reason = "each target uses its own part")]
+
+use capc::authority::Authority;
+use capc::emit::report::{self, Colour};
+use capc::emit::{diagnostics, dot, graph};
+use capc::model::SYSTEM;
+use capc::source::Files;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The reader of KDL reads to the end, and what it underlines is in the text.
+pub fn kdl(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (tree, errors) = capc::syntax::kdl::read(Arc::from(text));
+    for error in errors {
+        let range = error.range.start as usize..error.range.end as usize;
+        assert!(text.get(range).is_some(), "{error:?} underlines no text");
+        assert!(!error.message.is_empty() && !error.message.contains('\n'), "{error:?}");
+    }
+    let mut deepest = vec![tree.roots()];
+    while let Some(nodes) = deepest.last_mut() {
+        let Some(node) = nodes.next() else {
+            deepest.pop();
+            continue;
+        };
+        assert!(text.get(tree.name_range(node).as_usize()).is_some());
+        for entry in tree.entries(node) {
+            assert!(text.get(entry.range.as_usize()).is_some());
+        }
+        deepest.push(tree.children(node));
+    }
+}
+
+/// One file, and nothing beside it.
+struct OneFile<'a>(&'a str, &'a [u8]);
+
+impl Files for OneFile<'_> {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        match path == Path::new(self.0) {
+            true => Ok(self.1.to_vec()),
+            false => Err(std::io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// A configuration is compiled to its end, every place is one, the same bytes give the same answer, and questions about what
+/// resolves are answered.
+pub fn check(bytes: &[u8]) {
+    let compile =
+        || capc::compile(&OneFile("/fuzz/system.kdl", bytes), Path::new("/fuzz/system.kdl"), "system.kdl");
+    let compilation = compile();
+    let found = json(&compilation);
+    for diagnostic in found["diagnostics"].as_array().unwrap_or(&Vec::new()) {
+        for label in diagnostic["labels"].as_array().unwrap_or(&Vec::new()) {
+            let number = |key: &str| label[key].as_u64().unwrap_or(0);
+            assert!(number("line") >= 1 && number("column") >= 1, "{label}");
+            let (begin, end) =
+                ((number("line"), number("column")), (number("end_line"), number("end_column")));
+            assert!(begin <= end, "{label}");
+        }
+    }
+    let human = report::human(&compilation.diagnostics, &compilation.sources, Colour::Off, 100);
+    let plain = report::plain(&compilation.diagnostics, &compilation.sources);
+    for text in [human, plain] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\0']), "a report moves no cursor");
+    }
+    assert_eq!(found, json(&compile()), "the same input gives the same answer");
+    if let (Some(model), Some(holdings), true) =
+        (&compilation.model, &compilation.holdings, compilation.resolves)
+    {
+        let authority = Authority::new(model, holdings, SYSTEM);
+        for id in compilation.names.capabilities.values().take(3) {
+            let answer = capc::query::who(&authority, *id, "asked");
+            assert!(!answer.human().is_empty());
+        }
+        for id in compilation.names.subjects.values().take(3) {
+            assert!(!capc::query::what(&authority, *id).human().is_empty());
+        }
+        assert!(serde_json::to_string(&graph::document(model, holdings, &compilation.sources)).is_ok());
+        assert!(dot::dot(model, holdings).ends_with("}\n"));
+    }
+}
+
+fn json(compilation: &capc::Compilation) -> serde_json::Value {
+    let document =
+        diagnostics::document(&compilation.diagnostics, &compilation.sources, compilation.summary());
+    serde_json::to_value(&document).unwrap_or_default()
+}
