@@ -77,18 +77,13 @@ fn no_introduction(model: &Model, derivation: &Derivation) -> Diagnostic {
     let (giver, receiver) = (called(model, from), called(model, derivation.holder));
     let name = &model.capability(derivation.capability).name;
     let message = format!("{giver} grants `{name}` to {receiver}, but holds no reference to {receiver}");
-    let facets = model.object(derivation.holder).service().map(|service| &service.facets);
-    let facet = facets
-        .into_iter()
-        .flatten()
-        .map(|facet| model.facet(*facet))
-        .find(|facet| facet.kind() != Kind::Control);
-    let help = match facet {
-        Some(facet) => format!(
-            "write `holds {}.{}` in the body of {giver}",
-            model.object(derivation.holder).name,
-            facet.name
-        ),
+    let object = model.object(derivation.holder);
+    let mut facets = object.facets().iter().map(|facet| model.facet(*facet));
+    let help = match facets.find(|facet| facet.kind() != Kind::Control) {
+        Some(facet) => format!("write `holds {}.{}` in the body of {giver}", object.name, facet.name),
+        None if object.service().is_none() => {
+            format!("let the scope endow {receiver} with `holds {name}`")
+        }
         None => format!(
             "let {receiver} provide a facet that {giver} holds, or let the scope endow {receiver} with `holds {name}`"
         ),

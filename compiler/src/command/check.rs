@@ -57,7 +57,7 @@ fn good_news(compilation: &Compilation, sources: &SourceMap) -> String {
     let name = sources.files().next().map_or("", |(_, file)| &file.name);
     let mut line =
         format!("{name}: {}, {}", count(summary.services, "service"), count(summary.holdings, "holding"));
-    let assertions = compilation.model.as_ref().map_or(0, |model| model.nevers.len());
+    let assertions = compilation.model.as_ref().map_or(0, |model| model.nevers.len() + model.onlys.len());
     if assertions > 0 {
         let _ = write!(
             line,

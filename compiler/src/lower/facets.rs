@@ -1,7 +1,6 @@
 //! Facets over sockets: a small directory in memory that belongs to one maker and to those who hold a facet in it.
 
 use super::place::Place;
-use super::refusals::Refusals;
 use super::world::World;
 use super::{Run, Subject, grants};
 use crate::machine::{last_name, parent};
@@ -47,7 +46,6 @@ pub fn directories(model: &Model) -> Directories {
 pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
     let model = run.model;
     for facet in subject.service.facets.iter().map(|id| model.facet(*id)) {
-        refuse_unenforced(facet, &mut run.refusals);
         let Transport::Socket(path) = &facet.transport else { continue };
         put(run, world, facet, parent(&path.path), FacetRole::Make, path.span);
         if !facet.activated {
@@ -103,28 +101,6 @@ fn put(run: &mut Run<'_>, world: &mut World, facet: &Facet, at: &str, role: Face
     let identity = run.identity(directory.maker);
     let place = Place::Facet { key: directory.key.clone(), role, uid: identity.uid, gid: identity.gid };
     world.put(at, place, span, &mut run.refusals);
-}
-
-fn refuse_unenforced(facet: &Facet, refusals: &mut Refusals) {
-    if let Transport::Mount(_) = facet.transport {
-        let message = format!("`{}` is a mount, which this version of the launcher cannot make", facet.name);
-        refusals.refuse(
-            facet.span,
-            message,
-            "provided here",
-            "provide a `socket=` facet, or mount it outside of capc",
-        );
-    }
-    if facet.data_only {
-        let message =
-            format!("`{}` is `data-only`, which this version of the launcher cannot enforce", facet.name);
-        refusals.refuse(
-            facet.span,
-            message,
-            "provided here",
-            "leave `data-only` out, and let the assertions count with descriptors",
-        );
-    }
 }
 
 /// Returns the path of a `listen` over a unix socket.

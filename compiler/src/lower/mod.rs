@@ -5,6 +5,7 @@
 //! Each mechanism has a file; they stand in the order in which a world is put together.
 
 mod refusals;
+mod unenforced;
 mod elf;
 mod loader;
 mod closure;
@@ -119,6 +120,11 @@ pub fn lower(
     options: &Options,
 ) -> Result<Lowered, Vec<Diagnostic>> {
     let mut refusals = Refusals::default();
+    if !model.is_whole {
+        let span = model.object(crate::model::SYSTEM).span;
+        let message = "only a `system` file can be run, and this one says nothing of a machine";
+        refusals.refuse(span, message, "not a system", "name the system file that uses it");
+    }
     let (identities, numbers) = identity::allocate(model, machine, options, &mut refusals);
     let facets = facets::directories(model);
     let mut run = Run { model, holdings, host: Host::new(machine), options, identities, facets, refusals };
@@ -147,6 +153,7 @@ impl<'a> Run<'a> {
             Mode::Root => manifest::Mode::Root,
             Mode::User => manifest::Mode::User,
         };
+        unenforced::refuse(self, subject);
         let identity = self.identity(subject.id);
         let mut world = World::empty(&object.name, mode, (identity.uid, identity.gid));
         world.ready = match plan::ready(self, checked, subject) {

@@ -127,6 +127,20 @@ impl Object {
         }
     }
 
+    /// Returns its facets: those that it provides, then its `control`, `launch` or `ask`.
+    #[must_use]
+    pub fn facets(&self) -> &[FacetId] {
+        match &self.kind {
+            ObjectKind::Service(process) | ObjectKind::Program(process) => &process.facets,
+            ObjectKind::Powerbox(powerbox) => powerbox.ask.as_slice(),
+            ObjectKind::Reconfigure
+            | ObjectKind::Outside
+            | ObjectKind::Scope(_)
+            | ObjectKind::Resource(_)
+            | ObjectKind::User(_) => &[],
+        }
+    }
+
     /// Returns the resource, if it is one.
     #[must_use]
     pub const fn resource(&self) -> Option<&Resource> {
@@ -352,8 +366,10 @@ pub struct Root {
 /// The whole configuration, resolved.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The name after `system`.
+    /// The name after `system`, or in the header of a file that is read by itself.
     pub name: Arc<str>,
+    /// Whether it is a system: of a module or a home that is read by itself, the parameters are places that nobody knows.
+    pub is_whole: bool,
     /// Every object; the first three are `reconfigure`, `outside` and the system scope.
     pub objects: Vec<Object>,
     /// Every facet, `control` of every service included.

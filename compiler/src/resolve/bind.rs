@@ -1,8 +1,9 @@
 //! Instances: every scope of the configuration as objects, facets and names. The ways between scopes come after, in `meaning`.
 
-use super::declaration::{Declarations, FileKind, Item, ServiceDeclaration, UseDeclaration};
+use super::declaration::{Declarations, FileKind, Item, UseDeclaration};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
+use super::objects::Body;
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
@@ -26,14 +27,16 @@ pub struct Binder<'a> {
     pub scopes: Vec<ScopeNames>,
     /// Each scope's file.
     pub files: Vec<FileId>,
-    /// Each service with its scope and declaration, by object.
-    pub bodies: Vec<(ObjectId, ScopeId, &'a ServiceDeclaration)>,
+    /// Each subject with its scope and declaration, by object.
+    pub bodies: Vec<(ObjectId, ScopeId, Body<'a>)>,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
     /// Meanings found so far.
     pub meanings: HashMap<(ScopeId, Arc<str>), Meaning>,
     /// Capabilities spoken of so far.
     pub capabilities: HashMap<(Target, Option<Arc<str>>), CapId>,
+    /// `tty`, `stdio` and `notify`, so far as they are spoken of.
+    pub callers: HashMap<Arc<str>, CapId>,
     /// Facets by their service and name.
     pub facets_by_name: HashMap<(ObjectId, Arc<str>), FacetId>,
 }
@@ -66,6 +69,7 @@ impl<'a> Binder<'a> {
             loaded,
             model: Model {
                 name: main.name.text.clone(),
+                is_whole: main.kind == FileKind::System,
                 objects,
                 facets: Vec::new(),
                 capabilities: Vec::new(),
@@ -84,6 +88,7 @@ impl<'a> Binder<'a> {
             diagnostics: Vec::new(),
             meanings: HashMap::new(),
             capabilities: HashMap::new(),
+            callers: HashMap::new(),
             facets_by_name: HashMap::new(),
         }
     }
@@ -186,7 +191,9 @@ impl<'a> Binder<'a> {
                     let object = self.resource(scope, &resource.name, &resource.resource, resource.span);
                     self.name(scope, &resource.name, Binding::Capability(object));
                 }
-                Item::Service(service) => self.service(scope, service),
+                Item::Service(service) => self.process(scope, service),
+                Item::User(user) => self.user(scope, user),
+                Item::Powerbox(powerbox) => self.powerbox(scope, powerbox),
                 Item::Facet(facet) => {
                     let binding = Binding::Facet {
                         of: facet.of.clone(),
@@ -224,7 +231,14 @@ impl<'a> Binder<'a> {
                     }
                 }
                 Item::Broken(name) => self.name(scope, name, Binding::Broken),
-                Item::Code(_) | Item::Alias(..) | Item::Root(_) | Item::Takes(_) | Item::Never(_) => {}
+                Item::Code(_)
+                | Item::Alias(..)
+                | Item::Root(_)
+                | Item::Takes(_)
+                | Item::Never(_)
+                | Item::Only(_)
+                | Item::Trust(_)
+                | Item::Allow(_) => {}
             }
         }
         instances
@@ -261,14 +275,9 @@ impl<'a> Binder<'a> {
                 Kind::Listen => Resource::Listen(crate::model::Address::Unix(nowhere)),
                 Kind::Identity => Resource::Identity { user: None, group: None },
                 Kind::Network => Resource::Network,
-                Kind::Connect
-                | Kind::Privilege
-                | Kind::Caller
-                | Kind::Facet
-                | Kind::Mount
-                | Kind::Control
-                | Kind::Launch
-                | Kind::Ask => {
+                Kind::Privilege => Resource::Privilege(nowhere),
+                Kind::Connect => Resource::Connect(crate::model::Address::Unix(nowhere)),
+                Kind::Caller | Kind::Facet | Kind::Mount | Kind::Control | Kind::Launch | Kind::Ask => {
                     self.name(ScopeId(0), &takes.name, Binding::Absent);
                     continue;
                 }
@@ -300,7 +309,6 @@ impl<'a> Binder<'a> {
         });
         self.files.push(file);
         self.name(user, &used.name, Binding::Instance(scope));
-        debug_assert!(module.kind == FileKind::Module);
         let mut parameters: Vec<&str> = Vec::new();
         for item in &module.items {
             let Item::Takes(takes) = item else { continue };

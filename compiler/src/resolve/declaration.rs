@@ -1,7 +1,7 @@
 //! What one file says, statement by statement: typed and spanned, names not yet bound.
 
 use super::words::Word;
-use crate::model::{Address, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When};
+use crate::model::{Address, Date, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -12,6 +12,20 @@ pub enum FileKind {
     System,
     /// Has no authority of its own.
     Module,
+    /// A module that takes what a user of the system holds.
+    Home,
+}
+
+impl FileKind {
+    /// Returns the word of its header.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Module => "module",
+            Self::Home => "home",
+        }
+    }
 }
 
 /// One file.
@@ -38,8 +52,12 @@ pub enum Item {
     Alias(PathUse, PathUse),
     /// `reconfigure { … }`
     Root(RootDeclaration),
-    /// `service NAME { … }`
+    /// `service NAME { … }` and `program NAME { … }`
     Service(Box<ServiceDeclaration>),
+    /// `user NAME { … }`
+    User(Box<UserDeclaration>),
+    /// `powerbox NAME { … }`
+    Powerbox(Box<PowerboxDeclaration>),
     /// `facet NAME of=CAP …`
     Facet(FacetDeclaration),
     /// `use FILE as=NAME …`
@@ -50,6 +68,12 @@ pub enum Item {
     Gives(Vec<(Word, Word)>),
     /// `never SUBJECT holds|reaches CAP …`
     Never(NeverDeclaration),
+    /// `only SUBJECT… hold|reach CAP …`
+    Only(OnlyDeclaration),
+    /// `trust SUBJECT reason=…`
+    Trust(TrustDeclaration),
+    /// `allow CODE on=NAME reason=… until=…`
+    Allow(AllowDeclaration),
 }
 
 /// A resource of a system file.
@@ -144,9 +168,20 @@ pub struct GrantsDeclaration {
     pub span: Span,
 }
 
-/// `service NAME { … }`
+/// Who starts a process.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ProcessKind {
+    /// The init: a `service`.
+    Service,
+    /// Whoever holds its `launch`: a `program`.
+    Program,
+}
+
+/// `service NAME { … }` or `program NAME { … }`
 #[derive(Clone, Debug)]
 pub struct ServiceDeclaration {
+    /// Which of the two.
+    pub kind: ProcessKind,
     /// Its name.
     pub name: Word,
     /// The program of `run`.
@@ -187,6 +222,45 @@ pub struct ServiceDeclaration {
     pub stop: Option<(String, u64)>,
     /// `reload`
     pub reload: Option<String>,
+    /// `schedule`
+    pub schedule: Option<Word>,
+    /// `syscalls`
+    pub syscalls: Vec<Word>,
+    /// `unconfined`
+    pub unconfined: Option<Span>,
+}
+
+/// `user NAME { … }`
+#[derive(Clone, Debug)]
+pub struct UserDeclaration {
+    /// Its name.
+    pub name: Word,
+    /// `holds`
+    pub holds: Vec<HoldsDeclaration>,
+}
+
+/// `offers CAP [RIGHTS] [path=]`
+#[derive(Clone, Debug)]
+pub struct OffersDeclaration {
+    /// The capability.
+    pub capability: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// A part.
+    pub part: Option<Word>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `powerbox NAME { … }`
+#[derive(Clone, Debug)]
+pub struct PowerboxDeclaration {
+    /// Its name.
+    pub name: Word,
+    /// `offers`
+    pub offers: Vec<OffersDeclaration>,
+    /// `asks`
+    pub asks: Option<Word>,
 }
 
 /// `facet NAME of=CAP [RIGHTS] [path=]`
@@ -249,6 +323,43 @@ pub struct NeverDeclaration {
     pub capability: Word,
     /// The rights as written.
     pub rights: Vec<Word>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `only SUBJECT… hold|reach CAP [RIGHTS]`
+#[derive(Clone, Debug)]
+pub struct OnlyDeclaration {
+    /// Who may.
+    pub subjects: Vec<Word>,
+    /// At which level.
+    pub level: Level,
+    /// What.
+    pub capability: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `trust SUBJECT reason=…`
+#[derive(Clone, Debug)]
+pub struct TrustDeclaration {
+    /// Who.
+    pub subject: Word,
+    /// The statement.
+    pub span: Span,
+}
+
+/// `allow CODE on=NAME reason=… until=…`
+#[derive(Clone, Debug)]
+pub struct AllowDeclaration {
+    /// The code of a lint.
+    pub code: Word,
+    /// What it is waived for.
+    pub on: Option<Word>,
+    /// The last day.
+    pub until: Option<(Date, Span)>,
     /// The statement.
     pub span: Span,
 }

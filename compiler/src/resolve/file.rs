@@ -1,43 +1,22 @@
 //! Tree to declarations: the header and the statements of a file.
 
+use super::claim;
 use super::declaration::{
-    Declarations, FacetDeclaration, FileKind, Item, NeverDeclaration, ParameterKind, ResourceDeclaration,
-    RootDeclaration, TakesDeclaration, UseDeclaration,
+    Declarations, FacetDeclaration, FileKind, Item, ParameterKind, ProcessKind, RootDeclaration,
+    TakesDeclaration, UseDeclaration,
 };
-use super::value::{HostNames, name_problem};
+use super::resource::{self, RESOURCES};
+use super::value::name_problem;
 use super::words::{Body, Properties, Reader, Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Address, Kind, Level, Protocol, Resource};
+use crate::model::Kind;
 use crate::source::Span;
-use crate::syntax::tree::NodeId;
+use crate::syntax::tree::{NodeId, Value};
 
-/// Statements that a file may have.
-const STATEMENTS: [&str; 20] = [
-    "dir",
-    "file",
-    "state",
-    "secret",
-    "listen",
-    "connect",
-    "socket",
-    "identity",
-    "code",
-    "alias",
-    "reconfigure",
-    "service",
-    "facet",
-    "use",
-    "takes",
-    "gives",
-    "never",
-    "system",
-    "module",
-    "home",
-];
-
-/// Words of the language that this version does not have yet.
-pub const LATER: [&str; 9] =
-    ["device", "network", "privilege", "program", "user", "powerbox", "only", "trust", "allow"];
+/// Statements beside the resources that only a system file may have.
+const OF_SYSTEMS: [&str; 6] = ["code", "alias", "reconfigure", "user", "trust", "allow"];
+/// Statements that every file may have.
+const OF_ALL: [&str; 7] = ["service", "program", "powerbox", "facet", "use", "never", "only"];
 
 /// Reads a whole file. `directory` is where `./` begins. Returns `None` when there is no usable header.
 pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
@@ -51,25 +30,14 @@ pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
     let kind = match tree.name(header) {
         "system" => FileKind::System,
         "module" => FileKind::Module,
-        "home" => {
-            let span = reader.name_span(header);
-            reader.report(
-                Diagnostic::new(
-                    Code::UnknownWord,
-                    "`home` files are not understood by this version",
-                    span,
-                    "not yet",
-                )
-                .help("write a `system` or a `module` file"),
-            );
-            return None;
-        }
+        "home" => FileKind::Home,
         other => {
             let span = reader.name_span(header);
-            let message = "the first statement says what the file is: `system NAME` or `module NAME`";
+            let message =
+                "the first statement says what the file is: `system NAME`, `module NAME` or `home NAME`";
             let missing = Diagnostic::new(Code::MissingWord, message, span, "something else stands here");
             let other = other.to_owned();
-            reader.report(match crate::diag::nearest(&other, ["system", "module"]) {
+            reader.report(match crate::diag::nearest(&other, ["system", "module", "home"]) {
                 Some(meant) => missing.help(format!("did you mean `{meant}`?")),
                 None => missing.help("write `system NAME` above it"),
             });
@@ -89,28 +57,47 @@ pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
 
 fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind) -> Option<Item> {
     let word = reader.tree.name(node);
-    match word {
-        "dir" | "file" | "state" | "secret" | "socket" | "listen" | "connect" | "identity" => {
-            if kind == FileKind::Module {
-                ambient(
-                    reader,
-                    node,
-                    "declares a resource",
-                    "take it from the file that uses the module: `takes NAME KIND`",
-                );
-                let mut words = reader.words(node, Properties::Any, Body::None);
-                let name = reader.required(&mut words, "a name", "takes site dir read");
-                return name.map(Item::Broken);
-            }
-            match word {
-                "listen" => resource_at_address(reader, node, Resource::Listen, HostNames::Refused),
-                "connect" => resource_at_address(reader, node, Resource::Connect, HostNames::Allowed),
-                "identity" => identity(reader, node),
-                _ => resource_at_path(reader, node, directory),
-            }
+    let declares = RESOURCES.contains(&word)
+        || matches!(word, "service" | "program" | "user" | "powerbox" | "facet" | "use" | "takes");
+    let item = typed(reader, node, directory, kind);
+    // What is wrong with it has been reported; its name is a name all the same, so that its uses are not reported too.
+    item.or_else(|| declares.then(|| broken(reader, node)).flatten())
+}
+
+/// Returns the name that a statement would have declared.
+fn broken(reader: &Reader<'_>, node: NodeId) -> Option<Item> {
+    let name = match reader.tree.name(node) {
+        "use" => reader.tree.entries(node).find(|entry| entry.key.is_some_and(|key| key.text == "as")),
+        _ => reader.tree.entries(node).find(|entry| entry.key.is_none()),
+    }?;
+    match name.value {
+        Value::String { text, .. } => {
+            Some(Item::Broken(Word { text: text.into(), span: reader.span(name.value_range) }))
         }
-        "code" | "alias" | "reconfigure" if kind == FileKind::Module => {
-            ambient(reader, node, "speaks of the machine", "say this in the system file")
+        Value::Number(_) | Value::Bool(_) | Value::Null => None,
+    }
+}
+
+fn typed(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind) -> Option<Item> {
+    let word = reader.tree.name(node);
+    let is_system = kind == FileKind::System;
+    match word {
+        resource if RESOURCES.contains(&resource) => match is_system {
+            true => resource::read(reader, node, directory),
+            false => ambient(reader, node, kind, "declares a resource"),
+        },
+        "code" | "alias" | "reconfigure" if !is_system => {
+            ambient(reader, node, kind, "speaks of the machine")
+        }
+        "user" if !is_system => ambient(reader, node, kind, "declares a user"),
+        "trust" if !is_system => ambient(reader, node, kind, "trusts somebody with the trust root"),
+        "allow" if !is_system => ambient(reader, node, kind, "waives a lint"),
+        "takes" | "gives" if is_system => {
+            let help = "declare the resource itself, for example `dir NAME \"/PATH\"`";
+            not_in(reader, node, kind, "only a module or a home takes, and only a module gives", help)
+        }
+        "gives" if kind == FileKind::Home => {
+            not_in(reader, node, kind, "nobody uses a home", "let the user hold it, or leave this out")
         }
         "code" => {
             let mut words = reader.words(node, Properties::Only(&[]), Body::None);
@@ -130,22 +117,23 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
         }
         "reconfigure" => Some(Item::Root(root(reader, node, directory))),
         "service" => {
-            super::service::read(reader, node, directory).map(|service| Item::Service(Box::new(service)))
+            let service = super::service::read(reader, node, directory, ProcessKind::Service);
+            service.map(|service| Item::Service(Box::new(service)))
         }
+        "program" => {
+            let program = super::service::read(reader, node, directory, ProcessKind::Program);
+            program.map(|program| Item::Service(Box::new(program)))
+        }
+        "user" => super::person::user(reader, node),
+        "powerbox" => super::person::powerbox(reader, node),
         "facet" => facet(reader, node),
         "use" => instance(reader, node),
-        "takes" | "gives" if kind == FileKind::System => {
-            let span = reader.name_span(node);
-            let message = format!("a system file has no `{word}`");
-            reader.report(
-                Diagnostic::new(Code::UnknownWord, message, span, "only a module takes and gives")
-                    .help("declare the resource itself, for example `dir NAME \"/PATH\"`"),
-            );
-            None
-        }
-        "takes" => takes(reader, node),
+        "takes" => takes(reader, node, kind),
         "gives" => gives(reader, node),
-        "never" => never(reader, node),
+        "never" => claim::never(reader, node),
+        "only" => claim::only(reader, node),
+        "trust" => claim::trust(reader, node),
+        "allow" => claim::allow(reader, node),
         "system" | "module" | "home" => {
             let span = reader.name_span(node);
             reader.report(
@@ -155,9 +143,13 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
             None
         }
         unknown => {
-            let unknown = unknown.to_owned();
             let span = reader.name_span(node);
-            reader.report(unknown_statement(&unknown, span, &STATEMENTS));
+            let known = match kind {
+                FileKind::System => [&RESOURCES[..], &OF_SYSTEMS, &OF_ALL].concat(),
+                FileKind::Module => [&OF_ALL[..], &["takes", "gives"]].concat(),
+                FileKind::Home => [&OF_ALL[..], &["takes"]].concat(),
+            };
+            reader.report(unknown_statement(unknown, span, &known));
             None
         }
     }
@@ -166,10 +158,6 @@ fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileK
 /// Returns the diagnostic for a word that is no statement here.
 pub fn unknown_statement(word: &str, span: Span, known: &[&str]) -> Diagnostic {
     let shown: String = word.chars().take(60).collect();
-    if LATER.contains(&word) {
-        let message = format!("`{shown}` is not understood by this version");
-        return Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now");
-    }
     let unknown = Diagnostic::new(
         Code::UnknownWord,
         format!("`{shown}` is no statement of the language"),
@@ -179,101 +167,26 @@ pub fn unknown_statement(word: &str, span: Span, known: &[&str]) -> Diagnostic {
     with_suggestion(unknown, word, known.iter().copied())
 }
 
-fn ambient(reader: &mut Reader<'_>, node: NodeId, does: &str, help: &str) -> Option<Item> {
+fn not_in(reader: &mut Reader<'_>, node: NodeId, kind: FileKind, label: &str, help: &str) -> Option<Item> {
     let span = reader.name_span(node);
-    let message = format!("a module has no authority of its own, but this one {does}");
-    reader
-        .report(Diagnostic::new(Code::Ambient, message, span, "only a system file may say this").help(help));
+    let message = format!("a {} file has no `{}`", kind.word(), reader.tree.name(node));
+    reader.report(Diagnostic::new(Code::UnknownWord, message, span, label).help(help));
     None
 }
 
-fn resource_at_path(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Item> {
-    let kind = match reader.tree.name(node) {
-        "dir" => Kind::Dir,
-        "file" => Kind::File,
-        "state" => Kind::State,
-        "secret" => Kind::Secret,
-        _ => Kind::Socket,
-    };
-    let example = format!("{} site \"/srv/site\"", kind.word());
-    let mut words = reader.words(node, Properties::Only(&[]), Body::None);
-    let name = reader.required(&mut words, "a name", &example).and_then(|name| reader.name(name));
-    let has_path = words.has_more();
-    let path = reader.required(&mut words, "a path", &example).filter(|_| has_path);
-    let path = path.and_then(|path| reader.host_path(path, directory));
-    let span = words.whole;
-    reader.end(words);
-    // A resource whose path is wrong is still a name, so that its uses are not reported too.
-    let path = path.map_or_else(|| "/nonexistent".into(), |path| path.path);
-    Some(Item::Resource(ResourceDeclaration { name: name?, resource: Resource::Path { kind, path }, span }))
-}
-
-fn resource_at_address(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    make: fn(Address) -> Resource,
-    names: HostNames,
-) -> Option<Item> {
-    let word = reader.tree.name(node).to_owned();
-    let example = match names {
-        HostNames::Refused => "listen http tcp=\"127.0.0.1:8080\"",
-        HostNames::Allowed => "connect api tcp=\"api.example.org:443\"",
-    };
-    let known: &[&str] = if word == "listen" { &["tcp", "udp", "unix"] } else { &["tcp", "udp"] };
-    let mut words = reader.words(node, Properties::Only(known), Body::None);
-    let name = reader.required(&mut words, "a name", example).and_then(|name| reader.name(name));
-    let mut found: Vec<(Option<Address>, Span)> = Vec::new();
-    for (key, protocol) in [("tcp", Protocol::Tcp), ("udp", Protocol::Udp)] {
-        if let Some(text) = reader.property(&mut words, key, "an address") {
-            found.push((reader.address(&text, protocol, names), text.span));
+fn ambient(reader: &mut Reader<'_>, node: NodeId, kind: FileKind, does: &str) -> Option<Item> {
+    let span = reader.name_span(node);
+    let file = kind.word();
+    let message = format!("a {file} has no authority of its own, but this one {does}");
+    let wrong = Diagnostic::new(Code::Ambient, message, span, "only a system file may say this");
+    reader.report(match (RESOURCES.contains(&reader.tree.name(node)), kind) {
+        (true, FileKind::Home) => {
+            wrong.help("let the system's `user` hold it, and take it: `takes NAME KIND`")
         }
-    }
-    if let Some(text) = reader.property(&mut words, "unix", "a path") {
-        let span = text.span;
-        found.push((reader.world_path(text).map(|path| Address::Unix(path.path)), span));
-    }
-    if found.is_empty() {
-        reader.missing(words.node, "an address", example);
-    }
-    if let [_, (_, second), ..] = found.as_slice() {
-        let second = *second;
-        let message = format!("`{word}` has one address");
-        reader.report(
-            Diagnostic::new(Code::BadValue, message, second, "a second one")
-                .help("declare it under another name"),
-        );
-    }
-    let span = words.whole;
-    reader.end(words);
-    let nowhere = || Address::Ip { protocol: Protocol::Udp, host: "127.0.0.1".into(), port: 0 };
-    let address = found.into_iter().next().and_then(|(address, _)| address).unwrap_or_else(nowhere);
-    Some(Item::Resource(ResourceDeclaration { name: name?, resource: make(address), span }))
-}
-
-fn identity(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
-    let mut words = reader.words(node, Properties::Only(&["user", "group"]), Body::None);
-    let name = reader
-        .required(&mut words, "a name", "identity pg user=\"postgres\"")
-        .and_then(|name| reader.name(name));
-    let mut account = |key: &str| {
-        let word = reader.property(&mut words, key, "an account's name")?;
-        let valid = (1..=32).contains(&word.text.len())
-            && word.text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-            && !word.text.starts_with('-');
-        if !valid {
-            reader.bad(&word, "this is no account's name", "write a name of /etc/passwd or /etc/group");
-        }
-        valid.then(|| word.text.as_ref().to_owned())
-    };
-    let user = account("user");
-    let group = account("group");
-    let span = words.whole;
-    reader.end(words);
-    Some(Item::Resource(ResourceDeclaration {
-        name: name?,
-        resource: Resource::Identity { user, group },
-        span,
-    }))
+        (true, _) => wrong.help("take it from the file that uses the module: `takes NAME KIND`"),
+        (false, _) => wrong.help("say this in the system file"),
+    });
+    None
 }
 
 fn root(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> RootDeclaration {
@@ -342,8 +255,8 @@ fn instance(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
     Some(Item::Use(UseDeclaration { file: file?, name: name?, lends_trust, arguments, span }))
 }
 
-fn takes(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
-    const KINDS: [(&str, Kind); 11] = [
+fn takes(reader: &mut Reader<'_>, node: NodeId, file: FileKind) -> Option<Item> {
+    const KINDS: [(&str, Kind); 16] = [
         ("dir", Kind::Dir),
         ("file", Kind::File),
         ("state", Kind::State),
@@ -355,11 +268,21 @@ fn takes(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
         ("facet", Kind::Facet),
         ("mount", Kind::Mount),
         ("control", Kind::Control),
+        ("device", Kind::Device),
+        ("network", Kind::Network),
+        ("privilege", Kind::Privilege),
+        ("launch", Kind::Launch),
+        ("ask", Kind::Ask),
     ];
     let example = "takes root dir read";
     let mut words = reader.words(node, Properties::Only(&["optional"]), Body::None);
-    let name = reader.required(&mut words, "a name", example).and_then(|name| reader.name(name));
+    let name = reader.required(&mut words, "a name", example);
+    let name = name.and_then(|name| match file {
+        FileKind::Home => reader.held_name(name),
+        FileKind::System | FileKind::Module => reader.name(name),
+    });
     if let Some(name) = &name
+        && file == FileKind::Module
         && ["as", "trust"].contains(&&*name.text)
     {
         reader.bad(name, "`use` has a property of this name", "choose another name for the parameter");
@@ -393,15 +316,4 @@ fn gives(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
     }
     reader.end(words);
     Some(Item::Gives(given))
-}
-
-fn never(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
-    let example = "never app reaches tls-key";
-    let mut words = reader.words(node, Properties::Only(&[]), Body::None);
-    let subject = reader.required(&mut words, "a subject", example)?;
-    let level = reader.required(&mut words, "`holds` or `reaches`", example)?;
-    let level = reader.choice(&level, &[("holds", Level::Hold), ("reaches", Level::Reach)]);
-    let capability = reader.required(&mut words, "a capability", example)?;
-    let rights = reader.rest(&mut words, "a right");
-    Some(Item::Never(NeverDeclaration { subject, level: level?, capability, rights, span: words.whole }))
 }

@@ -1,13 +1,14 @@
 //! `grants`: what one grant brings is a name for the next, so they are bound in the order in which names arrive.
 
 use super::bind::Binder;
-use super::declaration::{GrantsDeclaration, ServiceDeclaration};
+use super::declaration::GrantsDeclaration;
 use super::meaning::span_of;
 use super::names::{Meaning, ScopeId};
+use super::objects::Body;
 use super::statements::OwnNames;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
-use crate::model::{CapId, Derivation, ObjectId, Premise, Rights, Rule, Statement};
+use crate::model::{CapId, Derivation, OUTSIDE, ObjectId, Premise, Rights, Rule, Statement};
 use crate::source::Span;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,13 +21,14 @@ struct Pending<'a> {
 
 impl<'a> Binder<'a> {
     /// Binds grants; what one grant brings is a name for the next.
-    pub fn grants(&mut self, bodies: &[(ObjectId, ScopeId, &'a ServiceDeclaration)], own: Vec<OwnNames>) {
+    pub fn grants(&mut self, bodies: &[(ObjectId, ScopeId, Body<'a>)], own: Vec<OwnNames>) {
         let index: HashMap<ObjectId, usize> =
             bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
         let mut introduced: Vec<HashMap<Arc<str>, Meaning>> = vec![HashMap::new(); bodies.len()];
         let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
         let mut ready: Vec<Pending<'a>> = Vec::new();
-        for (granter, (_, _, declaration)) in bodies.iter().enumerate().rev() {
+        for (granter, (_, _, body)) in bodies.iter().enumerate().rev() {
+            let Body::Process(declaration) = body else { continue };
             ready.extend(declaration.grants.iter().rev().map(|grant| Pending { granter, grant }));
         }
         while let Some(Pending { granter, grant }) = ready.pop() {
@@ -133,7 +135,7 @@ impl<'a> Binder<'a> {
             }
             Meaning::Absent | Meaning::Broken => return None,
         };
-        let object = object.filter(|object| self.model.object(*object).service().is_some());
+        let object = object.filter(|object| *object != OUTSIDE && self.model.object(*object).is_subject());
         if object.is_none() {
             let message = format!("`{}` is nothing that could hold a capability", to.text);
             self.diagnostics.push(

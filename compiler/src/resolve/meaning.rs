@@ -77,7 +77,7 @@ impl Binder<'_> {
                         limited_at: None,
                     })
                 }
-                Binding::Service(object) => Way::End(Meaning::Object(*object)),
+                Binding::Subject(object) => Way::End(Meaning::Object(*object)),
                 Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
                 Binding::Parameter { user, argument, .. } => Way::On(*user, argument.clone()),
                 Binding::Facet { of, .. } => Way::On(scope, of.clone()),
@@ -87,7 +87,7 @@ impl Binder<'_> {
         }
         let Some((object, facet)) = name.split_once('.') else { return Way::End(Meaning::Unknown) };
         match names.names.get(object).map(|named| &named.binding) {
-            Some(Binding::Service(service)) => match self.facet_of(*service, &facet.into()) {
+            Some(Binding::Subject(service)) => match self.facet_of(*service, &facet.into()) {
                 Some(facet) => Way::End(self.whole(facet)),
                 None => Way::End(Meaning::Unknown),
             },
@@ -234,15 +234,18 @@ impl Binder<'_> {
                 self.diagnostics.push(diagnostic);
                 Meaning::Broken
             }
-            Meaning::Object(object) => {
-                let facets = self.facet_names(object);
+            Meaning::Object(object_id) => {
+                let facets = self.facet_names(object_id);
                 let message = format!("`{}` is an object, not a capability", word.text);
-                let object = self.model.object(object).span;
+                let object = self.model.object(object_id).span;
                 let wrong =
                     Diagnostic::new(Code::WrongKind, message, word.span, "one of its facets belongs here")
                         .label(object, "declared here");
                 self.diagnostics.push(match facets.as_slice() {
-                    [] => wrong.help("let it provide a facet, or name its `control`"),
+                    [] => match self.model.object(object_id).service() {
+                        Some(_) => wrong.help("let it provide a facet, or name its `control`"),
+                        None => wrong.help("name a capability: a resource, or `OBJECT.FACET`"),
+                    },
                     facets => wrong.help(format!(
                         "name one of its facets: `{}.{}`",
                         word.text,
@@ -267,7 +270,7 @@ impl Binder<'_> {
         let Some(names) = self.scopes.get(scope.0) else { return unknown };
         let facet_words: Vec<String> = match word.text.split_once('.') {
             Some((object, _)) => match names.names.get(object).map(|named| &named.binding) {
-                Some(Binding::Service(service)) => {
+                Some(Binding::Subject(service)) => {
                     self.facet_names(*service).iter().map(|facet| format!("{object}.{facet}")).collect()
                 }
                 Some(Binding::Instance(instance)) => {
@@ -308,8 +311,7 @@ impl Binder<'_> {
     }
 
     fn facet_names(&self, object: ObjectId) -> Vec<String> {
-        let facets = self.model.object(object).service().map(|service| &service.facets);
-        let facets = facets.into_iter().flatten().map(|facet| self.model.facet(*facet));
+        let facets = self.model.object(object).facets().iter().map(|facet| self.model.facet(*facet));
         let control = |name: &str| name == "control";
         facets.map(|facet| facet.name.to_string()).filter(|name| !control(name)).collect()
     }

@@ -5,15 +5,21 @@
 
 mod assertions;
 mod bind;
+mod calendar;
+mod claim;
 mod declaration;
+mod endowment;
 mod file;
 mod grants;
 mod load;
 mod meaning;
 mod names;
 mod objects;
+mod person;
+mod resource;
 mod service;
 mod statements;
+mod transports;
 mod value;
 mod words;
 
@@ -57,7 +63,7 @@ pub fn resolve(files: &dyn Files, main: &Path, shown: &str) -> Resolved {
         Some(declarations) => {
             let mut binder = bind::Binder::new(&loaded, declarations);
             binder.instantiate(main);
-            if declarations.kind == FileKind::Module {
+            if declarations.kind != FileKind::System {
                 binder.open_parameters(main);
             }
             binder.statements();

@@ -18,8 +18,8 @@ pub struct ScopeId(pub usize);
 pub enum Binding {
     /// A resource.
     Capability(CapId),
-    /// A service of the scope.
-    Service(ObjectId),
+    /// A service, program, user or powerbox of the scope.
+    Subject(ObjectId),
     /// An instance of a module.
     Instance(ScopeId),
     /// A parameter: this name in the user's scope, with at most these rights.
@@ -96,6 +96,6 @@ pub enum Meaning {
     Broken,
     /// Not a name of the scope.
     Unknown,
-    /// A service, an instance or a scope, which is no capability by itself.
+    /// A subject, an instance or a scope, which is no capability by itself.
     Object(ObjectId),
 }

@@ -1,7 +1,9 @@
 //! Objects as they are declared: resources, services with their facets, and the capabilities that they are.
 
 use super::bind::Binder;
-use super::declaration::{ServiceDeclaration, TransportDeclaration};
+use super::declaration::{
+    PowerboxDeclaration, ProcessKind, ServiceDeclaration, TransportDeclaration, UserDeclaration,
+};
 use super::names::{Binding, ScopeId};
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
@@ -11,6 +13,17 @@ use crate::model::{
 };
 use crate::source::Span;
 use std::sync::Arc;
+
+/// The declaration of a subject.
+#[derive(Copy, Clone)]
+pub enum Body<'a> {
+    /// A service or a program.
+    Process(&'a ServiceDeclaration),
+    /// A user.
+    User(&'a UserDeclaration),
+    /// A powerbox.
+    Powerbox(&'a PowerboxDeclaration),
+}
 
 impl<'a> Binder<'a> {
     /// Returns an object's full name.
@@ -90,19 +103,72 @@ impl<'a> Binder<'a> {
         self.model.derivations.push(derivation);
     }
 
-    /// Makes a service with its facets, which it and its scope hold.
-    pub fn service(&mut self, scope: ScopeId, declaration: &'a ServiceDeclaration) {
-        let twice =
-            self.scopes.get(scope.0).is_some_and(|names| names.names.contains_key(&declaration.name.text));
-        if twice {
+    /// Declares a subject; returns its object, or nothing when another thing has its name.
+    fn subject_object(
+        &mut self,
+        scope: ScopeId,
+        name: &Word,
+        kind: ObjectKind,
+        body: Body<'a>,
+    ) -> Option<ObjectId> {
+        if self.scopes.get(scope.0).is_some_and(|names| names.names.contains_key(&name.text)) {
             // Reports the name; what a second declaration of it says is not counted.
-            self.name(scope, &declaration.name, Binding::Broken);
-            return;
+            self.name(scope, name, Binding::Broken);
+            return None;
         }
-        let kind = ObjectKind::Service(Box::default());
-        let object = self.add_object(scope, &declaration.name.text, kind, declaration.name.span);
-        self.name(scope, &declaration.name, Binding::Service(object));
-        self.bodies.push((object, scope, declaration));
+        let object = self.add_object(scope, &name.text, kind, name.span);
+        self.name(scope, name, Binding::Subject(object));
+        self.bodies.push((object, scope, body));
+        Some(object)
+    }
+
+    /// Makes a facet that the maker's scope holds by creation, and the maker itself does not.
+    fn facet_of_scope(
+        &mut self,
+        object: ObjectId,
+        scope: ScopeId,
+        transport: Transport,
+        span: Span,
+    ) -> FacetId {
+        let name = match transport {
+            Transport::Launch => "launch",
+            Transport::Ask => "ask",
+            _ => "control",
+        };
+        let facet = self.facet(object, name.into(), transport, span);
+        let rights = self.model.facet(facet).kind().all();
+        let capability = self.capability(Target::Facet(facet), None, None);
+        self.created(Rule::Creation, self.scope_object(scope), capability, rights, span);
+        facet
+    }
+
+    /// Makes a user.
+    pub fn user(&mut self, scope: ScopeId, declaration: &'a UserDeclaration) {
+        let kind = ObjectKind::User(Box::default());
+        self.subject_object(scope, &declaration.name, kind, Body::User(declaration));
+    }
+
+    /// Makes a powerbox, whose `ask` its scope holds.
+    pub fn powerbox(&mut self, scope: ScopeId, declaration: &'a PowerboxDeclaration) {
+        let kind = ObjectKind::Powerbox(Box::default());
+        let body = Body::Powerbox(declaration);
+        let Some(object) = self.subject_object(scope, &declaration.name, kind, body) else { return };
+        let ask = self.facet_of_scope(object, scope, Transport::Ask, declaration.name.span);
+        if let Some(ObjectKind::Powerbox(powerbox)) =
+            self.model.objects.get_mut(object.index()).map(|object| &mut object.kind)
+        {
+            powerbox.ask = Some(ask);
+        }
+    }
+
+    /// Makes a service or a program with its facets, which it and its scope hold.
+    pub fn process(&mut self, scope: ScopeId, declaration: &'a ServiceDeclaration) {
+        let kind = match declaration.kind {
+            ProcessKind::Service => ObjectKind::Service(Box::default()),
+            ProcessKind::Program => ObjectKind::Program(Box::default()),
+        };
+        let body = Body::Process(declaration);
+        let Some(object) = self.subject_object(scope, &declaration.name, kind, body) else { return };
         let maker = self.scope_object(scope);
         let mut facets = Vec::new();
         for provided in &declaration.provides {
@@ -143,7 +209,6 @@ impl<'a> Binder<'a> {
             }
             facets.push(facet);
         }
-        let control = self.facet(object, "control".into(), Transport::Control, declaration.name.span);
         for facet in &facets {
             let span = self.model.facet(*facet).span;
             let kind = self.model.facet(*facet).kind();
@@ -151,13 +216,15 @@ impl<'a> Binder<'a> {
             self.created(Rule::Creation, object, capability, kind.all(), span);
             self.created(Rule::Creation, maker, capability, kind.all(), span);
         }
-        let capability = self.capability(Target::Facet(control), None, None);
-        self.created(Rule::Creation, maker, capability, Kind::Control.all(), declaration.name.span);
-        facets.push(control);
-        if let Some(ObjectKind::Service(service)) =
+        let transport = match declaration.kind {
+            ProcessKind::Service => Transport::Control,
+            ProcessKind::Program => Transport::Launch,
+        };
+        facets.push(self.facet_of_scope(object, scope, transport, declaration.name.span));
+        if let Some(ObjectKind::Service(process) | ObjectKind::Program(process)) =
             self.model.objects.get_mut(object.index()).map(|object| &mut object.kind)
         {
-            **service = Service { facets, ..Service::default() };
+            **process = Service { facets, ..Service::default() };
         }
     }
 

@@ -1,7 +1,8 @@
 //! Tree to declarations: the body of a service.
 
 use super::declaration::{
-    GrantsDeclaration, HoldsDeclaration, ProvidesDeclaration, ServiceDeclaration, TransportDeclaration,
+    GrantsDeclaration, HoldsDeclaration, ProcessKind, ProvidesDeclaration, ServiceDeclaration,
+    TransportDeclaration,
 };
 use super::file::unknown_statement;
 use super::value::HostNames;
@@ -11,7 +12,8 @@ use crate::model::{Limits, Protocol, Ready, Restart, Scratch, When};
 use crate::source::Span;
 use crate::syntax::tree::NodeId;
 
-const STATEMENTS: [&str; 20] = [
+/// Words of a process, whoever starts it.
+const OF_ALL: [&str; 16] = [
     "run",
     "prepare",
     "image",
@@ -20,9 +22,23 @@ const STATEMENTS: [&str; 20] = [
     "env",
     "workdir",
     "scratch",
+    "syscalls",
     "holds",
-    "provides",
     "grants",
+    "trusted",
+    "limits",
+    "stop",
+    "reload",
+    "unconfined",
+];
+/// Words of what the init starts.
+const OF_SERVICES: [&str; 5] = ["provides", "oneshot", "restart", "ready", "schedule"];
+/// Words that are said once.
+const ONCE: [&str; 13] = [
+    "run",
+    "prepare",
+    "as",
+    "workdir",
     "trusted",
     "oneshot",
     "restart",
@@ -30,15 +46,21 @@ const STATEMENTS: [&str; 20] = [
     "limits",
     "stop",
     "reload",
-    "exposes",
-    "activated",
+    "schedule",
+    "unconfined",
 ];
 
-/// Words of a service that this version does not have yet.
-const LATER: [&str; 3] = ["syscalls", "schedule", "unconfined"];
+/// Groups of system calls that nobody has without saying so; `docs/language.md` lists what is in them.
+const SYSCALLS: [&str; 8] =
+    ["io_uring", "bpf", "perf", "keyring", "ptrace", "namespaces", "mount", "userfaultfd"];
 
-/// Reads `service NAME { … }`.
-pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<ServiceDeclaration> {
+/// Reads `service NAME { … }` or `program NAME { … }`.
+pub fn read(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    directory: &str,
+    kind: ProcessKind,
+) -> Option<ServiceDeclaration> {
     let mut words = reader.words(node, Properties::Only(&[]), Body::Allowed);
     let name = reader
         .required(&mut words, "a name", "service web { run \"/usr/sbin/nginx\" }")
@@ -46,6 +68,7 @@ pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Se
     reader.end(words);
     let name = name?;
     let mut service = ServiceDeclaration {
+        kind,
         name,
         program: None,
         arguments: Vec::new(),
@@ -66,17 +89,24 @@ pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Se
         limits: Limits::default(),
         stop: None,
         reload: None,
+        schedule: None,
+        syscalls: Vec::new(),
+        unconfined: None,
     };
     let mut seen: Vec<(&str, Span)> = Vec::new();
     let tree = reader.tree;
     for child in tree.children(node) {
         let word = tree.name(child);
-        if [
-            "run", "prepare", "as", "workdir", "trusted", "oneshot", "restart", "ready", "limits", "stop",
-            "reload",
-        ]
-        .contains(&word)
-        {
+        if kind == ProcessKind::Program && OF_SERVICES.contains(&word) {
+            let message = format!("a program has no `{word}`");
+            let span = reader.name_span(child);
+            reader.report(
+                Diagnostic::new(Code::UnknownWord, message, span, "only a service says this")
+                    .help("leave it out: a program runs when a holder of its `launch` starts it"),
+            );
+            continue;
+        }
+        if ONCE.contains(&word) {
             let span = reader.name_span(child);
             if let Some((_, first)) = seen.iter().find(|(known, _)| *known == word) {
                 let first = *first;
@@ -163,14 +193,24 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         "provides" => service.provides.extend(provides(reader, node)),
         "grants" => service.grants.extend(grants(reader, node)),
         "trusted" => {
-            let reason = single(
-                reader,
-                node,
-                "a reason",
-                "trusted \"reviewed 2026-05: forwards only parameterised queries\"",
-            );
-            service.trusted =
-                reason.filter(|reason| !reason.text.trim().is_empty()).map(|_| reader.name_span(node));
+            let example = "trusted \"reviewed 2026-05: forwards only parameterised queries\"";
+            service.trusted = Some(reason(reader, node, example));
+        }
+        "unconfined" => service.unconfined = Some(reason(reader, node, "unconfined \"not looked at yet\"")),
+        "schedule" => {
+            let word = single(reader, node, "when it starts", "schedule \"daily\"");
+            service.schedule = word.filter(|word| super::calendar::check(reader, word));
+        }
+        "syscalls" => {
+            let mut words = reader.words(node, Properties::Only(&[]), Body::None);
+            let first = reader.required(&mut words, "a group of system calls", "syscalls \"io_uring\"");
+            let rest = reader.rest(&mut words, "a group of system calls");
+            let known: Vec<(&str, ())> = SYSCALLS.iter().map(|name| (*name, ())).collect();
+            for word in first.into_iter().chain(rest) {
+                if reader.choice(&word, &known).is_some() && !service.syscalls.contains(&word) {
+                    service.syscalls.push(word);
+                }
+            }
         }
         "oneshot" => {
             let words = reader.words(node, Properties::Only(&[]), Body::None);
@@ -207,18 +247,24 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
             }
             reader.end(words);
         }
-        later if LATER.contains(&later) => {
-            let span = reader.name_span(node);
-            let message = format!("`{later}` is not understood by this version");
-            reader.report(
-                Diagnostic::new(Code::UnknownWord, message, span, "not yet").help("leave it out for now"),
-            );
-        }
         unknown => {
             let span = reader.name_span(node);
-            reader.report(unknown_statement(unknown, span, STATEMENTS.get(..18).unwrap_or(&STATEMENTS)));
+            let known = match service.kind {
+                ProcessKind::Service => [&OF_ALL[..], &OF_SERVICES].concat(),
+                ProcessKind::Program => OF_ALL.to_vec(),
+            };
+            reader.report(unknown_statement(unknown, span, &known));
         }
     }
+}
+
+/// Reads a word whose only argument is a reason, and returns its place. What lacks one is said all the same.
+fn reason(reader: &mut Reader<'_>, node: NodeId, example: &str) -> Span {
+    let reason = single(reader, node, "a reason", example);
+    if let Some(reason) = reason.filter(|reason| reason.text.trim().is_empty()) {
+        reader.missing(reason.span, "a reason", example);
+    }
+    reader.name_span(node)
 }
 
 fn paths(reader: &mut Reader<'_>, node: NodeId, example: &str) -> Vec<Word> {
@@ -228,7 +274,8 @@ fn paths(reader: &mut Reader<'_>, node: NodeId, example: &str) -> Vec<Word> {
     first.into_iter().chain(rest).collect()
 }
 
-fn single(reader: &mut Reader<'_>, node: NodeId, what: &str, example: &str) -> Option<Word> {
+/// Reads a statement of one word.
+pub fn single(reader: &mut Reader<'_>, node: NodeId, what: &str, example: &str) -> Option<Word> {
     let mut words = reader.words(node, Properties::Only(&[]), Body::None);
     let word = reader.required(&mut words, what, example);
     reader.end(words);
@@ -293,7 +340,8 @@ fn when(reader: &mut Reader<'_>, words: &mut Words<'_>) -> When {
         .unwrap_or(When::Start)
 }
 
-fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> {
+/// Reads `holds`.
+pub fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> {
     let mut words = reader.words(node, Properties::Only(&["at", "path", "as", "when", "fd"]), Body::None);
     let capability = reader.required(&mut words, "a capability", "holds site read");
     let at = reader.property(&mut words, "at", "a path").and_then(|path| reader.world_path(path));

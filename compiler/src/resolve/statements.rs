@@ -1,13 +1,14 @@
 //! The bodies of services, and assertions: names become ids, statements become rule instances.
 
 use super::bind::Binder;
-use super::declaration::{FileKind, HoldsDeclaration, ServiceDeclaration, TransportDeclaration};
+use super::declaration::{FileKind, HoldsDeclaration, ProcessKind, ServiceDeclaration};
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
+use super::objects::Body;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Derivation, Exposure, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, Ready, Rule, Service,
+    Derivation, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, RECONFIGURE, Ready, Rule, Service,
     Statement, Transport, path_contains,
 };
 use crate::source::Span;
@@ -23,9 +24,12 @@ impl<'a> Binder<'a> {
         self.every_name();
         let bodies = std::mem::take(&mut self.bodies);
         let mut own: Vec<OwnNames> = Vec::with_capacity(bodies.len());
-        for (object, scope, declaration) in &bodies {
-            let names = self.body(*object, *scope, declaration);
-            own.push(names);
+        for (object, scope, body) in &bodies {
+            own.push(match body {
+                Body::Process(declaration) => self.body(*object, *scope, declaration),
+                Body::User(declaration) => self.user_body(*object, *scope, declaration),
+                Body::Powerbox(declaration) => self.powerbox_body(*object, *scope, declaration),
+            });
         }
         self.place_mounts();
         self.grants(&bodies, own);
@@ -75,8 +79,10 @@ impl<'a> Binder<'a> {
                 .collect(),
             ..Service::default()
         };
-        service.facets =
-            self.model.object(object).service().map(|known| known.facets.clone()).unwrap_or_default();
+        service.facets = self.model.object(object).facets().to_vec();
+        service.schedule = declaration.schedule.as_ref().map(|word| (word.text.clone(), word.span));
+        service.syscalls = declaration.syscalls.iter().map(|word| (word.text.clone(), word.span)).collect();
+        service.unconfined = declaration.unconfined;
         service.program = declaration.program.as_ref().map(|path| self.model.aliases.place(path));
         service.arguments = declaration.arguments.iter().map(|word| (word.text.clone(), word.span)).collect();
         service.argument_paths = self.argument_paths(&declaration.arguments);
@@ -98,7 +104,8 @@ impl<'a> Binder<'a> {
         for facet in &service.facets {
             if let Some(capability) = self.facet_capability(*facet) {
                 let facet = self.model.facet(*facet);
-                if facet.transport != Transport::Control {
+                let is_provided = !matches!(facet.transport, Transport::Control | Transport::Launch);
+                if is_provided {
                     let meaning =
                         Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
                     own.insert(facet.name.clone(), meaning);
@@ -107,14 +114,17 @@ impl<'a> Binder<'a> {
             }
         }
         for holds in &declaration.holds {
-            self.holds(object, scope, holds, &mut service, &mut own);
+            self.holds(object, scope, holds, &mut service.placements, &mut own);
         }
         self.config(object, scope, declaration, &mut service);
         self.identity(object, scope, declaration, &mut service);
         self.transports(scope, object, declaration, &own);
         service.ready = declaration.ready.unwrap_or_else(|| self.default_readiness(&service));
         if let Some(known) = self.model.objects.get_mut(object.index()) {
-            known.kind = ObjectKind::Service(Box::new(service));
+            known.kind = match declaration.kind {
+                ProcessKind::Service => ObjectKind::Service(Box::new(service)),
+                ProcessKind::Program => ObjectKind::Program(Box::new(service)),
+            };
             known.trusted = declaration.trusted;
         }
         own
@@ -130,9 +140,10 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn is_module(&self, scope: ScopeId) -> bool {
+    /// Returns whether a scope has no authority of its own: a module or a home.
+    pub fn is_module(&self, scope: ScopeId) -> bool {
         let file = self.files.get(scope.0).copied();
-        file.and_then(|file| self.declarations(file)).is_some_and(|file| file.kind == FileKind::Module)
+        file.and_then(|file| self.declarations(file)).is_some_and(|file| file.kind != FileKind::System)
     }
 
     fn argument_paths(&self, arguments: &[Word]) -> Vec<PathUse> {
@@ -171,17 +182,17 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn holds(
+    /// Binds one `holds` of a subject.
+    pub fn holds(
         &mut self,
         object: ObjectId,
         scope: ScopeId,
         holds: &HoldsDeclaration,
-        service: &mut Service,
+        placements: &mut Vec<Placement>,
         own: &mut OwnNames,
     ) {
-        let found = self.meaning(scope, &holds.capability.text);
-        let found = match found {
-            Meaning::Capability { .. } => found,
+        let found = match self.holdable(object, scope, &holds.capability) {
+            found @ Meaning::Capability { .. } => found,
             other => self.not_a_capability(scope, &holds.capability, other),
         };
         let name = holds.name.as_ref().unwrap_or(&holds.capability);
@@ -194,7 +205,9 @@ impl<'a> Binder<'a> {
         let rights_span = span_of(&holds.rights).unwrap_or(holds.capability.span);
         let rights = self.within(named, limit, limited_at, kind, rights_span, &holds.capability);
         let Some(capability) = self.part_of(whole, holds.part.as_ref(), None) else { return };
-        let from = Some(Premise { holder: self.scope_object(scope), capability: whole });
+        // What a caller has at hand comes with the launch, and is no scope's to give.
+        let giver = if kind == Kind::Caller { RECONFIGURE } else { self.scope_object(scope) };
+        let from = Some(Premise { holder: giver, capability: whole });
         let template = self.derivation(Rule::Endowment, object, capability, rights, holds.span);
         self.model.derivations.push(Derivation {
             from,
@@ -206,7 +219,7 @@ impl<'a> Binder<'a> {
             receiver_span: holds.capability.span,
             ..template
         });
-        service.placements.push(Placement {
+        placements.push(Placement {
             capability,
             rights,
             name: name.text.clone(),
@@ -341,98 +354,6 @@ impl<'a> Binder<'a> {
         service.identity = Some((capability, word.span));
     }
 
-    /// Binds what the transports and exposures of facets name.
-    fn transports(
-        &mut self,
-        scope: ScopeId,
-        object: ObjectId,
-        declaration: &ServiceDeclaration,
-        own: &OwnNames,
-    ) {
-        let in_module = self.is_module(scope);
-        for provided in &declaration.provides {
-            let Some(facet) = self.facet_of(object, &provided.name.text) else { continue };
-            if self.model.facet(facet).span != provided.name.span {
-                continue;
-            }
-            let transport = match &provided.transport {
-                TransportDeclaration::Listen(word) => {
-                    self.own_capability(scope, own, word, Kind::Listen).map(Transport::Listen)
-                }
-                TransportDeclaration::Mount(word) if word.text.starts_with('/') => {
-                    self.mount_path(in_module, word).map(Transport::Mount)
-                }
-                TransportDeclaration::Mount(word) => {
-                    let capability = self.own_capability(scope, own, word, Kind::Dir);
-                    let path =
-                        capability.and_then(|capability| self.model.capability(capability).path.clone());
-                    path.map(|path| Transport::Mount(PathUse { path, span: word.span }))
-                }
-                TransportDeclaration::Tcp(_, span) => {
-                    if in_module {
-                        self.diagnostics.push(
-                            Diagnostic::new(
-                                Code::Ambient,
-                                "a module names no port of the machine",
-                                *span,
-                                "a port",
-                            )
-                            .help("take a `listen` and write `listen=NAME`"),
-                        );
-                    }
-                    None
-                }
-                TransportDeclaration::Socket(_)
-                | TransportDeclaration::Channel
-                | TransportDeclaration::Done => None,
-            };
-            let mut exposes = Vec::new();
-            for (word, rights, span) in &provided.exposes {
-                let found = self.own_or_scope(scope, own, word);
-                let Meaning::Capability { capability, .. } = found else {
-                    self.not_a_capability(scope, word, found);
-                    continue;
-                };
-                let kind = self.model.capability(capability).kind;
-                if matches!(kind, Kind::Control | Kind::Identity) {
-                    let message = format!("a `{}` cannot be exposed", kind.word());
-                    self.diagnostics.push(
-                        Diagnostic::new(Code::WrongKind, message, word.span, "not through a facet")
-                            .help("leave it out"),
-                    );
-                    continue;
-                }
-                let named = (!rights.is_empty()).then(|| self.rights_of(rights, kind));
-                exposes.push(Exposure { capability, rights: named, span: *span });
-            }
-            if let Some(made) = self.model.facets.get_mut(facet.index()) {
-                made.exposes = exposes;
-                if let Some(transport) = transport {
-                    made.transport = transport;
-                }
-            }
-        }
-    }
-
-    fn mount_path(&mut self, in_module: bool, word: &Word) -> Option<PathUse> {
-        if in_module {
-            self.diagnostics.push(
-                Diagnostic::new(Code::Ambient, "a module names no path of the machine", word.span, "a path")
-                    .help("take a `dir` and write `mount=NAME`"),
-            );
-            return None;
-        }
-        if let Some(problem) = super::value::path_problem(&word.text) {
-            let message = format!("`{}`: {problem}", word.text);
-            self.diagnostics.push(
-                Diagnostic::new(Code::BadValue, message, word.span, problem)
-                    .help("write an absolute path like \"/mnt/disk\""),
-            );
-            return None;
-        }
-        Some(self.model.aliases.place(&PathUse { path: word.text.clone(), span: word.span }))
-    }
-
     /// Returns what a name means in a body: the body's own first, then the scope's.
     pub fn own_or_scope(&mut self, scope: ScopeId, own: &OwnNames, word: &Word) -> Meaning {
         match own.get(&word.text) {
@@ -442,7 +363,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns the capability of a kind that a service holds under a name, or reports what is wrong with it.
-    fn own_capability(
+    pub fn own_capability(
         &mut self,
         scope: ScopeId,
         own: &OwnNames,

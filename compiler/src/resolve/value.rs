@@ -73,6 +73,22 @@ impl Reader<'_> {
         }
     }
 
+    /// Checks a name by which a user holds something: a name, or `OBJECT.FACET`.
+    pub fn held_name(&mut self, word: Word) -> Option<Word> {
+        let parts = word.text.split_once('.');
+        let problem = match parts {
+            Some((object, facet)) => name_problem(object).or_else(|| name_problem(facet)),
+            None => name_problem(&word.text),
+        };
+        match problem {
+            None => Some(word),
+            Some(problem) => {
+                self.bad(&word, problem, "write the name by which the user holds it");
+                None
+            }
+        }
+    }
+
     /// Checks a path of a service's world.
     pub fn world_path(&mut self, word: Word) -> Option<PathUse> {
         match path_problem(&word.text) {

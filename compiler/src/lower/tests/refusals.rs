@@ -290,3 +290,53 @@ fn a_working_directory_is_somewhere() {
     );
     check(&format!("service a {{ {TOOL}; workdir \"/tmp\" }}"), "");
 }
+
+// Whatever is not enforced yet is refused: a service never starts with more than its model says, nor with less.
+#[test]
+fn what_no_world_enforces_yet_is_refused_by_name() {
+    let all = [
+        "device gpu \"/dev/null\"",
+        "network net",
+        "privilege clock \"CAP_SYS_TIME\"",
+        "program backup { run \"/usr/bin/tool\"; holds tty; holds clock }",
+        "powerbox ask-me { offers gpu; asks \"terminal\" }",
+        "user me { holds net; holds backup.launch }",
+        "trust a reason=\"a test\"",
+        "service b { run \"/usr/bin/tool\" }",
+        "service a { run \"/usr/bin/tool\"",
+        "  holds gpu",
+        "  holds net",
+        "  holds clock",
+        "  holds b.control",
+        "  holds backup.launch",
+        "  holds ask-me.ask",
+        "  schedule \"daily\"",
+        "  syscalls \"bpf\"",
+        "  unconfined \"not looked at\"",
+        "  provides disk mount=\"/mnt/disk\"",
+        "  provides sink socket=\"/run/a/s\" { data-only; }",
+        "}",
+    ];
+    check(
+        &all.join("\n"),
+        "`a` holds `gpu`, a device, which this version of the launcher cannot hand over | run what needs it outside of capc, and hold a `socket` of it\n\
+         `a` holds `net`, the host's network, which this version of the launcher cannot hand over | name what it connects to and listens on: `connect`, `listen`\n\
+         `a` holds `clock`, a kernel privilege, which this version of the launcher cannot hand over | run what needs it outside of capc\n\
+         `a` holds `backup.launch`, a program's `launch`, which this version of the launcher cannot hand over | run the program as a service\n\
+         `a` holds `ask-me.ask`, a powerbox's `ask`, which this version of the launcher cannot hand over | endow the service with what it needs\n\
+         no init of this version starts a service by the calendar (`daily`) | leave `schedule` out, and start it with what keeps the time on this machine\n\
+         this version of the launcher cannot open the system calls of `bpf` | leave `syscalls` out\n\
+         this version of the launcher starts nothing without a world | leave it to the init that starts it now\n\
+         `disk` is a mount, which this version of the launcher cannot make | provide a `socket=` facet, or mount it outside of capc\n\
+         `sink` is `data-only`, which this version of the launcher cannot enforce | leave `data-only` out, and let the assertions count with descriptors\n",
+    );
+}
+
+#[test]
+fn programs_users_and_powerboxes_may_be_declared_beside_what_runs() {
+    check(
+        "dir docs \"/srv/site\"\nprogram backup { run \"/usr/bin/none\"; holds docs; holds tty }\n\
+         user me { holds docs; holds backup.launch }\npowerbox open { offers docs }\nservice a { run \"/usr/bin/tool\" }",
+        "",
+    );
+}

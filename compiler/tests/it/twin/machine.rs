@@ -50,6 +50,7 @@ impl Builder {
         let model = Model {
             aliases: capc::model::Aliases::default(),
             name: "twin".into(),
+            is_whole: true,
             objects: vec![
                 object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),
                 object("outside", ObjectKind::Outside, OUTSIDE),
