@@ -283,9 +283,9 @@ fn takes(reader: &mut Reader<'_>, node: NodeId, file: FileKind) -> Option<Item> 
     });
     if let Some(name) = &name
         && file == FileKind::Module
-        && ["as", "trust"].contains(&&*name.text)
+        && ["as", "trust", "file"].contains(&&*name.text)
     {
-        reader.bad(name, "`use` has a property of this name", "choose another name for the parameter");
+        reader.bad(name, "`use` has a word of its own of this name", "choose another name for the parameter");
     }
     let kind = reader.required(&mut words, "a kind", example).and_then(|kind| reader.choice(&kind, &KINDS));
     let optional = reader.flag(&mut words, "optional");

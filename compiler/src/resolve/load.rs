@@ -4,7 +4,7 @@ use super::declaration::{Declarations, FileKind, Item, UseDeclaration};
 use super::words::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Files, SourceMap, Span};
-use crate::syntax;
+use crate::syntax::Language;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -97,7 +97,7 @@ impl Loader<'_> {
                 self.loaded.diagnostics.push(broken.help("save the file as UTF-8"));
                 None
             }
-            None => self.declare(file, text, &directory),
+            None => self.declare(file, Language::of(path), text, &directory),
         };
         let items = declarations.iter().flat_map(|declarations| &declarations.items);
         let uses = items.filter_map(|item| match item {
@@ -110,12 +110,18 @@ impl Loader<'_> {
         Ok(file)
     }
 
-    fn declare(&mut self, file: FileId, text: Arc<str>, directory: &str) -> Option<Declarations> {
-        let (tree, errors) = syntax::kdl::read(text);
+    fn declare(
+        &mut self,
+        file: FileId,
+        language: Language,
+        text: Arc<str>,
+        directory: &str,
+    ) -> Option<Declarations> {
+        let (tree, errors) = language.read(text);
         let broken = !errors.is_empty();
         for error in errors {
             let span = Span { file, start: error.range.start, end: error.range.end };
-            let diagnostic = Diagnostic::new(Code::Syntax, error.message, span, "here");
+            let diagnostic = Diagnostic::new(error.code, error.message, span, "here");
             self.loaded.diagnostics.push(match error.help {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -123,7 +129,7 @@ impl Loader<'_> {
         }
         let mut reader = Reader { tree: &tree, file, diagnostics: Vec::new() };
         let declarations = super::file::read(&mut reader, directory);
-        // A file that is no KDL may well lack its header because of that.
+        // A file that is not in its language may well lack its header because of that.
         if !broken || declarations.is_some() {
             self.loaded.diagnostics.append(&mut reader.diagnostics);
         }

@@ -125,7 +125,9 @@ impl Tree {
     /// Returns the place of `node`, from its name to the end of its last entry or its closing brace.
     pub fn range(&self, node: NodeId) -> Range {
         let name = self.name_range(node);
-        Range { start: name.start, end: self.last_item(node).map_or(name.end, |item| item.range.end) }
+        // TOML has words in another order, so that the last item need not end last.
+        let end = self.last_item(node).map_or(name.end, |item| item.range.end.max(name.end));
+        Range { start: name.start, end }
     }
 
     /// Returns what stands in parentheses before the name of `node`.

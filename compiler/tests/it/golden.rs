@@ -9,7 +9,7 @@ use capc::source::RealFiles;
 fn every_fixture_is_judged_as_its_place_says() {
     let testdata = repository().join("testdata");
     insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../../testdata/snapshots", omit_expression => true }, {
-        insta::glob!("../../../testdata", "{accept,reject,attack,lint}/**/*.kdl", |path| {
+        insta::glob!("../../../testdata", "{accept,reject,attack,lint}/**/*.{kdl,toml}", |path| {
             let name = path.strip_prefix(testdata.canonicalize().unwrap()).unwrap().to_string_lossy().into_owned();
             if name.contains("/modules/") {
                 return;

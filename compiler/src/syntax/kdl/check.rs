@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::super::SyntaxError;
 use super::super::tree::{Children, Text, Tree, Value};
 use super::read;
 
@@ -10,6 +11,16 @@ use super::read;
 /// below it, for each mistake, the offset and text of what is underlined, and the message.
 #[track_caller]
 pub(super) fn check(input: &str, expected: &str) {
+    check_read(read, input, expected);
+}
+
+/// The same for a reader of either language.
+#[track_caller]
+pub(in crate::syntax) fn check_read(
+    read: fn(Arc<str>) -> (Tree, Vec<SyntaxError>),
+    input: &str,
+    expected: &str,
+) {
     let (tree, errors) = read(Arc::from(input));
     let mut found = String::new();
     print(&tree, tree.roots(), &mut found);

@@ -11,7 +11,7 @@
 //! not, though drafts of a later version let it.
 
 #[cfg(test)]
-mod check;
+pub(super) mod check;
 mod decode;
 mod entry;
 mod lex;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::{Range, SyntaxError};
 use super::lex::forbidden_len;
+use crate::diag::Code;
 
 /// No more than this many are kept: nobody reads further, and a hostile file must not fill the memory with them.
 pub(super) const MOST: usize = 10_000;
@@ -33,7 +34,8 @@ impl Problems {
     /// Reports a mistake that later places have nothing to do with.
     pub fn report_anyway(&mut self, range: Range, message: impl fmt::Display, help: impl fmt::Display) {
         if self.list.len() < MOST {
-            self.list.push(SyntaxError { range, message: message.to_string(), help: Some(help.to_string()) });
+            let (message, help) = (message.to_string(), Some(help.to_string()));
+            self.list.push(SyntaxError { code: Code::Syntax, range, message, help });
         }
     }
 
