@@ -50,6 +50,12 @@ pub enum Command {
     /// List all that an object can obtain
     #[command(after_help = "Example: capc what nginx --config system.kdl")]
     What(What),
+    /// Show which authority was gained, lost or widened, edit by edit
+    ///
+    /// Compares files, generations (a directory, or a number in the store) or git revisions; exits with 1 when anything was
+    /// gained, for reviews in CI.
+    #[command(after_help = "Example: capc diff main..HEAD -- system.kdl")]
+    Diff(Diff),
     /// Verify the current generation: its signature, and every file's digest
     #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
     Verify(Verify),
@@ -235,6 +241,27 @@ pub struct What {
     /// Where the answer comes from.
     #[command(flatten)]
     pub answering: Answering,
+}
+
+/// `capc diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A file, a generation, `REVISION:FILE`, or with `-- FILE` a revision or a range of two.
+    pub old: String,
+    /// The same, to compare with.
+    pub new: Option<String>,
+    /// The file whose revisions are compared; with one revision, with the file as it lies here.
+    #[arg(last = true, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// List reachable authority pair by pair too.
+    #[arg(long)]
+    pub all: bool,
+    /// The store that a generation's number is looked up in.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
+    pub store: PathBuf,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: AnswerFormat,
 }
 
 /// `capc verify`.

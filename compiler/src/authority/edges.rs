@@ -26,6 +26,8 @@ impl From<ObjectId> for Node {
 pub struct Carries(u8);
 
 impl Carries {
+    /// None of them.
+    pub const NONE: Self = Self(0);
     /// Capabilities, at level hold.
     pub const HOLD: Self = Self(1);
     /// What is learnt, at level reach.
@@ -46,6 +48,11 @@ impl Carries {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+    /// Returns the traversals in here and not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
     /// Returns whether the edge leads along this traversal.
     #[must_use]

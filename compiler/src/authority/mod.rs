@@ -13,13 +13,15 @@ mod places;
 mod ports;
 mod relay;
 mod walk;
+mod sets;
 mod words;
 
 pub use control::{RootReason, identity_key, root_reason};
 pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
-pub use effective::{Held, Through};
+pub use effective::{Held, Through, address_of, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
 pub use places::{PlaceId, Places};
+pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
 
 use crate::holdings::Holdings;

@@ -23,7 +23,9 @@ impl Authority<'_> {
         self.holdings.shortest(self.model, holding).into_iter().map(|step| self.derived(step)).collect()
     }
 
-    fn derived(&self, step: &Derivation) -> Step {
+    /// Returns one step of a derivation in words.
+    #[must_use]
+    pub fn derived(&self, step: &Derivation) -> Step {
         let model = self.model;
         let holder = called(self, step.holder);
         let what = &model.capability(step.capability).name;
@@ -47,7 +49,9 @@ impl Authority<'_> {
         Step { rule: step.rule.word(), from, to, span: step.span, text }
     }
 
-    fn step(&self, hop: &Hop<'_>) -> Option<Step> {
+    /// Returns a step from object to object in words.
+    #[must_use]
+    pub fn step(&self, hop: &Hop<'_>) -> Option<Step> {
         let (first, last) = (hop.edges.first()?, hop.edges.last()?);
         let (from, to) =
             (self.model.object(hop.from).name.to_string(), self.model.object(hop.to).name.to_string());

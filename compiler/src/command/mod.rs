@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod diff;
 mod doctor;
 mod explain;
 mod generation;
@@ -9,6 +10,7 @@ mod graph;
 mod launcher;
 mod question;
 mod reconfigure;
+mod revision;
 mod signer;
 mod up;
 mod verify;
@@ -57,6 +59,7 @@ pub fn run(command: Command) -> Exit {
         Command::Why(arguments) => question::why(&arguments),
         Command::Who(arguments) => question::who(&arguments),
         Command::What(arguments) => question::what(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain { code } => explain::run(&code),
         Command::Doctor => doctor::run(),

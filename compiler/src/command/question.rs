@@ -30,8 +30,7 @@ impl Answerable {
         };
         let compilation = compilation.map_err(|failure| failure.report())?;
         let complaint = compile::complain(&compilation);
-        let answers = compilation.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers());
-        if answers { Ok(Self { compilation }) } else { Err(complaint) }
+        if has_answers(&compilation) { Ok(Self { compilation }) } else { Err(complaint) }
     }
 
     /// Returns the model, its holdings and its sources.
@@ -48,6 +47,11 @@ impl Answerable {
         let known = &self.compilation.names.subjects;
         known.get(name).copied().ok_or_else(|| unknown("object", name, known.keys()))
     }
+}
+
+/// Returns whether every name resolves, so that what is wrong concerns no answer.
+pub fn has_answers(compilation: &Compilation) -> bool {
+    compilation.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers())
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Exit {

@@ -1,10 +1,12 @@
 //! Questions that people ask of a configuration, each with an answer for programs (as `serde` writes it) and for people.
 
+mod diff;
 mod order;
 mod what;
 mod who;
 mod why;
 
+pub use diff::{Detail, DiffAnswer, Side, diff};
 pub use order::{OrderAnswer, order};
 pub use what::{WhatAnswer, what};
 pub use who::{WhoAnswer, who};

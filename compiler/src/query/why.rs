@@ -22,15 +22,22 @@ pub struct WhyAnswer {
 /// One step of a way.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepAnswer {
-    rule: &'static str,
-    from: String,
-    to: String,
-    file: String,
-    line: u32,
-    text: String,
+    pub(in crate::query) rule: &'static str,
+    pub(in crate::query) from: String,
+    pub(in crate::query) to: String,
+    pub(in crate::query) file: String,
+    pub(in crate::query) line: u32,
+    pub(in crate::query) text: String,
 }
 
 impl StepAnswer {
+    /// Returns a step of parts.
+    #[must_use]
+    pub fn of(rule: &'static str, from: &str, to: &str, place: (&str, u32), text: String) -> Self {
+        let (file, line) = (place.0.to_owned(), place.1);
+        Self { rule, from: from.to_owned(), to: to.to_owned(), file, line, text }
+    }
+
     /// Returns a step with its place.
     #[must_use]
     pub fn new(step: &Step, sources: &SourceMap) -> Self {

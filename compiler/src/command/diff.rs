@@ -1,0 +1,157 @@
+//! `capc diff`: which authority was gained, lost or widened between two files, generations or revisions.
+
+use super::generation::SealedFiles;
+use super::question::has_answers;
+use super::revision::{self, Repository};
+use super::{Failure, compile, print_json};
+use crate::Compilation;
+use crate::authority::Authority;
+use crate::cli::{AnswerFormat, Diff, Exit};
+use crate::emit::report::{Colour, harmless};
+use crate::holdings::Holdings;
+use crate::model::{Model, SYSTEM};
+use crate::query::{self, Detail, Side};
+use std::path::Path;
+use std::thread;
+
+/// Compares and prints; 1 when anything was gained.
+pub fn run(arguments: &Diff) -> Exit {
+    match compared(arguments) {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// One side as named: it reads its files only when it is compiled.
+enum Source {
+    File(std::path::PathBuf),
+    Generation(std::path::PathBuf),
+    Revision(revision::Revision),
+}
+
+impl Source {
+    fn compile(&self) -> Result<Compilation, Failure> {
+        match self {
+            Self::File(path) => compile::named(path),
+            Self::Generation(path) => {
+                let files = SealedFiles::read(path)?;
+                Ok(crate::compile(&files, &files.main, &files.name))
+            }
+            Self::Revision(revision) => Ok(crate::compile(revision, &revision.main(), revision.shown())),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::File(path) | Self::Generation(path) => path.display().to_string(),
+            Self::Revision(revision) => revision.describe(),
+        }
+    }
+}
+
+fn compared(arguments: &Diff) -> Result<Exit, Failure> {
+    let (old, new) = sources(arguments)?;
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(|| old.compile());
+        let second = new.compile();
+        (first.join(), second)
+    });
+    let broken =
+        |_| Failure { exit: Exit::Internal, message: "a comparison died; please report this".to_owned() };
+    let (first, second) = (first.map_err(broken)??, second?);
+    let mut worst = Exit::Clean;
+    for (source, compilation) in [(&old, &first), (&new, &second)] {
+        if !has_answers(compilation) {
+            super::complain!("capc: `{}` cannot be compared:", harmless(&source.describe()));
+            let exit = compile::complain(compilation);
+            worst = if exit as u8 > worst as u8 { exit } else { worst };
+        }
+    }
+    if worst != Exit::Clean {
+        return Ok(worst);
+    }
+    let (Some((old_model, old_holdings)), Some((new_model, new_holdings))) = (parts(&first), parts(&second))
+    else {
+        return Ok(Exit::Errors);
+    };
+    let before = Authority::new(old_model, old_holdings, SYSTEM);
+    let after = Authority::new(new_model, new_holdings, SYSTEM);
+    let detail = if arguments.all { Detail::Pairs } else { Detail::Groups };
+    let answer =
+        query::diff(&Side::new(&before, &first.sources), &Side::new(&after, &second.sources), detail);
+    match arguments.format {
+        AnswerFormat::Human => {
+            let text = harmless(&answer.human());
+            super::say_as_is!("{}", painted(&text, compile::colour(&std::io::stdout())));
+        }
+        AnswerFormat::Json => print_json(&answer)?,
+    }
+    Ok(if answer.gains() { Exit::Errors } else { Exit::Clean })
+}
+
+fn parts(compilation: &Compilation) -> Option<(&Model, &Holdings)> {
+    Some((compilation.model.as_ref()?, compilation.holdings.as_ref()?))
+}
+
+/// Returns the lines that say what was gained in green, and lost in red.
+fn painted(text: &str, colour: Colour) -> String {
+    if colour == Colour::Off {
+        return text.to_owned();
+    }
+    let paint = |line: &str| match line.get(..2) {
+        Some("+ ") => format!("\x1b[32m{line}\x1b[0m\n"),
+        Some("- ") => format!("\x1b[31m{line}\x1b[0m\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(paint).collect()
+}
+
+/// Returns what the arguments name: two revisions of one file, or two of files, generations and `REVISION:FILE`.
+fn sources(arguments: &Diff) -> Result<(Source, Source), Failure> {
+    let Diff { old, new, file, store, .. } = arguments;
+    let Some(file) = file else {
+        let Some(new) = new else {
+            return Err(Failure::usage(
+                "name what to compare with: `capc diff OLD NEW`, or `capc diff REVISION..REVISION -- FILE`",
+            ));
+        };
+        return Ok((source(old, store)?, source(new, store)?));
+    };
+    let repository = Repository::open()?;
+    let revision = |name: &str| Ok(Source::Revision(repository.file(name, file)?));
+    match (new, revision::range(old)) {
+        (Some(new), _) => Ok((revision(old)?, revision(new)?)),
+        (None, Some((from, revision::Dots::Two, to))) => Ok((revision(from)?, revision(to)?)),
+        (None, Some((from, revision::Dots::Three, to))) => {
+            Ok((revision(&repository.merge_base(from, to)?)?, revision(to)?))
+        }
+        (None, None) => Ok((revision(old)?, Source::File(file.clone()))),
+    }
+}
+
+fn source(name: &str, store: &Path) -> Result<Source, Failure> {
+    let path = Path::new(name);
+    if path.is_dir() {
+        return Ok(Source::Generation(path.to_owned()));
+    }
+    if path.exists() {
+        return Ok(Source::File(path.to_owned()));
+    }
+    if name.parse::<u64>().is_ok() {
+        let generation = store.join("generations").join(name);
+        return match generation.is_dir() {
+            true => Ok(Source::Generation(generation)),
+            false => Err(Failure::usage(format!(
+                "there is no file `{name}`, and the store `{}` has no generation {name}",
+                store.display()
+            ))),
+        };
+    }
+    match name.split_once(':') {
+        Some((revision, path)) => Ok(Source::Revision(Repository::open()?.blob(revision, path)?)),
+        None => Err(Failure::usage(format!(
+            "there is no file `{name}`; generations are named by their number or directory, revisions as \
+`REVISION:FILE` or `REVISION..REVISION -- FILE`"
+        ))),
+    }
+}
