@@ -123,9 +123,20 @@ fn questions_are_answered_for_a_configuration_with_a_circle() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let scene = Scene::new("help");
-    for command in
-        ["check", "reconfigure", "up", "graph", "order", "why", "who", "what", "verify", "explain", "doctor"]
-    {
+    for command in [
+        "check",
+        "reconfigure",
+        "up",
+        "graph",
+        "order",
+        "why",
+        "who",
+        "what",
+        "diff",
+        "verify",
+        "explain",
+        "doctor",
+    ] {
         scene.capc([command, "--help"]).exits(0).says("Example: capc ");
     }
 }

@@ -13,6 +13,7 @@ mod kdl;
 mod laws;
 mod twin;
 mod cli;
+mod diff;
 mod bad_input;
 mod regressions;
 mod generation;

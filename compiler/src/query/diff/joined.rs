@@ -300,11 +300,13 @@ impl<'a> Joiner<'_, 'a> {
                 let before = before.filter(|held| held.capability == known && known.is_some());
                 let rights = before.fold(crate::model::Rights::NONE, |sum, held| sum.or(held.rights));
                 if !rights.contains(held.rights) {
-                    fresh.push((id, facet, held.span));
+                    let exposed = model.capability(capability);
+                    let rights: Vec<&str> = exposed.kind.words(held.rights).collect();
+                    fresh.push((id, facet, held.span, format!("{} {}", exposed.name, rights.join(" "))));
                 }
             }
         }
-        for (holder, facet, span) in fresh {
+        for (holder, facet, span, what) in fresh {
             let facet = model.facet(facet);
             if self.is_tired()
                 || self.before_of(holder, Carries::LEARN, Towards::Reached).contains(&facet.owner)
@@ -319,8 +321,7 @@ impl<'a> Joiner<'_, 'a> {
             let edit = by_holding.cloned().unwrap_or_else(|| side.edit(span));
             let (user, owner) = (side.name(holder), side.name(facet.owner));
             let sentence = format!(
-                "`{owner}`, which is trusted, exposes `{}` to `{user}` through `{owner}.{}`",
-                side.edit(span).text.trim_start_matches("exposes "),
+                "`{owner}`, which is trusted, exposes `{what}` to `{user}` through `{owner}.{}`",
                 facet.name
             );
             let nodes =

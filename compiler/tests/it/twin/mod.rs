@@ -1,7 +1,7 @@
 //! A naive twin of the analysis: the model by its letter, compared with the real thing on thousands of random machines.
 
 mod laws;
-mod machine;
+pub mod machine;
 pub use machine::Dice;
 mod naive;
 
