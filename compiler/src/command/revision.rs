@@ -43,8 +43,11 @@ pub fn range(text: &str) -> Option<(&str, Dots, &str)> {
         (None, Some((from, to))) => (from, Dots::Two, to),
         (None, None) => return None,
     };
-    let or_head = |end| if end == "" { "HEAD" } else { end };
     Some((or_head(from), dots, or_head(to)))
+}
+
+const fn or_head(end: &str) -> &str {
+    if end.is_empty() { "HEAD" } else { end }
 }
 
 fn git<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<String, Failure> {

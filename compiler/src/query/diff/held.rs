@@ -170,9 +170,10 @@ fn own(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>) -> Vec<Change> {
     let (side, numbers) = ours;
     let model = side.authority.model;
     let mut changes = Vec::new();
-    for (id, _, service) in model.services() {
+    let made = model.objects().filter_map(|(id, object)| Some((id, object.process()?)));
+    for (id, service) in made {
         let there = theirs.1.own_object(numbers.object(id)).map(|id| theirs.0.authority.model.object(id));
-        let there = there.and_then(|object| object.service());
+        let there = there.and_then(|object| object.process());
         let image = service.image.iter().map(|path| (path, "image", Kind::FS_READ.or(Kind::FS_EXEC)));
         let config = service.config.iter().map(|path| (path, "configuration", Kind::FS_READ));
         for (used, word, rights) in image.chain(config) {

@@ -7,7 +7,7 @@ use super::held::Causes;
 use super::shared::{Numbers, Shared};
 use super::{Edit, Joined, Side};
 use crate::authority::{Authority, Carries, Edge, EdgeRule, Marks, Node, Through, Towards};
-use crate::model::{FacetId, ObjectId, Target};
+use crate::model::{FacetId, ObjectId, SYSTEM, Target};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashSet};
 
@@ -69,7 +69,7 @@ fn statements((side, numbers): Numbered<'_, '_>) -> Statements {
         authority.held(id).iter().for_each(|held| {
             add(held.span);
         });
-        if let Some(service) = object.service() {
+        if let Some(service) = object.process() {
             service.facets.iter().for_each(|facet| {
                 add(authority.model.facet(*facet).span);
             });
@@ -95,6 +95,9 @@ struct Group {
     to: Vec<String>,
 }
 
+/// Groups with the edit that joins them: along which traversals, and by which step.
+type Found = BTreeMap<(Edit, Vec<String>, Vec<String>), (Carries, String)>;
+
 struct Joiner<'s, 'a> {
     ours: Numbered<'s, 'a>,
     theirs: Numbered<'s, 'a>,
@@ -102,7 +105,7 @@ struct Joiner<'s, 'a> {
     their_marks: Marks,
     statements: Statements,
     causes: &'s Causes,
-    found: BTreeMap<(Edit, Vec<String>, Vec<String>), (Carries, String)>,
+    found: Found,
 }
 
 impl<'a> Joiner<'_, 'a> {
@@ -211,7 +214,7 @@ impl<'a> Joiner<'_, 'a> {
             let why = format!(", as `{}` is no longer trusted", side.name(object));
             return Some((side.edit(authority.model.object(object).span), why));
         }
-        let services = ends.iter().filter_map(|end| Some((*end, authority.model.object(*end).service()?)));
+        let services = ends.iter().filter_map(|end| Some((*end, authority.model.object(*end).process()?)));
         let mut facets = services.flat_map(|(end, service)| service.facets.iter().map(move |id| (end, *id)));
         let changed = facets.find(|(end, id)| self.has_changed(*end, *id))?;
         Some((side.edit(authority.model.facet(changed.1).span), String::new()))
@@ -222,7 +225,7 @@ impl<'a> Joiner<'_, 'a> {
         let facet = self.ours.0.authority.model.facet(facet);
         let model = self.theirs.0.authority.model;
         let there = self.theirs.1.own_object(self.ours.1.object(owner));
-        let service = there.and_then(|id| model.object(id).service());
+        let service = there.and_then(|id| model.object(id).process());
         let mut others = service.into_iter().flat_map(|service| &service.facets).map(|id| model.facet(*id));
         let other = others.find(|other| other.name == facet.name);
         other.is_none_or(|other| {
@@ -233,7 +236,7 @@ impl<'a> Joiner<'_, 'a> {
 
     fn was_trusted(&self, object: ObjectId) -> bool {
         let before = self.theirs.1.own_object(self.ours.1.object(object));
-        before.is_some_and(|id| self.theirs.0.authority.model.object(id).trusted.is_some())
+        before.is_some_and(|id| self.theirs.0.authority.model.is_trusted(id, SYSTEM))
     }
 
     /// Returns the pairs of those who reach some nodes and those whom others reach, without those joined before.
