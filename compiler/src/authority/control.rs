@@ -2,32 +2,13 @@
 //! or their identity.
 
 use super::edges::{Carries, EdgeRule, Entering, Meeting, Node, Party, Sink};
-use super::effective::{Effective, Held, Through, is_directory, own_paths, place_of_holding};
+use super::effective::{Effective, Held, Through, own_paths, place_of_holding};
 use super::overlap::{ByPlace, Overlap, Ways};
 use super::places::Places;
+use super::root::root_reason;
 use crate::holdings::Holdings;
-use crate::model::{CapId, Kind, Model, ObjectId, RECONFIGURE, Resource, Target, path_contains};
+use crate::model::{CapId, Kind, Model, OUTSIDE, ObjectId, RECONFIGURE, Resource, Target, path_contains};
 use std::collections::BTreeMap;
-
-/// What else is `reconfigure`'s own: what it runs from, and where inits find what they start (systemd.unit(5)).
-const ROOT: [&str; 5] = [
-    "/run/capc",
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/lib/systemd/system",
-    "/usr/local/lib/systemd/system",
-];
-
-/// Sockets known to give root: container engines' documentation each says that access to it is root's equal; the last two
-/// are systemd's own.
-const ROOT_SOCKETS: [&str; 6] = [
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/run/podman/podman.sock",
-    "/run/crio/crio.sock",
-    "/run/systemd/private",
-    "/run/systemd/io.systemd.Manager",
-];
 
 /// Adds every control edge.
 pub fn add(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings, effective: &Effective, places: &Places) {
@@ -70,11 +51,6 @@ fn is_loaders(path: &str) -> bool {
     }
 }
 
-/// Returns whether somebody can change what lies at a path.
-fn changes(held: &Held) -> bool {
-    held.kind != Kind::Secret && !held.rights.and(Kind::FS_WRITE).is_empty()
-}
-
 fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
     let mut changers = ByPlace::new();
     let mut made_of = ByPlace::new();
@@ -84,13 +60,13 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
         for held in effective.of(id) {
             let Some(place) = held.file() else { continue };
             let party = Party { who: id, span: held.span, carries: counts(held) };
-            if changes(held) {
+            if held.changes() {
                 changers.entry(place).or_default().push(party);
                 if touches_loader(model, places.path(place)) {
                     loader.push(party);
                 }
             }
-            if held.rights.contains(Kind::FS_EXEC) && held.kind != Kind::Secret {
+            if held.fs_rights().contains(Kind::FS_EXEC) {
                 match held.through {
                     Through::Holding | Through::Own => &mut made_of,
                     Through::Exposed(_) => &mut would_run,
@@ -100,7 +76,7 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
                 .push(party);
             }
         }
-        let Some(service) = object.service() else { continue };
+        let Some(service) = object.process() else { continue };
         // Programs and images are among what is held with `exec`; these are not.
         for path in service.config.iter().chain(&service.argument_paths) {
             if let Some(place) = places.find(&path.path) {
@@ -140,58 +116,17 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
         sink.relayed(back, party.who, EdgeRule::Control, party.carries, party.span);
     }
     sink.push(all, RECONFIGURE.into(), EdgeRule::Control, Carries::ALL, span);
-    for (id, object, _) in model.services() {
+    for (id, object) in model.objects().filter(|(id, object)| object.is_subject() && *id != OUTSIDE) {
         sink.push(all, id.into(), EdgeRule::Control, Carries::ALL, object.span);
         sink.push(id.into(), back, EdgeRule::Control, Carries::ALL, object.span);
     }
 }
 
-/// Why somebody controls `reconfigure`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum RootReason {
-    /// By changing what is at this path, which is its own.
-    Change(&'static str),
-    /// By reading its key.
-    Key,
-    /// By changing what every program loads.
-    Loader,
-    /// By a socket that gives root.
-    Socket(&'static str),
-}
-
-/// Returns why something that is held controls `reconfigure`, if it does.
-#[must_use]
-pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootReason> {
-    let path = places.path(held.place?);
-    let touches = |own: &str| path_contains(own, path) || path_contains(path, own);
-    if held.file().is_some() {
-        let root = &model.root;
-        if changes(held) {
-            let own =
-                [("configuration", &root.config.path), ("store", &root.store.path), ("key", &root.key.path)];
-            if let Some((word, _)) = own.into_iter().find(|(_, own)| touches(own)) {
-                return Some(RootReason::Change(word));
-            }
-            if ROOT.iter().any(|own| touches(&model.aliases.known(own))) {
-                return Some(RootReason::Change("units and run-time files"));
-            }
-            if touches_loader(model, path) {
-                return Some(RootReason::Loader);
-            }
-        }
-        if held.rights.contains(Kind::FS_READ) && touches(&root.key.path) {
-            return Some(RootReason::Key);
-        }
-    }
-    let opens = |socket: &&&str| match held.kind {
-        Kind::Socket => path == model.aliases.known(socket),
-        kind => is_directory(kind) && path_contains(path, &model.aliases.known(socket)),
-    };
-    ROOT_SOCKETS.iter().find(opens).map(|socket| RootReason::Socket(socket))
-}
-
 fn root(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
-    for (id, _) in model.objects().filter(|(_, object)| object.is_subject()) {
+    for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
+        if let Some(span) = object.process().and_then(|process| process.unconfined) {
+            sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, Carries::ALL, span);
+        }
         for held in effective.of(id) {
             if root_reason(model, places, held).is_some() {
                 sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, counts(held), held.span);
@@ -229,7 +164,7 @@ pub fn identity_key(model: &Model, capability: CapId) -> Option<(Option<&str>, O
 /// controlled, trusted or not, by everybody who comes.
 fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
     let mut runs: BTreeMap<_, Vec<Party>> = BTreeMap::new();
-    for (id, _, service) in model.services() {
+    for (id, _, service) in model.processes() {
         if let Some((identity, span)) = service.identity
             && let Some(key) = identity_key(model, identity)
         {
@@ -241,7 +176,7 @@ fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
     }
     let mut may: BTreeMap<_, Vec<Party>> = BTreeMap::new();
     let runs_as = |holder: ObjectId| {
-        let identity = model.object(holder).service().and_then(|service| service.identity);
+        let identity = model.object(holder).process().and_then(|process| process.identity);
         identity.and_then(|(identity, _)| identity_key(model, identity))
     };
     for holding in holdings.all().iter().filter(|holding| model.object(holding.holder).is_subject()) {

@@ -126,7 +126,7 @@ impl Authority<'_> {
             flow.arc(edge.from.0, to, UNLIMITED);
         }
         for (id, object) in self.model.objects() {
-            if object.service().is_some() {
+            if object.process().is_some() {
                 flow.arc(id.0 + count, id.0, 1);
             } else {
                 flow.arc(id.0 + count, id.0, UNLIMITED);

@@ -104,6 +104,8 @@ pub struct Edge {
     pub carries: Carries,
     /// Whether it leads there only because the other relays: a trusted one would not.
     pub relayed: bool,
+    /// Whether it leads there only when a person consents.
+    pub consent: bool,
     /// The statement behind it; the earliest, when there are several.
     pub span: Span,
 }
@@ -163,14 +165,27 @@ impl<'a> Sink<'a> {
 
     /// Adds an edge.
     pub fn push(&mut self, from: Node, to: Node, rule: EdgeRule, carries: Carries, span: Span) {
-        self.add(Edge { from, to, rule, carries, relayed: false, span });
+        self.add(Edge { from, to, rule, carries, relayed: false, consent: false, span });
     }
 
     /// Adds an edge into somebody who relays: not if trusted.
     pub fn relayed(&mut self, from: Node, to: ObjectId, rule: EdgeRule, carries: Carries, span: Span) {
         if !self.is_trusted(to) {
-            self.add(Edge { from, to: to.into(), rule, carries, relayed: true, span });
+            self.add(Edge { from, to: to.into(), rule, carries, relayed: true, consent: false, span });
         }
+    }
+
+    /// Adds an edge to a powerbox, which hands out what it offers when a person consents, trusted or not.
+    pub fn by_consent(&mut self, from: Node, to: ObjectId, carries: Carries, span: Span) {
+        self.add(Edge {
+            from,
+            to: to.into(),
+            rule: EdgeRule::Use,
+            carries,
+            relayed: false,
+            consent: true,
+            span,
+        });
     }
 
     fn add(&mut self, edge: Edge) {

@@ -5,8 +5,8 @@ use super::places::{PlaceId, Places};
 use super::ports::Ports;
 use crate::holdings::Holdings;
 use crate::model::{
-    Address, CapId, FacetId, Kind, Model, OUTSIDE, ObjectId, PathUse, Resource, Rights, Service, Target,
-    Transport,
+    Address, CapId, FacetId, Kind, Model, OUTSIDE, ObjectId, PathUse, Protocol, Resource, Rights, Service,
+    Target, Transport,
 };
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,10 +41,25 @@ pub struct Held {
 }
 
 impl Held {
-    /// Returns the place of something whose content can be read or changed: a dir, file, state, secret or mount.
+    /// Returns the place of something whose content can be read or changed: a dir, file, state, secret, device or mount.
     #[must_use]
     pub fn file(&self) -> Option<PlaceId> {
         self.place.filter(|_| is_file(self.kind))
+    }
+    /// Returns the rights that take part in rules about files: of a device, that to read.
+    #[must_use]
+    pub fn fs_rights(&self) -> Rights {
+        of_kind(Kind::Dir, by_name(self.kind, self.rights))
+    }
+    /// Returns whether its holder can change what lies at its path.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        !self.fs_rights().and(Kind::FS_WRITE).is_empty()
+    }
+    /// Returns whether it reaches the whole network: `network`, and `listen udp=`, which also sends anywhere.
+    #[must_use]
+    pub fn is_network(&self, model: &Model) -> bool {
+        self.capability.is_some_and(|capability| is_network(model, capability)) && !self.rights.is_empty()
     }
     /// Returns the place of something that may contain others.
     #[must_use]
@@ -80,7 +95,38 @@ pub const fn is_directory(kind: Kind) -> bool {
 /// Returns whether things of a kind have content at a path.
 #[must_use]
 pub const fn is_file(kind: Kind) -> bool {
-    matches!(kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret)
+    matches!(kind, Kind::Dir | Kind::State | Kind::Mount | Kind::File | Kind::Secret | Kind::Device)
+}
+
+/// Returns the rights of a thing with a path by their names alone: those of files as they are, and the `write` and `ioctl` of
+/// devices after them.
+#[must_use]
+pub const fn by_name(kind: Kind, rights: Rights) -> Rights {
+    match kind {
+        Kind::Device => Rights((rights.0 & 1) | ((rights.0 & 6) << 5)),
+        _ => rights,
+    }
+}
+
+/// Returns the rights with some names that a kind has.
+#[must_use]
+pub const fn of_kind(kind: Kind, names: Rights) -> Rights {
+    match kind {
+        Kind::Device => Rights((names.0 & 1) | ((names.0 >> 5) & 6)),
+        _ => names.and(kind.all()),
+    }
+}
+
+/// Returns whether a capability reaches the whole network.
+#[must_use]
+pub fn is_network(model: &Model, capability: CapId) -> bool {
+    match model.capability(capability).kind {
+        Kind::Network => true,
+        Kind::Listen => {
+            matches!(address_of(model, capability), Some(Address::Ip { protocol: Protocol::Udp, .. }))
+        }
+        _ => false,
+    }
 }
 
 /// Returns the paths of a service's own code and configuration, with the rights that they count as.
@@ -163,7 +209,7 @@ pub fn effective(
                 span: place_of_holding(model, holdings, id, holding.capability),
             });
         }
-        for (path, rights) in object.service().into_iter().flat_map(own_paths) {
+        for (path, rights) in object.process().into_iter().flat_map(own_paths) {
             let place = places.find(&path.path);
             all.push(Held {
                 capability: None,
@@ -220,7 +266,7 @@ impl Solver<'_> {
                 self.work.extend(
                     self.holdings.of(id).iter().map(|holding| News::Capability(id, holding.capability)),
                 );
-                let own = object.service().into_iter().flat_map(own_paths);
+                let own = object.process().into_iter().flat_map(own_paths);
                 let places: Vec<PlaceId> = own.filter_map(|(path, _)| self.places.find(&path.path)).collect();
                 for place in places {
                     self.directory(id, place);
@@ -268,6 +314,12 @@ impl Solver<'_> {
         if let Some(place) = place {
             self.directory(holder, place);
         }
+        if is_network(model, capability) {
+            let ports = self.ports;
+            for facet in ports.facets_on_any() {
+                self.door(holder, facet);
+            }
+        }
         if let (Kind::Connect, Some(Address::Ip { protocol, port, .. })) =
             (known.kind, address_of(model, capability))
         {
@@ -298,7 +350,10 @@ impl Solver<'_> {
         let model = self.model;
         let facet = model.facet(facet_id);
         let Some(exposure) = facet.exposes.get(at) else { return };
-        if matches!(model.capability(exposure.capability).kind, Kind::Control | Kind::Identity) {
+        if matches!(
+            model.capability(exposure.capability).kind,
+            Kind::Control | Kind::Identity | Kind::Privilege
+        ) {
             return;
         }
         let passed_on =
@@ -318,7 +373,7 @@ impl Solver<'_> {
         // What the holder exposes in turn has grown with it.
         let own = model
             .object(holder)
-            .service()
+            .process()
             .filter(|_| self.is_trusted(holder))
             .map_or(&[][..], |service| &service.facets);
         for facet in own {

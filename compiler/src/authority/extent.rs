@@ -1,10 +1,9 @@
 //! How much of a capability somebody has: by the thing itself, by what contains it, or by parts of it.
 
-use super::effective::{is_directory, is_file, path_of};
+use super::effective::{by_name, is_directory, is_file, of_kind, path_of};
 use super::walk::Traversal;
 use super::{Authority, Held, PlaceId};
 use crate::model::{CapId, Kind, Level, ObjectId, Rights};
-use std::collections::BTreeMap;
 
 /// The rights of a capability that somebody has.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -13,9 +12,26 @@ pub struct Extent {
     pub whole: Rights,
     /// Of parts of it.
     pub part: Rights,
+    /// Of either, what nobody has to consent to.
+    pub free: Rights,
 }
 
 impl Extent {
+    /// Returns an extent of all of something, to which nobody has to consent.
+    #[must_use]
+    pub const fn of_whole(rights: Rights) -> Self {
+        Self { whole: rights, part: Rights::NONE, free: rights }
+    }
+    /// Returns an extent of parts of something, to which nobody has to consent.
+    #[must_use]
+    pub const fn of_part(rights: Rights) -> Self {
+        Self { whole: Rights::NONE, part: rights, free: rights }
+    }
+    /// Returns the same extent when somebody has to consent.
+    #[must_use]
+    pub const fn by_consent(self) -> Self {
+        Self { whole: self.whole, part: self.part, free: Rights::NONE }
+    }
     /// Returns the rights in either, of all of it or of parts.
     #[must_use]
     pub const fn rights(self) -> Rights {
@@ -24,12 +40,16 @@ impl Extent {
     /// Returns what is in either extent.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
-        Self { whole: self.whole.or(other.whole), part: self.part.or(other.part) }
+        Self {
+            whole: self.whole.or(other.whole),
+            part: self.part.or(other.part),
+            free: self.free.or(other.free),
+        }
     }
     /// Returns what there is of some rights.
     #[must_use]
     pub const fn and(self, rights: Rights) -> Self {
-        Self { whole: self.whole.and(rights), part: self.part.and(rights) }
+        Self { whole: self.whole.and(rights), part: self.part.and(rights), free: self.free.and(rights) }
     }
 }
 
@@ -74,9 +94,12 @@ pub const fn effecting(kind: Kind) -> Rights {
 /// A capability that is asked about.
 #[derive(Copy, Clone, Debug)]
 pub struct Asked {
-    capability: CapId,
-    kind: Kind,
-    place: Option<PlaceId>,
+    /// The capability.
+    pub capability: CapId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its place, if it has one.
+    pub place: Option<PlaceId>,
 }
 
 impl Authority<'_> {
@@ -90,9 +113,16 @@ impl Authority<'_> {
     /// Returns how much of what is asked about something held comes to.
     #[must_use]
     pub fn extent_of(&self, held: &Held, asked: Asked) -> Extent {
-        let whole = |rights: Rights| Extent { whole: rights.and(asked.kind.all()), part: Rights::NONE };
         if held.capability == Some(asked.capability) {
-            return whole(held.rights);
+            return Extent::of_whole(held.rights);
+        }
+        match asked.kind {
+            // The network contains every `connect`, and is one thing under whatever name.
+            Kind::Connect | Kind::Network if held.is_network(self.model) => {
+                return Extent::of_whole(asked.kind.all());
+            }
+            Kind::Connect | Kind::Network => return Extent::default(),
+            _ => {}
         }
         let (Some(have), Some(want)) = (held.place, asked.place) else { return Extent::default() };
         if asked.kind == Kind::Socket {
@@ -100,15 +130,16 @@ impl Authority<'_> {
             let inside =
                 is_directory(held.kind) && !held.rights.is_empty() && self.places.contains(have, want);
             let same = held.kind == Kind::Socket && have == want;
-            return if inside || same { whole(Kind::Socket.all()) } else { Extent::default() };
+            return if inside || same { Extent::of_whole(Kind::Socket.all()) } else { Extent::default() };
         }
         if !is_file(held.kind) || !is_file(asked.kind) {
             return Extent::default();
         }
+        let rights = of_kind(asked.kind, by_name(held.kind, held.rights));
         if self.places.contains(have, want) {
-            whole(held.rights)
+            Extent::of_whole(rights)
         } else if self.places.contains(want, have) {
-            Extent { whole: Rights::NONE, part: held.rights.and(asked.kind.all()) }
+            Extent::of_part(rights)
         } else {
             Extent::default()
         }
@@ -137,109 +168,5 @@ impl Authority<'_> {
             }
         }
         obtained
-    }
-
-    /// Returns how much of each capability an object could come to have at a level.
-    ///
-    /// What it could obtain of paths is summed up once along the tree of places: linear.
-    #[must_use]
-    pub fn all_obtainable(&self, subject: ObjectId, level: Level) -> Vec<Extent> {
-        let mut obtained = vec![Extent::default(); self.model.capabilities.len()];
-        for along in Traversal::alongs(level) {
-            let mut sum = Sum::default();
-            for holder in self.reached_from(subject, *along) {
-                for held in self.held(holder).iter().filter(|held| held.counts_at(level)) {
-                    sum.add(held);
-                }
-            }
-            let paths = sum.over_paths(self);
-            for (index, place) in obtained.iter_mut().enumerate() {
-                let asked = self.asked(CapId(index as u32));
-                let rights = Traversal::rights_along(*along, asked.kind);
-                *place = place.or(sum.extent(&paths, asked).and(rights));
-            }
-        }
-        obtained
-    }
-}
-
-/// What is held by many, summed up.
-#[derive(Default)]
-struct Sum {
-    by_capability: BTreeMap<CapId, Rights>,
-    files: BTreeMap<PlaceId, Rights>,
-    directories: BTreeMap<PlaceId, Rights>,
-    sockets: BTreeMap<PlaceId, Rights>,
-}
-
-/// By place: what is held there or above, what is held inside, and of the first whether it is of a directory.
-struct OverPaths {
-    above: Vec<Rights>,
-    inside: Vec<Rights>,
-    in_directory: Vec<Rights>,
-}
-
-impl Sum {
-    fn add(&mut self, held: &Held) {
-        let to = |sum: Option<&mut Rights>| {
-            if let Some(sum) = sum {
-                *sum = sum.or(held.rights);
-            }
-        };
-        to(held.capability.map(|capability| self.by_capability.entry(capability).or_default()));
-        to(held.file().map(|place| self.files.entry(place).or_default()));
-        to(held.directory().map(|place| self.directories.entry(place).or_default()));
-        if held.kind == Kind::Socket {
-            to(held.place.map(|place| self.sockets.entry(place).or_default()));
-        }
-    }
-
-    fn over_paths(&self, authority: &Authority<'_>) -> OverPaths {
-        let places = &authority.places;
-        let none = || vec![Rights::NONE; places.count()];
-        let (mut above, mut inside, mut in_directory) = (none(), none(), none());
-        let at = |table: &[Rights], place: PlaceId| table.get(place.0 as usize).copied().unwrap_or_default();
-        let own = |table: &BTreeMap<PlaceId, Rights>, place: PlaceId| {
-            table.get(&place).copied().unwrap_or_default()
-        };
-        for place in places.all() {
-            let up = places.parent(place);
-            let from = |table: &[Rights]| up.map_or(Rights::NONE, |up| at(table, up));
-            let (files, directories) = (
-                from(&above).or(own(&self.files, place)),
-                from(&in_directory).or(own(&self.directories, place)),
-            );
-            set(&mut above, place, files);
-            set(&mut in_directory, place, directories);
-        }
-        for place in places.all().rev() {
-            if let Some(up) = places.parent(place) {
-                let sum = at(&inside, up).or(at(&inside, place)).or(own(&self.files, place));
-                set(&mut inside, up, sum);
-            }
-        }
-        OverPaths { above, inside, in_directory }
-    }
-
-    fn extent(&self, paths: &OverPaths, asked: Asked) -> Extent {
-        let by_name = self.by_capability.get(&asked.capability).copied().unwrap_or_default();
-        let mut extent = Extent { whole: by_name, part: Rights::NONE };
-        let Some(place) = asked.place else { return extent };
-        let at =
-            |table: &[Rights]| table.get(place.0 as usize).copied().unwrap_or_default().and(asked.kind.all());
-        if is_file(asked.kind) {
-            extent = extent.or(Extent { whole: at(&paths.above), part: at(&paths.inside) });
-        }
-        let reachable = !paths.in_directory.get(place.0 as usize).copied().unwrap_or_default().is_empty();
-        if asked.kind == Kind::Socket && (reachable || self.sockets.contains_key(&place)) {
-            extent.whole = Kind::Socket.all();
-        }
-        extent
-    }
-}
-
-fn set(table: &mut [Rights], place: PlaceId, rights: Rights) {
-    if let Some(entry) = table.get_mut(place.0 as usize) {
-        *entry = rights;
     }
 }

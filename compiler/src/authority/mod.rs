@@ -12,15 +12,18 @@ mod overlap;
 mod places;
 mod ports;
 mod relay;
+mod root;
+mod sum;
 mod walk;
 mod sets;
 mod words;
 
-pub use control::{RootReason, identity_key, root_reason};
+pub use control::identity_key;
 pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
 pub use effective::{Held, Through, address_of, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
 pub use places::{PlaceId, Places};
+pub use root::{RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
 
@@ -92,12 +95,13 @@ impl<'m> Authority<'m> {
             }
         }
         let rank = |node: Node| ranks.get(node.index()).copied().unwrap_or(0);
-        edges
-            .sort_by_key(|edge| (edge.from, rank(edge.to), edge.rule, edge.relayed, edge.span, edge.carries));
+        edges.sort_by_key(|edge| {
+            (edge.from, rank(edge.to), edge.rule, edge.relayed, edge.consent, edge.span, edge.carries)
+        });
         edges.dedup_by(|next, kept| {
             // The earliest place stays; one that leads along another traversal too keeps its own place.
-            let same = (next.from, next.to, next.rule, next.relayed)
-                == (kept.from, kept.to, kept.rule, kept.relayed);
+            let same = (next.from, next.to, next.rule, next.relayed, next.consent)
+                == (kept.from, kept.to, kept.rule, kept.relayed, kept.consent);
             same && kept.carries.has(next.carries)
         });
         self.out = starts(count, edges.iter().map(|edge| edge.from));
@@ -185,7 +189,8 @@ fn starts(count: usize, nodes: impl Iterator<Item = Node>) -> Vec<u32> {
 fn paths(model: &Model) -> Vec<Arc<str>> {
     let capabilities =
         (0..model.capabilities.len() as u32).filter_map(|id| effective::path_of(model, CapId(id)));
-    let services =
-        model.services().flat_map(|(_, _, service)| control::paths_of(service).map(|path| path.path.clone()));
+    let services = model
+        .processes()
+        .flat_map(|(_, _, service)| control::paths_of(service).map(|path| path.path.clone()));
     capabilities.chain(services).collect()
 }

@@ -61,6 +61,11 @@ impl Ports {
         self.facets.get(&(protocol, port)).into_iter().flatten().copied()
     }
 
+    /// Returns the facets on any port.
+    pub fn facets_on_any(&self) -> impl Iterator<Item = FacetId> + '_ {
+        self.facets.values().flatten().copied()
+    }
+
     /// Returns the facets whose unix socket lies in a directory.
     pub fn unix_facets_within<'a>(
         &'a self,

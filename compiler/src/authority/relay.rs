@@ -45,6 +45,12 @@ fn facets(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
         if facet.owner == holder || matches!(facet.transport, Transport::Control | Transport::Done) {
             continue;
         }
+        if facet.transport == Transport::Ask {
+            // Both levels obtain the offers; what is told the powerbox is relayed as over any facet.
+            sink.by_consent(holder.into(), facet.owner, counts(held), held.span);
+            sink.relayed(facet.owner.into(), holder, EdgeRule::Pass, Carries::REACH, held.span);
+            continue;
+        }
         let carries = match (held.through, carries_capabilities(model, id)) {
             (Through::Holding, true) => Carries::ALL,
             _ => Carries::REACH,
@@ -70,7 +76,13 @@ fn ports(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
             }
         }
     }
+    let mut anywhere: Vec<Party> = Vec::new();
     for (holder, held) in held(model, effective) {
+        if held.is_network(model) {
+            let party = Party { who: holder, span: held.span, carries: Carries::REACH };
+            anywhere.push(party);
+            outward.push(party);
+        }
         let Some(address) = held.capability.and_then(|capability| address_of(model, capability)) else {
             continue;
         };
@@ -83,6 +95,10 @@ fn ports(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
             there.entry((*protocol, *port)).or_default().push(party);
         }
     }
+    let everywhere: Vec<Party> = listeners.values().flatten().copied().collect();
+    let any = "the network";
+    meet_at(sink, EdgeRule::Use, "use:network", any, &anywhere, &everywhere);
+    meet_at(sink, EdgeRule::Pass, "pass:network", any, &everywhere, &anywhere);
     for (port, come) in connectors {
         let there = listeners.get(&port).map_or(&[][..], Vec::as_slice);
         let word = match port.0 {
@@ -118,7 +134,7 @@ fn files(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Pla
     for (who, held) in held(model, effective) {
         let Some(place) = held.file().filter(|_| !held.rights.is_empty()) else { continue };
         let party = Party { who, span: held.span, carries: counts(held) };
-        let has = |rights: Rights| !held.rights.and(rights).is_empty();
+        let has = |rights: Rights| !held.fs_rights().and(rights).is_empty();
         let at = |parties: &mut ByPlace| parties.entry(place).or_default().push(party);
         if has(Kind::FS_MODIFY.or(Kind::FS_CREATE)) {
             at(&mut writers);

@@ -77,7 +77,19 @@ impl Authority<'_> {
     /// Returns every object that can be reached from one along some edges, itself included, the nearest first.
     #[must_use]
     pub fn reached_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
-        self.search(begin, along, &[]).order
+        self.search(begin, along, &[], Consent::Given).order
+    }
+
+    /// Returns every object that can be reached when nobody consents to anything.
+    #[must_use]
+    pub fn reached_freely_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
+        self.search(begin, along, &[], Consent::Withheld).order
+    }
+
+    /// Returns whether anything at all is by consent.
+    #[must_use]
+    pub fn any_consent(&self) -> bool {
+        self.edges.iter().any(|edge| edge.consent)
     }
 
     /// Carries extents backwards along edges: each node comes to have what any node has that it reaches.
@@ -92,6 +104,7 @@ impl Authority<'_> {
             }
             let has = extents.get(node.index()).copied().unwrap_or_default();
             for edge in self.edges_into(node).filter(|edge| edge.carries.has(along)) {
+                let has = if edge.consent { has.by_consent() } else { has };
                 let (Some(extent), Some(queued)) =
                     (extents.get_mut(edge.from.index()), queued.get_mut(edge.from.index()))
                 else {
@@ -138,7 +151,7 @@ impl Authority<'_> {
             if wanted.is_empty() {
                 continue;
             }
-            let search = self.search(subject, traversal.along, silent);
+            let search = self.search(subject, traversal.along, silent, Consent::Given);
             let found = search.order.iter().find_map(|holder| {
                 let rights = self.own_extent(*holder, asked, level).rights().and(wanted);
                 (!rights.is_empty()).then_some((*holder, rights))
@@ -153,7 +166,7 @@ impl Authority<'_> {
     }
 
     /// Searches by distance in objects: to a meeting costs nothing, from it to an object one step.
-    fn search(&self, begin: ObjectId, along: Carries, silent: &[ObjectId]) -> Search {
+    fn search(&self, begin: ObjectId, along: Carries, silent: &[ObjectId], consent: Consent) -> Search {
         let mut search = Search { begin, by: vec![None; self.nodes()], order: Vec::new() };
         let mut done = vec![false; self.nodes()];
         let mut queue: VecDeque<(Node, Option<u32>)> = VecDeque::from([(Node::from(begin), None)]);
@@ -174,6 +187,7 @@ impl Authority<'_> {
                 let by = Some(first + at as u32);
                 match self.object(edge.to) {
                     Some(object) if edge.relayed && silent.contains(&object) => {}
+                    _ if edge.consent && consent == Consent::Withheld => {}
                     Some(_) => queue.push_back((edge.to, by)),
                     None => meetings.push((edge.to, by)),
                 }
@@ -207,6 +221,13 @@ impl Authority<'_> {
         hops.reverse();
         hops
     }
+}
+
+/// Whether people consent to what powerboxes ask them.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Consent {
+    Given,
+    Withheld,
 }
 
 /// What one search reached, each node with the edge by which it was reached first.

@@ -1,6 +1,5 @@
 //! Chains in words: each step with its rule, its place, and a sentence.
 
-use super::control::{RootReason, root_reason};
 use super::edges::EdgeRule;
 use super::walk::Hop;
 use super::{Authority, Carries, Chain, Held, Through};
@@ -67,6 +66,9 @@ impl Authority<'_> {
             (None, _) => String::new(),
         };
         let text = match first.rule {
+            EdgeRule::Use if last.consent => {
+                format!("`{to}` hands out to `{from}` what it offers, when the person consents")
+            }
             EdgeRule::Use => format!("`{from}` may ask `{to}` to act for it{over}"),
             EdgeRule::Pass => format!("`{to}` talks to `{from}` and may hand over or tell what it has{over}"),
             EdgeRule::Share if first.carries.has(Carries::EFFECT) => {
@@ -89,18 +91,8 @@ impl Authority<'_> {
     }
 
     fn why_root(&self, subject: ObjectId) -> String {
-        let found = self
-            .held(subject)
-            .iter()
-            .find_map(|held| Some((held, root_reason(self.model, &self.places, held)?)));
-        let Some((held, reason)) = found else { return String::new() };
-        let path = held.place.map_or("", |place| self.places.path(place));
-        match reason {
-            RootReason::Change(what) => format!(": it can change its {what} (`{path}`)"),
-            RootReason::Key => format!(": it can read its signing key (`{path}`)"),
-            RootReason::Loader => format!(": it can change what every program loads (`{path}`)"),
-            RootReason::Socket(socket) => format!(": `{socket}` gives root"),
-        }
+        let reason = self.root_reasons(subject).into_iter().next();
+        reason.map(|(_, reason, path)| format!(": {}", reason.words(path))).unwrap_or_default()
     }
 
     /// Returns how an object by itself has a capability, or what contains it, or a part of it.

@@ -1,9 +1,12 @@
 //! `root-cycle`: the trust root in the hands of what it starts, or lying on what a service mounts.
 
-use crate::authority::{Authority, Held, RootReason, Through, root_reason};
+use crate::authority::{Authority, RootReason};
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
 use crate::model::{Facet, Model, ObjectId, PathUse, SYSTEM, Transport, path_contains};
+
+/// Where the compiler is installed.
+const COMPILER: &str = "/usr/bin/capc";
 
 /// Reports who controls `reconfigure`, and what it needs that does not exist before a service runs.
 pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
@@ -36,6 +39,7 @@ enum Need {
     Key,
     Program,
     Image,
+    Compiler,
 }
 
 impl Need {
@@ -46,19 +50,27 @@ impl Need {
             Self::Key => "signing key",
             Self::Program => "programs, which it seals,",
             Self::Image => "images, which it seals,",
+            Self::Compiler => "own program",
         }
     }
 }
 
-fn needed(model: &Model) -> Vec<(Need, &PathUse)> {
+fn needed(model: &Model) -> Vec<(Need, PathUse)> {
     let root = &model.root;
-    let mut needed =
-        vec![(Need::Configuration, &root.config), (Need::Store, &root.store), (Need::Key, &root.key)];
-    for (_, _, service) in model.services() {
-        let programs = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
+    let compiler = PathUse { path: model.aliases.known(COMPILER).into(), span: root.store.span };
+    let mut needed = vec![
+        (Need::Configuration, &root.config),
+        (Need::Store, &root.store),
+        (Need::Key, &root.key),
+        (Need::Compiler, &compiler),
+    ];
+    for (_, _, process) in model.processes() {
+        let programs = process.program.iter().chain(process.prepare.iter().map(|(path, _)| path));
         needed.extend(programs.map(|path| (Need::Program, path)));
-        needed.extend(service.image.iter().map(|path| (Need::Image, path)));
+        needed.extend(process.image.iter().map(|path| (Need::Image, path)));
     }
+    let mut needed: Vec<(Need, PathUse)> =
+        needed.into_iter().map(|(need, path)| (need, path.clone())).collect();
     needed.sort_by(|a, b| a.1.path.split('/').cmp(b.1.path.split('/')).then(a.0.cmp(&b.0)));
     needed
 }
@@ -67,26 +79,23 @@ fn needed(model: &Model) -> Vec<(Need, &PathUse)> {
 fn controls(authority: &Authority<'_>, subject: ObjectId) -> Option<Diagnostic> {
     let model = authority.model;
     let object = model.object(subject);
-    let own = authority.held(subject).iter().filter(|held| !matches!(held.through, Through::Exposed(_)));
-    let mut reasons: Vec<(&Held, RootReason)> =
-        own.filter_map(|held| Some((held, root_reason(model, &authority.places, held)?))).collect();
-    reasons.sort_by_key(|(held, _)| held.span);
-    let text = |held: &Held, reason| {
-        let path = held.place.map_or("", |place| authority.places.path(place));
-        match reason {
-            RootReason::Change(what) => format!("it can change `{path}`, and so `reconfigure`'s {what}"),
-            RootReason::Key => format!("it can read `{path}`, and so `reconfigure`'s signing key"),
-            RootReason::Loader => format!("it can change `{path}`, and so what every program loads"),
-            RootReason::Socket(socket) => format!("`{socket}` gives root to whoever can connect to it"),
+    if object.lets_control.is_some() {
+        return None;
+    }
+    let mut each = authority.root_reasons(subject).into_iter();
+    let (first, reason, path) = each.next()?;
+    let message = format!("`{}` controls `reconfigure`, which is to control it", object.name);
+    let diagnostic = Diagnostic::new(Code::RootCycle, message, first, reason.words(path));
+    let diagnostic =
+        each.fold(diagnostic, |diagnostic, (span, reason, path)| diagnostic.label(span, reason.words(path)));
+    let help = match reason {
+        RootReason::Unconfined => "give it a world of its own",
+        RootReason::Socket(_) | RootReason::Privilege(_) | RootReason::Device(_) => "take this from it",
+        RootReason::Change(_) | RootReason::Key | RootReason::Loader => {
+            "hand it a smaller part, away from the configuration, the store, the key and the init's units"
         }
     };
-    let mut each = reasons.into_iter();
-    let (first, reason) = each.next()?;
-    let message = format!("`{}` controls `reconfigure`, which is to control it", object.name);
-    let diagnostic = Diagnostic::new(Code::RootCycle, message, first.span, text(first, reason));
-    let diagnostic =
-        each.fold(diagnostic, |diagnostic, (held, reason)| diagnostic.label(held.span, text(held, reason)));
-    let help = "hand it a smaller part, away from the configuration, the store, the key and the init's units";
+    let help = format!("{help}, or say `trust {} reason=…` in the system file", object.name);
     Some(diagnostic.label(object.span, format!("`{}` is declared here", object.name)).help(help))
 }
 

@@ -41,7 +41,7 @@ impl Extent {
         let extent = Self {
             rights: kind.words(obtained.rights()).collect(),
             direct: authority.is_direct(holder, asked),
-            consent: false,
+            consent: obtained.free.is_empty(),
             part: obtained.whole.is_empty(),
         };
         (!extent.rights.is_empty()).then_some(extent)
@@ -54,10 +54,12 @@ fn columns(lines: &[(&str, &Extent)]) -> Vec<String> {
     let names = lines.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let rights = lines.iter().map(|(_, extent)| width(&extent.rights.join(" "))).max().unwrap_or(0);
     let line = |(name, extent): &(&str, &Extent)| {
-        let remark = match (extent.direct, extent.part) {
-            (true, _) => "held",
-            (false, true) => "a part",
-            (false, false) => "",
+        let remark = match (extent.direct, extent.part, extent.consent) {
+            (true, _, _) => "held",
+            (false, true, false) => "a part",
+            (false, true, true) => "a part, by consent",
+            (false, false, true) => "by consent",
+            (false, false, false) => "",
         };
         let name = format!("{name}{}", " ".repeat(names - width(name)));
         format!("  {name}  {:rights$}  {remark}", extent.rights.join(" ")).trim_end().to_owned()

@@ -1,7 +1,7 @@
 //! Differences of authority: what is the same differs in nothing, and what differs is said, by the edit that did it.
 
+use crate::machine;
 use crate::scene::{Run, Scene, repository};
-use crate::twin::machine;
 use capc::authority::{Authority, Carries};
 use capc::holdings;
 use capc::model::{Model, RECONFIGURE, SYSTEM};

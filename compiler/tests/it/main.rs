@@ -11,7 +11,7 @@ mod golden;
 mod docs;
 mod kdl;
 mod laws;
-mod twin;
+mod machine;
 mod cli;
 mod diff;
 mod bad_input;

@@ -1,6 +1,6 @@
 //! Random documents that are KDL, in all the spellings that KDL has for them.
 
-use crate::twin::Dice;
+use crate::machine::Dice;
 
 /// Returns a document: the same seed, the same text.
 pub fn document(seed: u64) -> String {

@@ -1,10 +1,9 @@
 //! The laws that any authority model must keep, whatever its letter.
 
 use super::machine::{self, Dice};
+use super::{SEEDS, for_seeds};
 use capc::authority::Authority;
 use capc::model::{CapId, Level, Model, ObjectId, Rights, SYSTEM, Statement};
-
-const SEEDS: u64 = 300;
 
 /// What each subject could obtain of each capability at each level, as the system sees it.
 fn authority(model: &Model) -> Vec<Vec<[Rights; 2]>> {
@@ -40,7 +39,7 @@ fn check_no_gain(seed: u64, before: &Model, after: &Model, except: Option<Object
 // "Attenuation only. Rights never grow along a derivation."
 #[test]
 fn attenuating_never_adds_authority() {
-    for seed in 0..SEEDS {
+    for_seeds(SEEDS, |seed| {
         let before = machine::random(seed);
         let mut after = before.clone();
         let mut dice = Dice::new(seed ^ 0xa77e);
@@ -48,12 +47,12 @@ fn attenuating_never_adds_authority() {
         let rights = &mut after.derivations[at].rights;
         *rights = rights.and(Rights(dice.next() as u8));
         check_no_gain(seed, &before, &after, None);
-    }
+    });
 }
 
 #[test]
 fn removing_a_grant_never_adds_authority_to_anyone() {
-    for seed in 0..SEEDS {
+    for_seeds(SEEDS, |seed| {
         let before = machine::random(seed);
         let mut after = before.clone();
         let mut dice = Dice::new(seed ^ 0x9e40);
@@ -64,21 +63,21 @@ fn removing_a_grant_never_adds_authority_to_anyone() {
             after.derivations.remove(*dice.pick(&brought));
             check_no_gain(seed, &before, &after, None);
         }
-    }
+    });
 }
 
 // "`trusted` cuts relaying, and nothing else": whoever it lets through, it lets through less than before.
 #[test]
 fn trusting_an_object_never_adds_authority_to_anyone_else() {
-    for seed in 0..SEEDS {
+    for_seeds(SEEDS, |seed| {
         let before = machine::random(seed);
         let mut after = before.clone();
-        let services: Vec<ObjectId> = before.services().map(|(id, _, _)| id).collect();
-        let id = *Dice::new(seed ^ 0x7205).pick(&services);
+        let processes: Vec<ObjectId> = before.processes().map(|(id, _, _)| id).collect();
+        let id = *Dice::new(seed ^ 0x7205).pick(&processes);
         after.objects[id.index()].trusted = Some(after.objects[id.index()].span);
         after.objects[id.index()].scope = SYSTEM;
         let mut before = before;
         before.objects[id.index()].scope = SYSTEM;
         check_no_gain(seed, &before, &after, Some(id));
-    }
+    });
 }

@@ -120,7 +120,7 @@ pub fn waits(model: &Model, held: &Holdings) -> BTreeSet<(ObjectId, ObjectId, Fa
         needs.extend(programs.chain(&service.image).chain(&service.config).map(|path| (&*path.path, true)));
         for (_, what, _) in held.iter().filter(|(who, _, _)| *who == id) {
             let known = model.capability(*what);
-            if matches!(known.kind, Kind::Dir | Kind::File | Kind::State | Kind::Secret) {
+            if has_path(known.kind) && known.kind != Kind::Mount {
                 needs.push((known.path.as_deref().unwrap(), false));
             }
         }
@@ -137,7 +137,7 @@ pub fn waits(model: &Model, held: &Holdings) -> BTreeSet<(ObjectId, ObjectId, Fa
     waits
 }
 
-/// What somebody counts as holding: a capability, or the path of code or configuration; and whether it is really held.
+/// What somebody counts as holding: a capability, or the path of code or configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing {
     Capability(CapId),
@@ -154,29 +154,81 @@ pub enum Along {
 /// Who counts as holding what.
 type Things = BTreeMap<ObjectId, BTreeMap<Thing, Rights>>;
 
+/// What of a capability somebody could obtain: of the whole, of parts, and of either without anybody's consent.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Obtained {
+    pub whole: Rights,
+    pub part: Rights,
+    pub free: Rights,
+}
+
+impl Obtained {
+    pub fn rights(self) -> Rights {
+        self.whole.or(self.part)
+    }
+}
+
 pub struct World<'m> {
     model: &'m Model,
     trusted: BTreeSet<ObjectId>,
     /// At level hold, and at level reach.
-    hold: BTreeMap<ObjectId, BTreeMap<Thing, Rights>>,
-    reach: BTreeMap<ObjectId, BTreeMap<Thing, Rights>>,
+    hold: Things,
+    reach: Things,
     edges: BTreeSet<(ObjectId, ObjectId, Along)>,
+    /// Those that a person has to consent to.
+    asked: BTreeSet<(ObjectId, ObjectId, Along)>,
 }
 
-fn is_file(kind: Kind) -> bool {
-    matches!(kind, Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Mount)
+/// "`Path` means the path of a dir, file, state, secret, device or part", and a `mount` has the rights of `dir` on its own.
+fn has_path(kind: Kind) -> bool {
+    matches!(kind, Kind::Dir | Kind::File | Kind::State | Kind::Secret | Kind::Device | Kind::Mount)
+}
+
+fn is_directory(kind: Kind) -> bool {
+    matches!(kind, Kind::Dir | Kind::State | Kind::Mount)
 }
 
 fn related(a: &str, b: &str) -> bool {
     path_contains(a, b) || path_contains(b, a)
 }
 
-fn address(model: &Model, capability: CapId) -> Option<&Address> {
+fn resource(model: &Model, capability: CapId) -> Option<&Resource> {
     let Target::Resource(object) = model.capability(capability).target else { return None };
-    match model.object(object).resource() {
+    model.object(object).resource()
+}
+
+fn address(model: &Model, capability: CapId) -> Option<&Address> {
+    match resource(model, capability) {
         Some(Resource::Listen(address) | Resource::Connect(address)) => Some(address),
         _ => None,
     }
+}
+
+/// Whether a thing of a kind comes with a right of this name.
+fn may(kind: Kind, rights: Rights, words: &[&str]) -> bool {
+    kind.words(rights).any(|word| words.contains(&word))
+}
+
+/// The rights of `want` that have the names of some rights of `have`.
+fn named(have: Kind, rights: Rights, want: Kind) -> Rights {
+    let names: Vec<&str> = have.words(rights).collect();
+    let at = want.right_names().iter().enumerate().filter(|(_, name)| names.contains(name));
+    at.fold(Rights::NONE, |sum, (at, _)| sum.or(Rights(1 << at)))
+}
+
+/// The rights of a kind that a traversal obtains.
+fn obtained_along(along: Along, kind: Kind) -> Rights {
+    let counts = |word: &str| match (along, word) {
+        (Along::Hold, _) | (_, "connect" | "accept" | "launch" | "ask") => true,
+        (Along::Learn, word) => ["read", "exec"].contains(&word),
+        (Along::Effect, word) => !["read", "exec"].contains(&word),
+    };
+    let at = kind.right_names().iter().enumerate().filter(|(_, name)| counts(name));
+    at.fold(Rights::NONE, |sum, (at, _)| sum.or(Rights(1 << at)))
+}
+
+fn loaders(path: &str) -> bool {
+    ["/", "/usr", "/etc"].contains(&path) || path.starts_with("/usr/lib") || path.starts_with("/etc/ld.so.")
 }
 
 impl<'m> World<'m> {
@@ -186,30 +238,29 @@ impl<'m> World<'m> {
     }
 
     pub fn with_trust(model: &'m Model, held: &Holdings, trusted: BTreeSet<ObjectId>) -> Self {
-        let mut hold: BTreeMap<ObjectId, BTreeMap<Thing, Rights>> = BTreeMap::new();
+        let mut hold = Things::new();
         for (id, object) in model.objects().filter(|(id, object)| object.is_subject() || *id == RECONFIGURE) {
             let things = hold.entry(id).or_default();
             for (_, what, right) in held.iter().filter(|(who, _, _)| *who == id) {
                 let rights = things.entry(Thing::Capability(*what)).or_default();
                 *rights = rights.or(Rights(1 << right));
             }
-            if let Some(service) = object.service() {
-                let programs = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
-                for (path, own) in programs
-                    .chain(&service.image)
-                    .map(|path| (path, 3))
-                    .chain(service.config.iter().map(|path| (path, 1)))
-                {
+            // "A service's own program, interpreter and image count as holdings with `read` and `exec`, its `config` with `read`."
+            if let Some(process) = object.process() {
+                let programs = process.program.iter().chain(process.prepare.iter().map(|(path, _)| path));
+                let code = programs.chain(&process.image).map(|path| (path, 3));
+                for (path, own) in code.chain(process.config.iter().map(|path| (path, 1))) {
                     let rights = things.entry(Thing::Path(path.path.to_string())).or_default();
                     *rights = rights.or(Rights(own));
                 }
             }
         }
-        let mut world = Self { model, trusted, reach: hold.clone(), hold, edges: BTreeSet::new() };
+        let reach = hold.clone();
+        let mut world = Self { model, trusted, reach, hold, edges: BTreeSet::new(), asked: BTreeSet::new() };
         while world.expose() {}
-        world.find_edges(Along::Hold);
-        world.find_edges(Along::Learn);
-        world.find_edges(Along::Effect);
+        for along in [Along::Hold, Along::Learn, Along::Effect] {
+            world.find_edges(along);
+        }
         world
     }
 
@@ -217,13 +268,30 @@ impl<'m> World<'m> {
         self.model.objects().filter(|(_, object)| object.is_subject()).map(|(id, _)| id).collect()
     }
 
-    fn path(&self, thing: &Thing) -> Option<(String, Kind)> {
+    fn kind(&self, thing: &Thing) -> Kind {
         match thing {
-            Thing::Path(path) => Some((path.clone(), Kind::Dir)),
+            Thing::Path(_) => Kind::Dir,
+            Thing::Capability(capability) => self.model.capability(*capability).kind,
+        }
+    }
+
+    fn path<'a>(&'a self, thing: &'a Thing) -> Option<(&'a str, Kind)> {
+        match thing {
+            Thing::Path(path) => Some((path, Kind::Dir)),
             Thing::Capability(capability) => {
                 let known = self.model.capability(*capability);
-                is_file(known.kind).then(|| (known.path.as_deref().unwrap().to_owned(), known.kind))
+                has_path(known.kind).then(|| (known.path.as_deref().unwrap(), known.kind))
             }
+        }
+    }
+
+    /// `network`, and `listen udp=`, which "in the model is `network`".
+    fn is_network(&self, thing: &Thing) -> bool {
+        let Thing::Capability(what) = thing else { return false };
+        match resource(self.model, *what) {
+            Some(Resource::Network) => true,
+            Some(Resource::Listen(Address::Ip { protocol, .. })) => *protocol == Protocol::Udp,
+            _ => false,
         }
     }
 
@@ -247,7 +315,7 @@ impl<'m> World<'m> {
                 }
                 _ => None,
             };
-            if listens.is_some_and(|listens| self.connects(subject, listens)) {
+            if listens.is_some_and(|listens| self.connects(&self.reach, subject, listens)) {
                 facets.insert(FacetId(at as u32));
             }
         }
@@ -255,26 +323,23 @@ impl<'m> World<'m> {
     }
 
     /// Whether a subject can connect to an address, other than by a facet that it holds.
-    fn connects(&self, subject: ObjectId, to: &Address) -> bool {
+    fn connects(&self, things: &Things, subject: ObjectId, to: &Address) -> bool {
         if subject == OUTSIDE {
             return !to.is_loopback();
         }
-        self.reach[&subject].iter().any(|(thing, rights)| match to {
-            Address::Ip { protocol, port, .. } => match thing {
-                Thing::Capability(what) if self.model.capability(*what).kind == Kind::Connect => {
-                    match address(self.model, *what) {
-                        Some(Address::Ip { protocol: own, port: through, .. }) => {
-                            (own, through) == (protocol, port)
-                        }
-                        _ => false,
+        things[&subject].iter().any(|(thing, rights)| match to {
+            Address::Ip { protocol, port, .. } => {
+                let Thing::Capability(what) = thing else { return false };
+                let same = match resource(self.model, *what) {
+                    Some(Resource::Connect(Address::Ip { protocol: own, port: through, .. })) => {
+                        (own, through) == (protocol, port)
                     }
-                }
-                _ => false,
-            },
+                    _ => false,
+                };
+                same || self.is_network(thing)
+            }
             Address::Unix(path) => self.path(thing).is_some_and(|(directory, kind)| {
-                matches!(kind, Kind::Dir | Kind::State | Kind::Mount)
-                    && !rights.is_empty()
-                    && path_contains(&directory, path)
+                is_directory(kind) && !rights.is_empty() && path_contains(directory, path)
             }),
         })
     }
@@ -294,7 +359,8 @@ impl<'m> World<'m> {
                     let thing = Thing::Capability(exposure.capability);
                     let has = self.reach[&facet.owner].get(&thing).copied().unwrap_or_default();
                     let rights = has.and(exposure.rights.unwrap_or(kind.all()));
-                    if !matches!(kind, Kind::Control | Kind::Identity) && !rights.is_empty() {
+                    let never = matches!(kind, Kind::Control | Kind::Identity | Kind::Privilege);
+                    if !never && !rights.is_empty() {
                         news.push((subject, thing, rights));
                     }
                 }
@@ -309,45 +375,47 @@ impl<'m> World<'m> {
         grew
     }
 
-    fn controls(&self, things: &Things, code: &Things, a: ObjectId, b: ObjectId) -> bool {
-        let (model, root) = (self.model, &self.model.root);
+    /// The paths by which whoever changes them controls an object.
+    fn made_of(&self, code: &Things, b: ObjectId) -> Vec<String> {
+        let root = &self.model.root;
         let mut own: Vec<String> = Vec::new();
-        if let Some(service) = model.object(b).service() {
-            own.extend(
-                service.config.iter().chain(&service.argument_paths).map(|path| path.path.to_string()),
-            );
-            for (thing, rights) in &code[&b] {
-                if let Some((path, kind)) = self.path(thing)
-                    && kind != Kind::Secret
-                    && rights.contains(Kind::FS_EXEC)
-                {
-                    own.push(path);
-                }
+        if let Some(process) = self.model.object(b).process() {
+            let paths = process.config.iter().chain(&process.argument_paths);
+            own.extend(paths.map(|path| path.path.to_string()));
+        }
+        for (thing, rights) in code.get(&b).into_iter().flatten().filter(|_| b != RECONFIGURE) {
+            if let Some((path, kind)) = self.path(thing)
+                && may(kind, *rights, &["exec"])
+            {
+                own.push(path.to_owned());
             }
         }
         if b == RECONFIGURE {
             own.extend([&root.config, &root.store, &root.key].map(|place| place.path.to_string()));
-            let known = [
-                "/run/capc",
-                "/etc/systemd/system",
-                "/run/systemd/system",
-                "/usr/lib/systemd/system",
-                "/usr/local/lib/systemd/system",
-            ];
-            own.extend(known.map(str::to_owned));
+            own.extend(["/run/capc", "/usr/lib/systemd/system"].map(str::to_owned));
+        }
+        own
+    }
+
+    fn controls(&self, things: &Things, code: &Things, a: ObjectId, b: ObjectId) -> bool {
+        let model = self.model;
+        let own = self.made_of(code, b);
+        let unconfined = model.object(a).process().is_some_and(|process| process.unconfined.is_some());
+        if b == RECONFIGURE && unconfined {
+            return true;
         }
         things[&a].iter().any(|(thing, rights)| {
             if let Some((path, kind)) = self.path(thing) {
-                let changes = kind != Kind::Secret && !rights.and(Kind::FS_WRITE).is_empty();
-                let loader = path == "/"
-                    || path == "/usr"
-                    || path == "/etc"
-                    || path.starts_with("/usr/lib")
-                    || path.starts_with("/etc/ld.so.");
-                if changes && (own.iter().any(|own| related(own, &path)) || (loader && b != OUTSIDE)) {
+                let changes = may(kind, *rights, &["modify", "create", "remove"]) && kind != Kind::Device;
+                let code = own.iter().any(|own| related(own, path)) || (loaders(path) && b != OUTSIDE);
+                if changes && code {
                     return true;
                 }
-                if b == RECONFIGURE && rights.contains(Kind::FS_READ) && related(&path, &root.key.path) {
+                let reads = may(kind, *rights, &["read"]);
+                if b == RECONFIGURE && reads && related(path, &model.root.key.path) {
+                    return true;
+                }
+                if b == RECONFIGURE && is_directory(kind) && path_contains(path, "/run/docker.sock") {
                     return true;
                 }
             }
@@ -355,70 +423,73 @@ impl<'m> World<'m> {
             let known = model.capability(*what);
             match (known.kind, known.target) {
                 (Kind::Control, Target::Facet(facet)) => {
-                    model.facet(facet).owner == b && rights.contains(Kind::REPLACE)
+                    model.facet(facet).owner == b && may(known.kind, *rights, &["replace"])
                 }
                 (Kind::Identity, _) => {
-                    let runs_as = model
-                        .object(b)
-                        .service()
-                        .and_then(|service| service.identity)
-                        .map(|(identity, _)| identity);
+                    let process = model.object(b).process();
+                    let runs_as = process.and_then(|process| process.identity).map(|(identity, _)| identity);
                     runs_as.is_some_and(|identity| self.same_identity(identity, *what))
                 }
+                (Kind::Privilege, _) => {
+                    let amounts = matches!(resource(model, *what),
+                        Some(Resource::Privilege(name)) if &**name == "CAP_SYS_ADMIN");
+                    b == RECONFIGURE && amounts
+                }
+                (Kind::Device, _) => b == RECONFIGURE && known.path.as_deref() == Some("/dev/sda"),
+                (Kind::Socket, _) => b == RECONFIGURE && known.path.as_deref() == Some("/run/docker.sock"),
                 _ => false,
             }
         })
     }
 
     fn same_identity(&self, a: CapId, b: CapId) -> bool {
-        let user = |capability: CapId| match self.model.capability(capability).target {
-            Target::Resource(object) => match self.model.object(object).resource() {
-                Some(Resource::Identity { user, .. }) => user.clone(),
-                _ => None,
-            },
-            Target::Facet(_) => None,
+        let user = |capability: CapId| match resource(self.model, capability) {
+            Some(Resource::Identity { user, .. }) => user.clone(),
+            _ => None,
         };
         a == b || user(a).is_some_and(|name| Some(name) == user(b))
     }
 
     fn find_edges(&mut self, along: Along) {
-        let model = self.model;
-        let things = if along == Along::Hold { self.hold.clone() } else { self.reach.clone() };
+        let things = if along == Along::Hold { &self.hold } else { &self.reach };
         let mut edges: Vec<(ObjectId, ObjectId)> = Vec::new();
+        let mut asked: Vec<(ObjectId, ObjectId)> = Vec::new();
         let open = |id: ObjectId| !self.trusted.contains(&id);
         for a in self.subjects() {
             edges.push((RECONFIGURE, a));
-            if self.controls(&things, &things, a, RECONFIGURE) {
+            if self.controls(things, things, a, RECONFIGURE) {
                 edges.push((a, RECONFIGURE));
             }
             for b in self.subjects().into_iter().filter(|b| *b != a) {
                 // What is merely exposed to somebody is no code of its own: it counts only as far as that one relays.
-                if self.controls(&things, &self.hold, a, b)
-                    || (open(b) && self.controls(&things, &things, a, b))
+                if self.controls(things, &self.hold, a, b) || (open(b) && self.controls(things, things, a, b))
                 {
                     edges.push((a, b));
                 }
-                if self.controls(&things, &things, a, b) {
+                if self.controls(things, things, a, b) {
                     edges.extend(open(a).then_some((b, a)));
                 }
-                if self.has_facet(&things, a, b, along) {
+                if self.has_facet(things, a, b, along) {
                     edges.extend(open(b).then_some((a, b)));
                     edges.extend(open(a).then_some((b, a)));
                 }
+                if self.may_ask(things, a, b) {
+                    asked.push((a, b));
+                    edges.extend((open(a) && along != Along::Hold).then_some((b, a)));
+                }
                 for (mine, my_rights) in &things[&a] {
-                    let Some((my_path, _)) = self.path(mine) else { continue };
+                    let Some((my_path, my_kind)) = self.path(mine) else { continue };
                     for (theirs, their_rights) in &things[&b] {
-                        let Some((their_path, _)) = self.path(theirs) else { continue };
-                        if !related(&my_path, &their_path) || my_rights.is_empty() || their_rights.is_empty()
-                        {
+                        let Some((their_path, their_kind)) = self.path(theirs) else { continue };
+                        if !related(my_path, their_path) {
                             continue;
                         }
-                        if my_rights.contains(Kind::FS_SOCKET) {
+                        if may(my_kind, *my_rights, &["socket"]) && !their_rights.is_empty() {
                             edges.extend(open(b).then_some((a, b)));
                             edges.extend(open(a).then_some((b, a)));
                         }
-                        let shared = !my_rights.and(Rights(3)).is_empty()
-                            && !their_rights.and(Rights(4 | 8)).is_empty();
+                        let shared = may(my_kind, *my_rights, &["read", "exec"])
+                            && may(their_kind, *their_rights, &["modify", "create"]);
                         if shared && along == Along::Learn {
                             edges.extend(open(b).then_some((a, b)));
                         }
@@ -429,71 +500,72 @@ impl<'m> World<'m> {
                 }
             }
         }
-        let _ = model;
-        self.edges
-            .extend(edges.into_iter().filter(|(_, to)| *to != OUTSIDE).map(|(from, to)| (from, to, along)));
+        let along = |(from, to)| (from, to, along);
+        self.edges.extend(edges.into_iter().filter(|(_, to)| *to != OUTSIDE).map(along));
+        self.asked.extend(asked.into_iter().map(along));
+    }
+
+    /// Whether `a` counts as holding the `ask` of `b`.
+    fn may_ask(&self, things: &Things, a: ObjectId, b: ObjectId) -> bool {
+        let ask = self.model.object(b).powerbox().and_then(|powerbox| powerbox.ask);
+        things[&a].keys().any(|thing| match thing {
+            Thing::Capability(what) => match self.model.capability(*what).target {
+                Target::Facet(facet) => Some(facet) == ask,
+                Target::Resource(_) => false,
+            },
+            Thing::Path(_) => false,
+        })
     }
 
     /// Whether `a` counts as holding some facet of `b` that makes `use` and `pass` edges.
-    fn has_facet(
-        &self,
-        things: &BTreeMap<ObjectId, BTreeMap<Thing, Rights>>,
-        a: ObjectId,
-        b: ObjectId,
-        along: Along,
-    ) -> bool {
+    fn has_facet(&self, things: &Things, a: ObjectId, b: ObjectId, along: Along) -> bool {
         let model = self.model;
-        let held = things[&a].keys().any(|thing| {
+        let held = things[&a].iter().any(|(thing, rights)| {
             let Thing::Capability(what) = thing else { return false };
             let Target::Facet(facet) = model.capability(*what).target else { return false };
             let facet = model.facet(facet);
             let carries = match &facet.transport {
-                Transport::Control | Transport::Done => return false,
+                Transport::Control | Transport::Done | Transport::Ask => return false,
                 Transport::Launch => true,
-                Transport::Ask => false,
                 Transport::Socket(_) | Transport::Channel => !facet.data_only,
                 Transport::Listen(listen) => {
                     matches!(address(model, *listen), Some(Address::Unix(_))) && !facet.data_only
                 }
                 Transport::Tcp(_) | Transport::Mount(_) => false,
             };
-            facet.owner == b && (carries || along != Along::Hold)
+            facet.owner == b && !rights.is_empty() && (carries || along != Along::Hold)
         });
-        let inside = |path: &str| {
-            things[&a].iter().any(|(thing, rights)| {
-                self.path(thing).is_some_and(|(directory, kind)| {
-                    matches!(kind, Kind::Dir | Kind::State | Kind::Mount)
-                        && !rights.is_empty()
-                        && path_contains(&directory, path)
-                })
-            })
-        };
         let listens = things[&b].keys().any(|thing| {
             let Thing::Capability(what) = thing else { return false };
-            let known = model.capability(*what);
-            match (known.kind, address(model, *what)) {
-                (Kind::Listen, Some(Address::Unix(path))) => inside(path),
-                (Kind::Listen, Some(address)) => along != Along::Hold && self.connects(a, address),
-                (Kind::Connect, Some(address)) => {
+            match resource(model, *what) {
+                Some(Resource::Listen(address)) => {
+                    let unix = matches!(address, Address::Unix(_));
+                    (unix || along != Along::Hold) && self.connects(things, a, address)
+                }
+                Some(Resource::Connect(address)) => {
                     along != Along::Hold && a == OUTSIDE && !address.is_loopback()
                 }
                 _ => false,
             }
         });
+        let open =
+            along != Along::Hold && a == OUTSIDE && things[&b].keys().any(|thing| self.is_network(thing));
         let provides = model.facets.iter().any(|facet| {
             facet.owner == b
                 && along != Along::Hold
-                && matches!(&facet.transport, Transport::Tcp(address) if self.connects(a, address))
+                && matches!(&facet.transport, Transport::Tcp(address) if self.connects(things, a, address))
         });
-        held || listens || provides
+        held || listens || open || provides
     }
 
-    pub fn reachable(&self, from: ObjectId, along: Along) -> BTreeSet<ObjectId> {
+    pub fn reachable(&self, from: ObjectId, along: Along, consent: bool) -> BTreeSet<ObjectId> {
         let mut reached = BTreeSet::from([from]);
         loop {
+            let asked = self.asked.iter().filter(|_| consent);
             let more: Vec<ObjectId> = self
                 .edges
                 .iter()
+                .chain(asked)
                 .filter(|(a, b, edge)| *edge == along && reached.contains(a) && !reached.contains(b))
                 .map(|(_, b, _)| *b)
                 .collect();
@@ -512,46 +584,52 @@ impl<'m> World<'m> {
         for (thing, rights) in things.get(&holder).into_iter().flatten() {
             if *thing == Thing::Capability(asked) {
                 whole = whole.or(*rights);
-            } else if let (Some((have, kind)), Some(path)) = (self.path(thing), want.path.as_deref()) {
-                if want.kind == Kind::Socket {
-                    if matches!(kind, Kind::Dir | Kind::State | Kind::Mount) && path_contains(&have, path) {
-                        whole = whole.or(Rights(1));
-                    }
-                } else if path_contains(&have, path) {
-                    whole = whole.or(rights.and(want.kind.all()));
-                } else if path_contains(path, &have) {
-                    part = part.or(rights.and(want.kind.all()));
+            }
+            let networked = matches!(want.kind, Kind::Connect | Kind::Network) && self.is_network(thing);
+            let Some(path) = want.path.as_deref() else {
+                whole = if networked { want.kind.all() } else { whole };
+                continue;
+            };
+            if want.kind == Kind::Socket {
+                let inside = self
+                    .path(thing)
+                    .is_some_and(|(have, kind)| is_directory(kind) && path_contains(have, path));
+                let same = self.kind(thing) == Kind::Socket
+                    && matches!(thing, Thing::Capability(have)
+                        if self.model.capability(*have).path.as_deref() == Some(path));
+                if inside || same {
+                    whole = whole.or(Rights(1));
                 }
-            } else if let Thing::Capability(have) = thing
-                && want.kind == Kind::Socket
-                && self.model.capability(*have).kind == Kind::Socket
-                && self.model.capability(*have).path == want.path
-            {
-                whole = whole.or(Rights(1));
+            } else if let (Some((have, kind)), true) = (self.path(thing), has_path(want.kind)) {
+                let rights = named(kind, *rights, want.kind);
+                if path_contains(have, path) {
+                    whole = whole.or(rights);
+                } else if path_contains(path, have) {
+                    part = part.or(rights);
+                }
             }
         }
         (whole, part)
     }
 
-    /// What of a capability somebody could obtain: of the whole, and of parts.
-    pub fn authority(&self, subject: ObjectId, asked: CapId, level: Level) -> (Rights, Rights) {
+    /// What of a capability somebody could obtain.
+    pub fn authority(&self, subject: ObjectId, asked: CapId, level: Level) -> Obtained {
         let kind = self.model.capability(asked).kind;
-        let both = match kind {
-            Kind::Connect | Kind::Socket | Kind::Facet => Rights(1),
-            Kind::Listen => Rights(1),
-            _ => Rights::NONE,
-        };
-        let learn = if is_file(kind) { kind.all().and(Rights(3)) } else { both };
-        let effect = kind.all().without(learn).or(both);
         let traversals = match level {
-            Level::Hold => vec![(Along::Hold, kind.all())],
-            Level::Reach => vec![(Along::Learn, learn), (Along::Effect, effect)],
+            Level::Hold => vec![Along::Hold],
+            Level::Reach => vec![Along::Learn, Along::Effect],
         };
-        let mut sum = (Rights::NONE, Rights::NONE);
-        for (along, about) in traversals {
-            for holder in self.reachable(subject, along) {
+        let mut sum = Obtained::default();
+        for along in traversals {
+            let about = obtained_along(along, kind);
+            let freely = self.reachable(subject, along, false);
+            for holder in self.reachable(subject, along, true) {
                 let (whole, part) = self.own(holder, asked, level);
-                sum = (sum.0.or(whole.and(about)), sum.1.or(part.and(about)));
+                sum.whole = sum.whole.or(whole.and(about));
+                sum.part = sum.part.or(part.and(about));
+                if freely.contains(&holder) {
+                    sum.free = sum.free.or(whole.or(part).and(about));
+                }
             }
         }
         sum
