@@ -7,6 +7,7 @@ use capc::authority::Authority;
 use capc::emit::report::{self, Colour};
 use capc::emit::{diagnostics, dot, graph};
 use capc::model::SYSTEM;
+use capc::resolve::Names;
 use capc::source::Files;
 use std::path::Path;
 use std::sync::Arc;
@@ -72,12 +73,13 @@ pub fn check(bytes: &[u8]) {
         (&compilation.model, &compilation.holdings, compilation.resolves)
     {
         let authority = Authority::new(model, holdings, SYSTEM);
-        for id in compilation.names.capabilities.values().take(3) {
-            let answer = capc::query::who(&authority, *id, "asked");
+        let capabilities = compilation.names.capabilities(model).take(3);
+        for id in capabilities.filter_map(|name| compilation.names.capability(model, name)) {
+            let answer = capc::query::who(&authority, id, "asked");
             assert!(!answer.human().is_empty());
         }
-        for id in compilation.names.subjects.values().take(3) {
-            assert!(!capc::query::what(&authority, *id).human().is_empty());
+        for id in Names::subjects(model).take(3).filter_map(|name| Names::subject(model, name)) {
+            assert!(!capc::query::what(&authority, id).human().is_empty());
         }
         assert!(serde_json::to_string(&graph::document(model, holdings, &compilation.sources)).is_ok());
         assert!(dot::dot(model, holdings).ends_with("}\n"));

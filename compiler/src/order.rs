@@ -1,6 +1,6 @@
 //! Who waits for whom at boot: the relation, its circles, and the waves in which services start.
 
-use crate::holdings::Holdings;
+use crate::holdings::{DerivationId, Holdings};
 use crate::model::{CapId, FacetId, Kind, Model, ObjectId, Rule, Target, Transport, When};
 use crate::source::Span;
 use serde::Serialize;
@@ -71,13 +71,13 @@ pub fn wait_kind(model: &Model, holdings: &Holdings, facet: FacetId) -> Option<W
 #[must_use]
 pub fn waits(model: &Model, holdings: &Holdings) -> Waits {
     let mut all = Vec::new();
-    for derivation in &model.derivations {
+    for (at, derivation) in model.derivations.iter().enumerate() {
         if !matches!(derivation.rule, Rule::Endowment | Rule::Introduction) || derivation.when == When::Use {
             continue;
         }
         let Target::Facet(facet) = model.capability(derivation.capability).target else { continue };
         let derives = derivation.from.is_some_and(|from| {
-            let had = holdings.rights(from.holder, from.capability).and(derivation.rights);
+            let had = holdings.rights_of_premise(DerivationId(at as u32)).and(derivation.rights);
             let knows = derivation.introduces.is_none_or(|object| holdings.knows(from.holder, object));
             !had.is_empty() && knows
         });

@@ -5,7 +5,7 @@
 //! consequence, and the report is about the other statement.
 
 use super::circle::shortest_circle;
-use crate::holdings::Holdings;
+use crate::holdings::{DerivationId, Holdings};
 use crate::model::{CapId, Derivation, Model, ObjectId, Rights, Statement};
 use crate::order::components;
 use std::collections::{HashMap, HashSet};
@@ -31,11 +31,15 @@ pub struct Failed<'m> {
 
 /// Finds what fails, and why.
 pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
-    let claims = Claims::new(model, holdings);
     // The usual case: everything derives what it says, and there is nothing to look for.
-    if !claims.derivations.iter().any(|(derivation, from, _)| claims.fails(holdings, derivation, *from)) {
+    let mut all = model.derivations.iter().enumerate();
+    let any_fails = all.any(|(at, derivation)| {
+        fails(holdings, derivation, holdings.rights_of_premise(DerivationId(at as u32)))
+    });
+    if !any_fails {
         return Failed { causes: Vec::new(), circles: Vec::new() };
     }
+    let claims = Claims::new(model, holdings);
     let claimed = claims.claimed();
     let circular = claims.circular();
     let at = |table: &[Rights], node: Option<u32>| {
@@ -51,14 +55,13 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
     };
     let mut causes = Vec::new();
     for (derivation, from_node, _) in &claims.derivations {
-        let (Some(from), true) = (derivation.from, claims.fails(holdings, derivation, *from_node)) else {
-            continue;
-        };
-        let missing = claims.missing(derivation, *from_node);
+        let had = claims.held_at(*from_node);
+        let (Some(from), true) = (derivation.from, fails(holdings, derivation, had)) else { continue };
+        let missing = missing(derivation, had);
         let (claimed_there, circular_there) = (at(&claimed, *from_node), at(&circular, *from_node));
         let own = missing.without(claimed_there).without(circular_there);
         if !own.is_empty() {
-            let nothing = claims.held_at(*from_node).or(claimed_there).or(circular_there).is_empty();
+            let nothing = had.or(claimed_there).or(circular_there).is_empty();
             causes.push((*derivation, if nothing { Reason::Unheld } else { Reason::Excess(own) }));
         }
         if let Some(object) = derivation.introduces
@@ -70,6 +73,23 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
         }
     }
     Failed { causes, circles: claims.circles(holdings, &circular) }
+}
+
+/// Returns the rights that a statement asks in vain of a giver who has some of what it names.
+fn missing(derivation: &Derivation, had: Rights) -> Rights {
+    match derivation.exact || had.and(derivation.rights).is_empty() {
+        true => derivation.rights.without(had),
+        false => Rights::NONE,
+    }
+}
+
+/// Returns whether a statement does not do what it says when its giver has these rights.
+fn fails(holdings: &Holdings, derivation: &Derivation, had: Rights) -> bool {
+    let Some(premise) = derivation.from.filter(|_| derivation.statement != Statement::Given) else {
+        return false;
+    };
+    let unknown = derivation.introduces.is_some_and(|object| !holdings.knows(premise.holder, object));
+    unknown || !missing(derivation, had).is_empty()
 }
 
 /// The rule instances over nodes: one for each pair of a holder and a capability.
@@ -123,23 +143,6 @@ impl<'m> Claims<'m> {
 
     fn held_at(&self, node: Option<u32>) -> Rights {
         node.and_then(|node| self.held.get(node as usize).copied()).unwrap_or_default()
-    }
-
-    /// Returns the rights that a statement asks of its giver in vain.
-    fn missing(&self, derivation: &Derivation, from: Option<u32>) -> Rights {
-        let held = self.held_at(from);
-        match derivation.exact || held.and(derivation.rights).is_empty() {
-            true => derivation.rights.without(held),
-            false => Rights::NONE,
-        }
-    }
-
-    fn fails(&self, holdings: &Holdings, derivation: &Derivation, from: Option<u32>) -> bool {
-        let Some(premise) = derivation.from.filter(|_| derivation.statement != Statement::Given) else {
-            return false;
-        };
-        let unknown = derivation.introduces.is_some_and(|object| !holdings.knows(premise.holder, object));
-        unknown || !self.missing(derivation, from).is_empty()
     }
 
     /// Returns what each node was to hold by a statement that reports for itself, or lacks what another was to bring.

@@ -8,6 +8,7 @@ use crate::diag::nearest;
 use crate::emit::store;
 use crate::holdings::Holdings;
 use crate::model::{CapId, Model, ObjectId, SYSTEM};
+use crate::resolve::Names;
 use crate::{Compilation, order as boot, query};
 use std::path::{Path, PathBuf};
 
@@ -39,13 +40,15 @@ impl Answerable {
     }
 
     fn capability(&self, name: &str) -> Result<CapId, Exit> {
-        let known = &self.compilation.names.capabilities;
-        known.get(name).copied().ok_or_else(|| unknown("capability", name, known.keys()))
+        let (Some(model), names) = (&self.compilation.model, &self.compilation.names) else {
+            return Err(Exit::Errors);
+        };
+        names.capability(model, name).ok_or_else(|| unknown("capability", name, names.capabilities(model)))
     }
 
     fn subject(&self, name: &str) -> Result<ObjectId, Exit> {
-        let known = &self.compilation.names.subjects;
-        known.get(name).copied().ok_or_else(|| unknown("object", name, known.keys()))
+        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        Names::subject(model, name).ok_or_else(|| unknown("object", name, Names::subjects(model)))
     }
 }
 
@@ -54,8 +57,8 @@ pub fn has_answers(compilation: &Compilation) -> bool {
     compilation.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers())
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Exit {
-    let meant = nearest(name, known.map(String::as_str));
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Exit {
+    let meant = nearest(name, known);
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
     Failure::usage(format!("no {what} is named `{name}`{meant}")).report()
 }

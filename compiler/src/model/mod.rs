@@ -376,7 +376,9 @@ pub struct Model {
     pub facets: Vec<Facet>,
     /// Every capability that is spoken of.
     pub capabilities: Vec<Capability>,
-    /// Every rule instance, in source order.
+    /// Every rule instance.
+    ///
+    /// INVARIANT: in the order of their places in the source, which ties in provenance go by.
     pub derivations: Vec<Derivation>,
     /// Every `never`, in source order.
     pub nevers: Vec<Never>,

@@ -4,14 +4,14 @@ use super::declaration::{Declarations, FileKind, Item, UseDeclaration};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
 use super::objects::Body;
+use super::tables::{ByName, Capabilities, Facets};
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Aliases, CapId, FacetId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
-    Resource, Rights, Root, SYSTEM, Scope, Target,
+    Aliases, CapId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
+    Resource, Rights, Root, SYSTEM, Scope,
 };
 use crate::source::{FileId, Span};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The most objects that a configuration may come to; modules that use modules can multiply.
@@ -31,14 +31,14 @@ pub struct Binder<'a> {
     pub bodies: Vec<(ObjectId, ScopeId, Body<'a>)>,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
-    /// Meanings found so far.
-    pub meanings: HashMap<(ScopeId, Arc<str>), Meaning>,
-    /// Capabilities spoken of so far.
-    pub capabilities: HashMap<(Target, Option<Arc<str>>), CapId>,
+    /// For each scope, what those of its names mean that lead on to others, as far as they have been followed.
+    pub meanings: Vec<ByName<Meaning>>,
     /// `tty`, `stdio` and `notify`, so far as they are spoken of.
-    pub callers: HashMap<Arc<str>, CapId>,
+    pub callers: ByName<CapId>,
+    /// Capabilities spoken of so far.
+    pub capabilities: Capabilities,
     /// Facets by their service and name.
-    pub facets_by_name: HashMap<(ObjectId, Arc<str>), FacetId>,
+    pub facets_by_name: Facets,
 }
 
 impl<'a> Binder<'a> {
@@ -86,10 +86,10 @@ impl<'a> Binder<'a> {
             files: Vec::new(),
             bodies: Vec::new(),
             diagnostics: Vec::new(),
-            meanings: HashMap::new(),
-            capabilities: HashMap::new(),
-            callers: HashMap::new(),
-            facets_by_name: HashMap::new(),
+            meanings: Vec::new(),
+            capabilities: Capabilities::default(),
+            callers: ByName::default(),
+            facets_by_name: Facets::default(),
         }
     }
 
@@ -104,8 +104,8 @@ impl<'a> Binder<'a> {
         let system = ScopeNames {
             object: SYSTEM,
             prefix: String::new(),
-            names: HashMap::new(),
-            gives: HashMap::new(),
+            names: ByName::default(),
+            gives: ByName::default(),
             user: None,
         };
         self.scopes.push(system);
@@ -303,8 +303,8 @@ impl<'a> Binder<'a> {
         self.scopes.push(ScopeNames {
             object,
             prefix,
-            names: HashMap::new(),
-            gives: HashMap::new(),
+            names: ByName::default(),
+            gives: ByName::default(),
             user: Some(user),
         });
         self.files.push(file);

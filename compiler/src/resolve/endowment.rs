@@ -19,7 +19,7 @@ const CALLERS: [&str; 3] = ["tty", "stdio", "notify"];
 impl Binder<'_> {
     /// Binds what a user holds.
     pub fn user_body(&mut self, object: ObjectId, scope: ScopeId, declaration: &UserDeclaration) -> OwnNames {
-        let mut own = OwnNames::new();
+        let mut own = OwnNames::default();
         let mut placements = Vec::new();
         for holds in &declaration.holds {
             self.holds(object, scope, holds, &mut placements, &mut own);
@@ -68,7 +68,7 @@ impl Binder<'_> {
         if let Some(known) = self.model.objects.get_mut(object.index()) {
             known.kind = ObjectKind::Powerbox(Box::new(Powerbox { offers, asks, ask }));
         }
-        OwnNames::new()
+        OwnNames::default()
     }
 
     /// Returns what a name of a `holds` means: a name of the scope, or, for a program, of whoever launches it.

@@ -6,6 +6,7 @@ use super::meaning::span_of;
 use super::names::{Meaning, ScopeId};
 use super::objects::Body;
 use super::statements::OwnNames;
+use super::tables::ByName;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{CapId, Derivation, OUTSIDE, ObjectId, Premise, Rights, Rule, Statement};
@@ -22,14 +23,16 @@ struct Pending<'a> {
 impl<'a> Binder<'a> {
     /// Binds grants; what one grant brings is a name for the next.
     pub fn grants(&mut self, bodies: &[(ObjectId, ScopeId, Body<'a>)], own: Vec<OwnNames>) {
+        if bodies.iter().all(|(_, _, body)| body.grants().is_empty()) {
+            return;
+        }
         let index: HashMap<ObjectId, usize> =
             bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
-        let mut introduced: Vec<HashMap<Arc<str>, Meaning>> = vec![HashMap::new(); bodies.len()];
+        let mut introduced: Vec<ByName<Meaning>> = vec![ByName::default(); bodies.len()];
         let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
         let mut ready: Vec<Pending<'a>> = Vec::new();
         for (granter, (_, _, body)) in bodies.iter().enumerate().rev() {
-            let Body::Process(declaration) = body else { continue };
-            ready.extend(declaration.grants.iter().rev().map(|grant| Pending { granter, grant }));
+            ready.extend(body.grants().iter().rev().map(|grant| Pending { granter, grant }));
         }
         while let Some(Pending { granter, grant }) = ready.pop() {
             let (Some((object, scope, _)), Some(names)) = (bodies.get(granter), own.get(granter)) else {
@@ -112,7 +115,7 @@ impl<'a> Binder<'a> {
         &mut self,
         scope: ScopeId,
         own: &OwnNames,
-        introduced: Option<&HashMap<Arc<str>, Meaning>>,
+        introduced: Option<&ByName<Meaning>>,
         to: &Word,
     ) -> Option<ObjectId> {
         let known = own.get(&to.text).copied();

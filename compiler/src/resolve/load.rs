@@ -127,7 +127,7 @@ impl Loader<'_> {
                 None => diagnostic,
             });
         }
-        let mut reader = Reader { tree: &tree, file, diagnostics: Vec::new() };
+        let mut reader = Reader::new(&tree, file);
         let declarations = super::file::read(&mut reader, directory);
         // A file that is not in its language may well lack its header because of that.
         if !broken || declarations.is_some() {

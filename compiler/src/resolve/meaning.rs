@@ -20,46 +20,57 @@ enum Way {
 impl Binder<'_> {
     /// Returns what a name means in a scope. What is wrong on the way is reported once; an unknown name itself is not.
     pub fn meaning(&mut self, scope: ScopeId, name: &Arc<str>) -> Meaning {
+        match self.way(scope, name) {
+            Way::End(meaning) => meaning,
+            Way::On(..) => self.followed(scope, name).unwrap_or_else(|| self.follow(scope, name)),
+        }
+    }
+
+    /// Returns what a name means that has been followed.
+    fn followed(&self, scope: ScopeId, name: &str) -> Option<Meaning> {
+        self.meanings.get(scope.0)?.get(name).copied()
+    }
+
+    /// Follows a name that leads on to others, with a stack of its own.
+    fn follow(&mut self, scope: ScopeId, name: &Arc<str>) -> Meaning {
         let mut stack: Vec<(ScopeId, Arc<str>)> = vec![(scope, name.clone())];
         let mut open: HashSet<(ScopeId, Arc<str>)> = stack.iter().cloned().collect();
         let mut last = Meaning::Unknown;
         while let Some((scope, name)) = stack.last().cloned() {
-            let key = (scope, name.clone());
-            if let Some(known) = self.meanings.get(&key) {
-                last = *known;
+            if let Some(known) = self.followed(scope, &name) {
+                last = known;
                 stack.pop();
                 continue;
             }
             let meaning = match self.way(scope, &name) {
                 Way::End(meaning) => meaning,
-                Way::On(next_scope, next) => {
-                    let next_key = (next_scope, next.text.clone());
-                    match self.meanings.get(&next_key).copied() {
-                        Some(found) => self.arrive(scope, &name, &next, found),
-                        None if open.contains(&next_key) => {
-                            self.diagnostics.push(
-                                Diagnostic::new(
-                                    Code::CircularProvenance,
-                                    format!(
-                                        "`{}` is passed round in a circle and comes from nowhere",
-                                        next.text
-                                    ),
-                                    next.span,
-                                    "this leads back to itself",
-                                )
-                                .help("declare the thing itself, or take it from where it is"),
-                            );
-                            Meaning::Broken
-                        }
-                        None => {
-                            open.insert(next_key.clone());
+                Way::On(next_scope, next) => match self.followed(next_scope, &next.text) {
+                    Some(found) => self.arrive(scope, &name, &next, found),
+                    None => {
+                        let next_key = (next_scope, next.text.clone());
+                        if open.insert(next_key.clone()) {
                             stack.push(next_key);
                             continue;
                         }
+                        self.diagnostics.push(
+                            Diagnostic::new(
+                                Code::CircularProvenance,
+                                format!("`{}` is passed round in a circle and comes from nowhere", next.text),
+                                next.span,
+                                "this leads back to itself",
+                            )
+                            .help("declare the thing itself, or take it from where it is"),
+                        );
+                        Meaning::Broken
                     }
-                }
+                },
             };
-            self.meanings.insert(key, meaning);
+            if self.meanings.len() <= scope.0 {
+                self.meanings.resize_with(scope.0 + 1, Default::default);
+            }
+            if let Some(meanings) = self.meanings.get_mut(scope.0) {
+                meanings.insert(name, meaning);
+            }
         }
         last
     }
@@ -67,7 +78,10 @@ impl Binder<'_> {
     /// Returns the next step from a name.
     fn way(&self, scope: ScopeId, name: &Arc<str>) -> Way {
         let Some(names) = self.scopes.get(scope.0) else { return Way::End(Meaning::Unknown) };
-        if let Some(named) = names.names.get(name) {
+        let inner = name.split_once('.').and_then(|(object, facet)| Some((names.names.get(object)?, facet)));
+        if inner.is_none()
+            && let Some(named) = names.names.get(name)
+        {
             return match &named.binding {
                 Binding::Capability(capability) => {
                     let kind = self.model.capability(*capability).kind;
@@ -85,19 +99,21 @@ impl Binder<'_> {
                 Binding::Broken => Way::End(Meaning::Broken),
             };
         }
-        let Some((object, facet)) = name.split_once('.') else { return Way::End(Meaning::Unknown) };
-        match names.names.get(object).map(|named| &named.binding) {
-            Some(Binding::Subject(service)) => match self.facet_of(*service, &facet.into()) {
+        let Some((object, facet)) = inner else { return Way::End(Meaning::Unknown) };
+        match &object.binding {
+            Binding::Subject(service) => match self.facet_of(*service, facet) {
                 Some(facet) => Way::End(self.whole(facet)),
                 None => Way::End(Meaning::Unknown),
             },
-            Some(Binding::Instance(instance)) => {
+            Binding::Instance(instance) => {
                 let given = self.scopes.get(instance.0).and_then(|inner| inner.gives.get(facet));
                 given.map_or(Way::End(Meaning::Unknown), |inner| Way::On(*instance, inner.clone()))
             }
-            Some(Binding::Broken) => Way::End(Meaning::Broken),
-            Some(Binding::Absent) => Way::End(Meaning::Absent),
-            _ => Way::End(Meaning::Unknown),
+            Binding::Broken => Way::End(Meaning::Broken),
+            Binding::Absent => Way::End(Meaning::Absent),
+            Binding::Capability(_) | Binding::Parameter { .. } | Binding::Facet { .. } => {
+                Way::End(Meaning::Unknown)
+            }
         }
     }
 
@@ -350,7 +366,7 @@ impl Binder<'_> {
         name: Option<Arc<str>>,
     ) -> Option<crate::model::CapId> {
         let Some(part) = part else { return Some(capability) };
-        let whole = self.model.capability(capability).clone();
+        let whole = self.model.capability(capability);
         if !matches!(whole.kind, Kind::Dir | Kind::State | Kind::Mount) {
             let message = format!("a `{}` has no parts", whole.kind.word());
             self.diagnostics.push(

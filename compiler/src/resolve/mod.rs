@@ -19,6 +19,7 @@ mod person;
 mod resource;
 mod service;
 mod statements;
+mod tables;
 mod transports;
 mod value;
 mod words;
@@ -45,13 +46,41 @@ pub struct Resolved {
     pub unreadable: bool,
 }
 
-/// What the names of questions mean.
+/// What the names of questions mean. Only questions ask, so what the model says of names stays there until then.
 #[derive(Default)]
 pub struct Names {
-    /// Capabilities: resources, `object.facet`, `facet` names, also those of instances.
-    pub capabilities: BTreeMap<String, CapId>,
-    /// Services and `outside`.
-    pub subjects: BTreeMap<String, ObjectId>,
+    /// The capabilities of each scope by the names that it has for them, with the paths of instances.
+    capabilities: BTreeMap<String, CapId>,
+}
+
+impl Names {
+    /// Returns a capability by a name of a scope, or by its own: a resource, `object.facet`, a `facet`, also of an instance.
+    #[must_use]
+    pub fn capability(&self, model: &Model, name: &str) -> Option<CapId> {
+        let mut own = model.capabilities.iter();
+        let known = self.capabilities.get(name).copied();
+        known.or_else(|| own.position(|known| &*known.name == name).map(|at| CapId(at as u32)))
+    }
+
+    /// Returns the names of all capabilities.
+    pub fn capabilities<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a str> {
+        self.capabilities
+            .keys()
+            .map(String::as_str)
+            .chain(model.capabilities.iter().map(|known| &*known.name))
+    }
+
+    /// Returns a subject by its name.
+    #[must_use]
+    pub fn subject(model: &Model, name: &str) -> Option<ObjectId> {
+        let mut subjects = model.objects().filter(|(_, object)| object.is_subject());
+        subjects.find(|(_, object)| &*object.name == name).map(|(id, _)| id)
+    }
+
+    /// Returns the names of all subjects.
+    pub fn subjects(model: &Model) -> impl Iterator<Item = &str> {
+        model.objects().filter(|(_, object)| object.is_subject()).map(|(_, object)| &*object.name)
+    }
 }
 
 /// Resolves a `system` file, or a `module` file by itself. `main` is absolute; `shown` is its name in diagnostics.
@@ -69,7 +98,7 @@ pub fn resolve(files: &dyn Files, main: &Path, shown: &str) -> Resolved {
             binder.statements();
             let names = question_names(&mut binder);
             let mut model = binder.model;
-            model.derivations.sort_by_key(|derivation| (derivation.span.file, derivation.span.start));
+            model.derivations.sort_by_key(|derivation| derivation.span);
             (Some(model), names, binder.diagnostics)
         }
     };
@@ -98,20 +127,12 @@ fn question_names(binder: &mut bind::Binder<'_>) -> Names {
         let scope = ScopeId(index);
         let Some(known) = binder.scopes.get(index) else { continue };
         let prefix = known.prefix.clone();
-        let mut own: Vec<std::sync::Arc<str>> = known.names.keys().cloned().collect();
-        own.sort_unstable();
+        let own = known.names.iter().filter(|(_, named)| named.binding.may_be_capability());
+        let own: Vec<std::sync::Arc<str>> = own.map(|(name, _)| name.clone()).collect();
         for name in own {
             if let Meaning::Capability { capability, .. } = binder.meaning(scope, &name) {
                 names.capabilities.insert(format!("{prefix}{name}"), capability);
             }
-        }
-    }
-    for (index, capability) in binder.model.capabilities.iter().enumerate() {
-        names.capabilities.entry(capability.name.to_string()).or_insert(CapId(index as u32));
-    }
-    for (id, object) in binder.model.objects() {
-        if object.is_subject() {
-            names.subjects.insert(object.name.to_string(), id);
         }
     }
     names

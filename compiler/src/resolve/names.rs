@@ -3,11 +3,10 @@
 //! A parameter is another name for something of the user's scope, a `gives` for something of the module's, a `facet` for
 //! something of its own scope. Following is iterative and remembered, so that names cost what they are long.
 
+use super::tables::ByName;
 use super::words::Word;
 use crate::model::{CapId, Kind, ObjectId, Rights};
 use crate::source::Span;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 /// A scope: an index into the table of scopes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +53,14 @@ pub enum Binding {
     Broken,
 }
 
+impl Binding {
+    /// Returns whether it can turn out to mean a capability.
+    #[must_use]
+    pub const fn may_be_capability(&self) -> bool {
+        matches!(self, Self::Capability(_) | Self::Parameter { .. } | Self::Facet { .. })
+    }
+}
+
 /// A name with the place that declares it.
 #[derive(Clone, Debug)]
 pub struct Named {
@@ -71,9 +78,9 @@ pub struct ScopeNames {
     /// What comes before the names of its objects: `shop/`, or nothing.
     pub prefix: String,
     /// Its own names.
-    pub names: HashMap<Arc<str>, Named>,
+    pub names: ByName<Named>,
     /// What its module gives, by name: the inner name.
-    pub gives: HashMap<Arc<str>, Word>,
+    pub gives: ByName<Word>,
     /// The scope that uses it.
     pub user: Option<ScopeId>,
 }

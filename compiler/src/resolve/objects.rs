@@ -2,7 +2,8 @@
 
 use super::bind::Binder;
 use super::declaration::{
-    PowerboxDeclaration, ProcessKind, ServiceDeclaration, TransportDeclaration, UserDeclaration,
+    GrantsDeclaration, PowerboxDeclaration, ProcessKind, ServiceDeclaration, TransportDeclaration,
+    UserDeclaration,
 };
 use super::names::{Binding, ScopeId};
 use super::words::Word;
@@ -23,6 +24,16 @@ pub enum Body<'a> {
     User(&'a UserDeclaration),
     /// A powerbox.
     Powerbox(&'a PowerboxDeclaration),
+}
+
+impl<'a> Body<'a> {
+    /// Returns what it grants.
+    pub fn grants(self) -> &'a [GrantsDeclaration] {
+        match self {
+            Self::Process(declaration) => &declaration.grants,
+            Self::User(_) | Self::Powerbox(_) => &[],
+        }
+    }
 }
 
 impl<'a> Binder<'a> {
@@ -185,8 +196,8 @@ impl<'a> Binder<'a> {
             };
             let first = self
                 .facets_by_name
-                .get(&(object, provided.name.text.clone()))
-                .map(|first| self.model.facet(*first).span);
+                .find(object, &provided.name.text)
+                .map(|first| self.model.facet(first).span);
             if first.is_some() || &*provided.name.text == "control" {
                 let message =
                     format!("`{}` has two facets named `{}`", declaration.name.text, provided.name.text);
@@ -230,7 +241,7 @@ impl<'a> Binder<'a> {
 
     fn facet(&mut self, owner: ObjectId, name: Arc<str>, transport: Transport, span: Span) -> FacetId {
         let id = FacetId(self.model.facets.len() as u32);
-        self.facets_by_name.insert((owner, name.clone()), id);
+        self.facets_by_name.add(owner, &name, id);
         self.model.facets.push(Facet {
             owner,
             name,
@@ -245,14 +256,14 @@ impl<'a> Binder<'a> {
 
     /// Returns a facet of a service by its name.
     #[must_use]
-    pub fn facet_of(&self, owner: ObjectId, name: &Arc<str>) -> Option<FacetId> {
-        self.facets_by_name.get(&(owner, name.clone())).copied()
+    pub fn facet_of(&self, owner: ObjectId, name: &str) -> Option<FacetId> {
+        self.facets_by_name.find(owner, name)
     }
 
     /// Returns the capability for a target or a part of it, under the name by which it is first spoken of.
     pub fn capability(&mut self, target: Target, part: Option<Arc<str>>, name: Option<Arc<str>>) -> CapId {
-        if let Some(known) = self.capabilities.get(&(target, part.clone())) {
-            return *known;
+        if let Some(known) = self.capabilities.find(target, part.as_ref()) {
+            return known;
         }
         let (whole, kind, path) = match target {
             Target::Resource(object) => {
@@ -282,7 +293,7 @@ impl<'a> Binder<'a> {
             }
         };
         let id = CapId(self.model.capabilities.len() as u32);
-        self.capabilities.insert((target, part.clone()), id);
+        self.capabilities.add(target, part.clone(), id);
         self.model.capabilities.push(Capability { name: name.unwrap_or(default), target, part, kind, path });
         id
     }
@@ -314,6 +325,6 @@ impl<'a> Binder<'a> {
     /// Returns the capability for a whole target, if it has been spoken of.
     #[must_use]
     pub fn known_capability(&self, target: Target) -> Option<CapId> {
-        self.capabilities.get(&(target, None)).copied()
+        self.capabilities.find(target, None)
     }
 }

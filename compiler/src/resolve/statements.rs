@@ -5,6 +5,7 @@ use super::declaration::{FileKind, HoldsDeclaration, ProcessKind, ServiceDeclara
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
 use super::objects::Body;
+use super::tables::ByName;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
@@ -12,11 +13,10 @@ use crate::model::{
     Statement, Transport, path_contains,
 };
 use crate::source::Span;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The names inside one body.
-pub type OwnNames = HashMap<Arc<str>, Meaning>;
+pub type OwnNames = ByName<Meaning>;
 
 impl<'a> Binder<'a> {
     /// Binds everything that is said after names are declared.
@@ -25,11 +25,12 @@ impl<'a> Binder<'a> {
         let bodies = std::mem::take(&mut self.bodies);
         let mut own: Vec<OwnNames> = Vec::with_capacity(bodies.len());
         for (object, scope, body) in &bodies {
-            own.push(match body {
+            let names = match body {
                 Body::Process(declaration) => self.body(*object, *scope, declaration),
                 Body::User(declaration) => self.user_body(*object, *scope, declaration),
                 Body::Powerbox(declaration) => self.powerbox_body(*object, *scope, declaration),
-            });
+            };
+            own.push(if body.grants().is_empty() { OwnNames::default() } else { names });
         }
         self.place_mounts();
         self.grants(&bodies, own);
@@ -45,7 +46,9 @@ impl<'a> Binder<'a> {
             let Some(names) = self.scopes.get(scope) else { continue };
             let mut all: Vec<(Span, Arc<str>)> = Vec::new();
             for (name, named) in &names.names {
-                all.push((named.span, name.clone()));
+                if named.binding.may_be_capability() {
+                    all.push((named.span, name.clone()));
+                }
                 if let Binding::Instance(instance) = named.binding
                     && let Some(inner) = self.scopes.get(instance.0)
                 {
@@ -64,7 +67,7 @@ impl<'a> Binder<'a> {
     /// Binds one body but for its grants; returns its own names.
     fn body(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration) -> OwnNames {
         let in_module = self.is_module(scope);
-        let mut own = OwnNames::new();
+        let mut own = OwnNames::default();
         let mut service = Service {
             oneshot: declaration.oneshot.is_some(),
             restart: declaration.restart.map(|(restart, _)| restart).unwrap_or_default(),

@@ -3,6 +3,9 @@
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Span};
 use crate::syntax::tree::{Entry, NodeId, Range, Tree, Value};
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// A piece of text with its place.
@@ -22,6 +25,7 @@ pub struct Reader<'t> {
     pub file: FileId,
     /// What has been found wrong so far.
     pub diagnostics: Vec<Diagnostic>,
+    recent: Recent,
 }
 
 /// The words of one node, checked against what may stand there.
@@ -30,8 +34,10 @@ pub struct Words<'t> {
     pub node: Span,
     /// The node as a whole.
     pub whole: Span,
-    positional: std::collections::VecDeque<(Value<'t>, Span)>,
-    properties: Vec<Property<'t>>,
+    positional: SmallVec<[(Value<'t>, Span); 4]>,
+    /// How many of them have been taken.
+    taken: usize,
+    properties: SmallVec<[Property<'t>; 2]>,
 }
 
 /// A property with the places of its key and of its value.
@@ -62,7 +68,35 @@ pub enum Properties<'a> {
     Any,
 }
 
+/// Words that were written lately: most words of a configuration are written again and again, and share their text.
+///
+/// Each word has one place where it can be; what was there before makes room.
+struct Recent {
+    hasher: FixedState,
+    words: Vec<Option<Arc<str>>>,
+}
+
+impl Recent {
+    const PLACES: usize = 1024;
+
+    fn text(&mut self, text: &str) -> Arc<str> {
+        let place = self.hasher.hash_one(text) as usize % Self::PLACES;
+        match self.words.get_mut(place) {
+            Some(Some(known)) if **known == *text => known.clone(),
+            Some(place) => place.insert(text.into()).clone(),
+            None => text.into(),
+        }
+    }
+}
+
 impl<'t> Reader<'t> {
+    /// Returns a reader of a file's tree.
+    #[must_use]
+    pub fn new(tree: &'t Tree, file: FileId) -> Self {
+        let recent = Recent { hasher: FixedState::default(), words: vec![None; Recent::PLACES] };
+        Self { tree, file, diagnostics: Vec::new(), recent }
+    }
+
     /// Returns the place of a range of this file.
     #[must_use]
     pub fn span(&self, range: Range) -> Span {
@@ -96,15 +130,16 @@ impl<'t> Reader<'t> {
         let mut words = Words {
             node: self.name_span(node),
             whole: self.span(tree.range(node)),
-            positional: std::collections::VecDeque::new(),
-            properties: Vec::new(),
+            positional: SmallVec::new(),
+            taken: 0,
+            properties: SmallVec::new(),
         };
         for Entry { key, value, type_annotation, range: _, value_range } in tree.entries(node) {
             if let Some(annotation) = type_annotation {
                 self.no_annotation(annotation.range);
             }
             let Some(key) = key else {
-                words.positional.push_back((value, self.span(value_range)));
+                words.positional.push((value, self.span(value_range)));
                 continue;
             };
             let span = self.span(key.range);
@@ -131,7 +166,7 @@ impl<'t> Reader<'t> {
                 continue;
             }
             words.properties.push(Property {
-                key: Word { text: key.text.into(), span },
+                key: Word { text: self.recent.text(key.text), span },
                 value,
                 span: self.span(value_range),
             });
@@ -151,7 +186,7 @@ impl<'t> Reader<'t> {
     /// Returns a value's text, or reports that it is none. A number is taken as it is written.
     pub fn text(&mut self, value: Value<'t>, span: Span, expected: &str) -> Option<Word> {
         match value {
-            Value::String { text, .. } => Some(Word { text: text.into(), span }),
+            Value::String { text, .. } => Some(Word { text: self.recent.text(text), span }),
             Value::Number(_) | Value::Bool(_) | Value::Null => {
                 let message = format!("expected {expected}");
                 self.report(Diagnostic::new(
@@ -167,7 +202,7 @@ impl<'t> Reader<'t> {
 
     /// Takes the next positional word, or reports that it is missing.
     pub fn required(&mut self, words: &mut Words<'t>, what: &str, example: &str) -> Option<Word> {
-        let Some((value, span)) = words.positional.pop_front() else {
+        let Some((value, span)) = words.next() else {
             self.missing(words.node, what, example);
             return None;
         };
@@ -176,8 +211,8 @@ impl<'t> Reader<'t> {
 
     /// Takes all positional words that are left.
     pub fn rest(&mut self, words: &mut Words<'t>, expected: &str) -> Vec<Word> {
-        let rest = std::mem::take(&mut words.positional);
-        rest.into_iter().filter_map(|(value, span)| self.text(value, span, expected)).collect()
+        let rest = std::iter::from_fn(|| words.next());
+        rest.filter_map(|(value, span)| self.text(value, span, expected)).collect()
     }
 
     /// Reports that something required is not there.
@@ -220,8 +255,8 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports positional words that are one too many.
-    pub fn end(&mut self, words: Words<'t>) {
-        for (_, span) in words.positional {
+    pub fn end(&mut self, mut words: Words<'t>) {
+        while let Some((_, span)) = words.next() {
             self.report(
                 Diagnostic::new(Code::UnknownWord, "a word too many", span, "nothing is expected here")
                     .help("leave it out"),
@@ -245,14 +280,20 @@ impl<'t> Words<'t> {
     }
 
     /// Takes every property that is left, in source order.
-    pub fn take_all(&mut self) -> Vec<Property<'t>> {
-        std::mem::take(&mut self.properties)
+    pub fn take_all(&mut self) -> impl Iterator<Item = Property<'t>> + use<'t> {
+        std::mem::take(&mut self.properties).into_iter()
+    }
+
+    fn next(&mut self) -> Option<(Value<'t>, Span)> {
+        let next = self.positional.get(self.taken).copied();
+        self.taken += usize::from(next.is_some());
+        next
     }
 
     /// Returns whether a positional word is left.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        !self.positional.is_empty()
+        self.taken < self.positional.len()
     }
 }
 

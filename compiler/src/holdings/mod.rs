@@ -1,0 +1,320 @@
+//! Who holds what: the least fixed point of the three rules, right by right, each right with its shortest derivation.
+//!
+//! A right is settled in the order of (steps, source place), so what settles it first is its provenance; a rule instance
+//! fires only when both its premises are settled, so no provenance leads round in a circle. Linear but for sorting.
+
+mod queue;
+
+use crate::model::{CapId, Derivation, Kind, Model, ObjectId, Premise, Rights};
+use foldhash::fast::RandomState;
+use queue::{Offer, Queue};
+use std::collections::{HashMap, HashSet};
+
+/// How many rights a kind has at most.
+const MOST_RIGHTS: usize = 8;
+
+/// A rule instance: an index into [`Model::derivations`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DerivationId(pub u32);
+
+/// One capability as one holder has it.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// Who.
+    pub holder: ObjectId,
+    /// What.
+    pub capability: CapId,
+    /// The union of the rights that the rules derive.
+    pub rights: Rights,
+    /// For each right, the rule instance that settles it, or [`NOTHING`].
+    provenance: [u32; MOST_RIGHTS],
+}
+
+/// No index.
+const NOTHING: u32 = u32::MAX;
+
+/// Everything that is held.
+#[derive(Clone, Debug, Default)]
+pub struct Holdings {
+    /// By holder, then capability.
+    all: Vec<Holding>,
+    /// For each holder where its holdings begin in `all`; one more at the end.
+    of: Vec<u32>,
+    /// The indices into `all` by capability, and for each capability where those begin; one more at the end.
+    holders: (Vec<u32>, Vec<u32>),
+    /// For each rule instance its main premise as an index into `all`, or [`NOTHING`].
+    premises: Vec<u32>,
+    /// Of those pairs that a grant asks about: who holds some facet of whom.
+    acquainted: HashSet<(ObjectId, ObjectId), RandomState>,
+}
+
+/// What a grant waits for: that its granter holds some facet of the receiver.
+#[derive(Default)]
+struct Acquaintance {
+    made: bool,
+    /// The grants that wait, each with the steps that it would come to.
+    parked: Vec<(u32, Offer)>,
+}
+
+/// The holdings that there could be, and how rule instances lead from one to another. A node is a pair of a holder and a
+/// capability.
+struct Web {
+    /// For each rule instance the node of its main premise, or [`NOTHING`].
+    from: Vec<u32>,
+    /// For each rule instance the node that it derives.
+    to: Vec<u32>,
+    /// The rule instances by their main premise, and for each node where those begin; one more at the end.
+    uses: (Vec<DerivationId>, Vec<u32>),
+}
+
+struct Solver<'a> {
+    model: &'a Model,
+    web: Web,
+    /// By node; those without rights are not held.
+    holdings: Vec<Holding>,
+    acquaintances: HashMap<(ObjectId, ObjectId), Acquaintance, RandomState>,
+    queue: Queue,
+}
+
+/// Derives all holdings of a model.
+#[must_use]
+pub fn derive(model: &Model) -> Holdings {
+    let (web, holdings) = weave(&model.derivations);
+    let introductions = model.derivations.iter().filter_map(|derivation| {
+        let pair = (derivation.from?.holder, derivation.introduces?);
+        Some((pair, Acquaintance::default()))
+    });
+    let acquaintances = introductions.collect();
+    let mut solver = Solver { model, web, holdings, acquaintances, queue: Queue::default() };
+    for (index, derivation) in model.derivations.iter().enumerate().filter(|(_, axiom)| axiom.from.is_none())
+    {
+        let derivation_id = DerivationId(index as u32);
+        solver.queue.push(1, Offer { derivation: derivation_id, rights: derivation.rights });
+    }
+    while let Some((steps, derivation, right)) = solver.queue.pop() {
+        solver.settle(steps, derivation, right);
+    }
+    let Solver { web, holdings, acquaintances, .. } = solver;
+    let made = acquaintances.into_iter().filter(|(_, acquaintance)| acquaintance.made);
+    index(model, holdings, web.from, made.map(|(pair, _)| pair).collect())
+}
+
+/// Returns the nodes that rule instances speak of, in order and with nothing held yet, and the way between them.
+fn weave(derivations: &[Derivation]) -> (Web, Vec<Holding>) {
+    let node_of = |premise: Premise| u64::from(premise.holder.0) << 32 | u64::from(premise.capability.0);
+    // Each mention of a node, with the instance that mentions it: twice its index, and one more where it is the premise.
+    let mut mentions: Vec<(u64, u32)> = Vec::with_capacity(2 * derivations.len());
+    for (at, derivation) in derivations.iter().enumerate() {
+        let at = at as u32 * 2;
+        let to = Premise { holder: derivation.holder, capability: derivation.capability };
+        mentions.push((node_of(to), at));
+        mentions.extend(derivation.from.map(|from| (node_of(from), at + 1)));
+    }
+    mentions.sort_unstable();
+    let mut web = Web {
+        from: vec![NOTHING; derivations.len()],
+        to: vec![NOTHING; derivations.len()],
+        uses: (Vec::with_capacity(derivations.len()), Vec::new()),
+    };
+    let mut holdings: Vec<Holding> = Vec::new();
+    let mut before = None;
+    for (pair, mention) in mentions {
+        if before.replace(pair) != Some(pair) {
+            holdings.push(Holding {
+                holder: ObjectId((pair >> 32) as u32),
+                capability: CapId(pair as u32),
+                rights: Rights::NONE,
+                provenance: [NOTHING; MOST_RIGHTS],
+            });
+            web.uses.1.push(web.uses.0.len() as u32);
+        }
+        let node = holdings.len() as u32 - 1;
+        let (derivation, is_premise) = (mention / 2, mention % 2 == 1);
+        let table = if is_premise { &mut web.from } else { &mut web.to };
+        if let Some(place) = table.get_mut(derivation as usize) {
+            *place = node;
+        }
+        if is_premise {
+            web.uses.0.push(DerivationId(derivation));
+        }
+    }
+    web.uses.1.push(web.uses.0.len() as u32);
+    (web, holdings)
+}
+
+impl Solver<'_> {
+    fn settle(&mut self, steps: u32, id: DerivationId, right: u8) {
+        let Some(node) = self.web.to.get(id.0 as usize).map(|node| *node as usize) else { return };
+        let Some(holding) = self.holdings.get_mut(node) else { return };
+        let mask = Rights(1 << right);
+        if holding.rights.contains(mask) {
+            return;
+        }
+        holding.rights = holding.rights.or(mask);
+        if let Some(place) = holding.provenance.get_mut(usize::from(right)) {
+            *place = id.0;
+        }
+        let (holder, capability) = (holding.holder, holding.capability);
+        if !self.acquaintances.is_empty()
+            && let Some(owner) = self.model.facet_owner(capability)
+            && let Some(acquaintance) = self.acquaintances.get_mut(&(holder, owner))
+        {
+            acquaintance.made = true;
+            for (steps, offer) in std::mem::take(&mut acquaintance.parked) {
+                self.queue.push(steps, offer);
+            }
+        }
+        let (uses, starts) = &self.web.uses;
+        for next in slice(uses, starts, node) {
+            let Some(derivation) = self.model.derivations.get(next.0 as usize) else { continue };
+            if !derivation.rights.contains(mask) {
+                continue;
+            }
+            let offer = Offer { derivation: *next, rights: mask };
+            let introduction =
+                derivation.introduces.and_then(|receiver| self.acquaintances.get_mut(&(holder, receiver)));
+            match introduction {
+                Some(acquaintance) if !acquaintance.made => acquaintance.parked.push((steps + 1, offer)),
+                _ => self.queue.push(steps + 1, offer),
+            }
+        }
+    }
+}
+
+/// Returns the part of a table that belongs to an index, where `starts` says for each where its part begins.
+fn slice<'t, T>(table: &'t [T], starts: &[u32], index: usize) -> &'t [T] {
+    let start = starts.get(index).copied().unwrap_or(0) as usize;
+    let end = starts.get(index + 1).copied().unwrap_or(0) as usize;
+    table.get(start..end).unwrap_or(&[])
+}
+
+/// Returns for each key below `count` how many keys are less than it; one more at the end.
+fn starts(count: usize, keys: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut starts = vec![0; count + 1];
+    for key in keys {
+        if let Some(place) = starts.get_mut(key + 1) {
+            *place += 1;
+        }
+    }
+    let mut total = 0;
+    for place in &mut starts {
+        total += *place;
+        *place = total;
+    }
+    starts
+}
+
+fn index(
+    model: &Model,
+    mut all: Vec<Holding>,
+    mut premises: Vec<u32>,
+    acquainted: HashSet<(ObjectId, ObjectId), RandomState>,
+) -> Holdings {
+    if all.iter().any(|holding| holding.rights.is_empty()) {
+        let mut held = 0;
+        let moved: Vec<u32> = all
+            .iter()
+            .map(|holding| match holding.rights.is_empty() {
+                true => NOTHING,
+                false => {
+                    held += 1;
+                    held - 1
+                }
+            })
+            .collect();
+        for premise in &mut premises {
+            *premise = moved.get(*premise as usize).copied().unwrap_or(NOTHING);
+        }
+        all.retain(|holding| !holding.rights.is_empty());
+    }
+    let of = starts(model.objects.len(), all.iter().map(|holding| holding.holder.index()));
+    let begins = starts(model.capabilities.len(), all.iter().map(|holding| holding.capability.index()));
+    let mut next = begins.clone();
+    let mut holders = vec![0; all.len()];
+    for (at, holding) in all.iter().enumerate() {
+        let Some(next) = next.get_mut(holding.capability.index()) else { continue };
+        if let Some(place) = holders.get_mut(*next as usize) {
+            *place = at as u32;
+        }
+        *next += 1;
+    }
+    Holdings { all, of, holders: (holders, begins), premises, acquainted }
+}
+
+impl Holdings {
+    /// Returns every holding, by the ids of holder and capability.
+    #[must_use]
+    pub fn all(&self) -> &[Holding] {
+        &self.all
+    }
+
+    /// Returns what an object holds.
+    #[must_use]
+    pub fn of(&self, holder: ObjectId) -> &[Holding] {
+        slice(&self.all, &self.of, holder.index())
+    }
+
+    /// Returns who holds a capability.
+    pub fn holders(&self, capability: CapId) -> impl Iterator<Item = &Holding> {
+        let indices = slice(&self.holders.0, &self.holders.1, capability.index());
+        indices.iter().filter_map(|at| self.all.get(*at as usize))
+    }
+
+    /// Returns one holding.
+    #[must_use]
+    pub fn get(&self, holder: ObjectId, capability: CapId) -> Option<&Holding> {
+        let of = self.of(holder);
+        of.binary_search_by_key(&capability, |holding| holding.capability).ok().and_then(|at| of.get(at))
+    }
+
+    /// Returns the rights that a holder has of a capability.
+    #[must_use]
+    pub fn rights(&self, holder: ObjectId, capability: CapId) -> Rights {
+        self.get(holder, capability).map_or(Rights::NONE, |holding| holding.rights)
+    }
+
+    /// Returns the rights that the granter of a rule instance has of what it hands on.
+    #[must_use]
+    pub fn rights_of_premise(&self, derivation: DerivationId) -> Rights {
+        let premise = self.premises.get(derivation.0 as usize).and_then(|at| self.all.get(*at as usize));
+        premise.map_or(Rights::NONE, |holding| holding.rights)
+    }
+
+    /// Returns whether `holder` holds some facet of `object`; only for pairs of which some grant needs it.
+    #[must_use]
+    pub fn knows(&self, holder: ObjectId, object: ObjectId) -> bool {
+        self.acquainted.contains(&(holder, object))
+    }
+
+    /// Returns the derivation of one right, from an axiom or a creation to the holding.
+    #[must_use]
+    pub fn steps<'m>(&self, model: &'m Model, holding: &Holding, right: Rights) -> Vec<&'m Derivation> {
+        let mut steps = Vec::new();
+        let mut at = Some(holding);
+        while let Some(derivation) = at.and_then(|holding| step(model, holding, right)) {
+            steps.push(derivation);
+            at = derivation.from.and_then(|from| self.get(from.holder, from.capability));
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// Returns the last step of the derivation of the least right held.
+    #[must_use]
+    pub fn last_step<'m>(&self, model: &'m Model, holding: &Holding) -> Option<&'m Derivation> {
+        step(model, holding, holding.rights)
+    }
+
+    /// Returns the derivation of the least right held.
+    #[must_use]
+    pub fn shortest<'m>(&self, model: &'m Model, holding: &Holding) -> Vec<&'m Derivation> {
+        let least = holding.rights.each().next().unwrap_or(Kind::Facet.least());
+        self.steps(model, holding, least)
+    }
+}
+
+/// Returns the rule instance that settles the least of some rights.
+fn step<'m>(model: &'m Model, holding: &Holding, rights: Rights) -> Option<&'m Derivation> {
+    let settled = holding.provenance.get(rights.0.trailing_zeros() as usize)?;
+    model.derivations.get(*settled as usize)
+}
