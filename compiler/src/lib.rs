@@ -61,8 +61,20 @@ pub fn compile(files: &dyn source::Files, main: &Path, shown: &str) -> Compilati
 /// Compiles a configuration file under the terms of who asks: the day, and which lints are errors.
 #[must_use]
 pub fn compile_on(files: &dyn source::Files, main: &Path, shown: &str, terms: &lint::Terms) -> Compilation {
+    compile_with_homes(files, main, shown, &[], terms)
+}
+
+/// Compiles a system file together with some homes of its users.
+#[must_use]
+pub fn compile_with_homes(
+    files: &dyn source::Files,
+    main: &Path,
+    shown: &str,
+    homes: &[resolve::Named],
+    terms: &lint::Terms,
+) -> Compilation {
     let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } =
-        resolve::resolve(files, main, shown);
+        resolve::resolve_with_homes(files, main, shown, homes);
     let resolves = !diagnostics.iter().any(Diagnostic::is_error);
     let holdings = model.as_ref().map(holdings::derive);
     let mut checked = None;

@@ -1,21 +1,22 @@
 //! `capc check`: compiles and reports, touches nothing.
 
-use super::compile;
+use super::{compile, together};
+use crate::Compilation;
 use crate::cli::{Check, Exit, ReportFormat};
 use crate::emit::{diagnostics, report};
-use crate::{Compilation, source::SourceMap};
+use crate::source::{RealFiles, SourceMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Checks each file by itself.
+/// Checks each file by itself, and homes with the system that is named beside them.
 pub fn run(arguments: &Check) -> Exit {
     let mut worst = Exit::Clean;
-    for file in &arguments.files {
-        let compilation = match compile::named(file) {
-            Ok(compilation) => compilation,
-            Err(failure) => return failure.report(),
-        };
-        let exit = print(&compilation, arguments.format);
+    let compilations = match together::compile_all(&RealFiles, &arguments.files, &compile::today()) {
+        Ok(compilations) => compilations,
+        Err(failure) => return failure.report(),
+    };
+    for compilation in &compilations {
+        let exit = print(compilation, arguments.format);
         if exit as u8 > worst as u8 {
             worst = exit;
         }

@@ -12,6 +12,7 @@ mod question;
 mod reconfigure;
 mod revision;
 mod signer;
+mod together;
 mod up;
 mod verify;
 

@@ -23,6 +23,7 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
     for derivation in model.derivations.iter().filter(|derivation| derivation.statement == Statement::Gives) {
         facet_of(derivation.capability).into_iter().for_each(&mut reaches);
     }
+    model.given.iter().filter_map(|given| facet_of(*given)).for_each(&mut reaches);
     let mut whole: Vec<Option<CapId>> = vec![None; model.facets.len()];
     for (index, known) in model.capabilities.iter().enumerate() {
         let capability = CapId(index as u32);

@@ -33,7 +33,7 @@ use crate::check::Checked;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
 use crate::machine::{Machine, walk};
-use crate::model::{Model, Object, ObjectId, Placement, Ready, Rights, Service, Target};
+use crate::model::{FileKind, Model, Object, ObjectId, Placement, Ready, Rights, Service, Target};
 use crate::source::Span;
 use capc_schemas::manifest;
 use capc_supervisor::Plan;
@@ -120,7 +120,7 @@ pub fn lower(
     options: &Options,
 ) -> Result<Lowered, Vec<Diagnostic>> {
     let mut refusals = Refusals::default();
-    if !model.is_whole {
+    if model.file != FileKind::System {
         let span = model.object(crate::model::SYSTEM).span;
         let message = "only a `system` file can be run, and this one says nothing of a machine";
         refusals.refuse(span, message, "not a system", "name the system file that uses it");

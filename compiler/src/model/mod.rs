@@ -7,6 +7,7 @@
 mod alias;
 mod assertion;
 mod date;
+mod object;
 mod resource;
 mod rights;
 mod service;
@@ -14,6 +15,7 @@ mod service;
 pub use alias::Aliases;
 pub use assertion::{Level, Never, Only, Trust, Waived, Waiver};
 pub use date::Date;
+pub use object::{FileKind, Object, ObjectKind, Scope};
 pub use resource::{Address, Protocol, Resource};
 pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
@@ -51,118 +53,6 @@ pub const RECONFIGURE: ObjectId = ObjectId(0);
 pub const OUTSIDE: ObjectId = ObjectId(1);
 /// The system scope is always the third.
 pub const SYSTEM: ObjectId = ObjectId(2);
-
-/// What an object is.
-#[derive(Clone, Debug)]
-pub enum ObjectKind {
-    /// The trust root.
-    Reconfigure,
-    /// Everybody beyond the machine's network.
-    Outside,
-    /// One instance of a configuration file.
-    Scope(Box<Scope>),
-    /// Something that the machine has.
-    Resource(Resource),
-    /// A supervised process.
-    Service(Box<Service>),
-    /// A command that a holder of its `launch` may start.
-    Program(Box<Service>),
-    /// A person's endowment.
-    User(Box<User>),
-    /// Hands out what it offers when a person consents.
-    Powerbox(Box<Powerbox>),
-}
-
-/// One instance of a configuration file.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    /// The scope whose file says `use`; none for the system scope.
-    pub parent: Option<ObjectId>,
-    /// `trust=#true` at the `use`: what the module trusts is trusted by its user too.
-    pub lends_trust: bool,
-}
-
-/// An object, with the place that declares it.
-#[derive(Clone, Debug)]
-pub struct Object {
-    /// The path of its instance and its name: `shop/nginx`. A scope's ends with `/`, the system scope's is `/`.
-    pub name: Arc<str>,
-    /// What it is.
-    pub kind: ObjectKind,
-    /// The scope that declares it; `reconfigure`, `outside` and the system scope count as their own.
-    pub scope: ObjectId,
-    /// Its name where it is declared.
-    pub span: Span,
-    /// `trusted "reason"`, with its place.
-    pub trusted: Option<Span>,
-    /// A `trust` statement of the system file, with its place: trusted everywhere, and it may control `reconfigure`.
-    pub lets_control: Option<Span>,
-}
-
-impl Object {
-    /// Returns the service, if it is one.
-    #[must_use]
-    pub fn service(&self) -> Option<&Service> {
-        match &self.kind {
-            ObjectKind::Service(service) => Some(service),
-            _ => None,
-        }
-    }
-
-    /// Returns what it is made of and runs as: of a service, or of a program.
-    #[must_use]
-    pub fn process(&self) -> Option<&Service> {
-        match &self.kind {
-            ObjectKind::Service(process) | ObjectKind::Program(process) => Some(process),
-            _ => None,
-        }
-    }
-
-    /// Returns the powerbox, if it is one.
-    #[must_use]
-    pub fn powerbox(&self) -> Option<&Powerbox> {
-        match &self.kind {
-            ObjectKind::Powerbox(powerbox) => Some(powerbox),
-            _ => None,
-        }
-    }
-
-    /// Returns its facets: those that it provides, then its `control`, `launch` or `ask`.
-    #[must_use]
-    pub fn facets(&self) -> &[FacetId] {
-        match &self.kind {
-            ObjectKind::Service(process) | ObjectKind::Program(process) => &process.facets,
-            ObjectKind::Powerbox(powerbox) => powerbox.ask.as_slice(),
-            ObjectKind::Reconfigure
-            | ObjectKind::Outside
-            | ObjectKind::Scope(_)
-            | ObjectKind::Resource(_)
-            | ObjectKind::User(_) => &[],
-        }
-    }
-
-    /// Returns the resource, if it is one.
-    #[must_use]
-    pub const fn resource(&self) -> Option<&Resource> {
-        match &self.kind {
-            ObjectKind::Resource(resource) => Some(resource),
-            _ => None,
-        }
-    }
-
-    /// Returns whether it can act: a service, a program, a user, a powerbox, or `outside`.
-    #[must_use]
-    pub const fn is_subject(&self) -> bool {
-        matches!(
-            self.kind,
-            ObjectKind::Service(_)
-                | ObjectKind::Program(_)
-                | ObjectKind::User(_)
-                | ObjectKind::Powerbox(_)
-                | ObjectKind::Outside
-        )
-    }
-}
 
 /// How a facet is talked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,8 +258,8 @@ pub struct Root {
 pub struct Model {
     /// The name after `system`, or in the header of a file that is read by itself.
     pub name: Arc<str>,
-    /// Whether it is a system: of a module or a home that is read by itself, the parameters are places that nobody knows.
-    pub is_whole: bool,
+    /// What the file is: of a module or a home that is read by itself, the parameters are places that nobody knows.
+    pub file: FileKind,
     /// Every object; the first three are `reconfigure`, `outside` and the system scope.
     pub objects: Vec<Object>,
     /// Every facet, `control` of every service included.
@@ -380,6 +270,9 @@ pub struct Model {
     ///
     /// INVARIANT: in the order of their places in the source, which ties in provenance go by.
     pub derivations: Vec<Derivation>,
+    /// What is for whoever stands outside of the configuration: what a module that is read by itself gives, and what the
+    /// person whose home it is may launch and ask there.
+    pub given: Vec<CapId>,
     /// Every `never`, in source order.
     pub nevers: Vec<Never>,
     /// Every `only`, in source order.

@@ -1,6 +1,6 @@
 //! Instances: every scope of the configuration as objects, facets and names. The ways between scopes come after, in `meaning`.
 
-use super::declaration::{Declarations, FileKind, Item, UseDeclaration};
+use super::declaration::{Declarations, Item, UseDeclaration};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
 use super::objects::Body;
@@ -69,12 +69,13 @@ impl<'a> Binder<'a> {
             loaded,
             model: Model {
                 name: main.name.text.clone(),
-                is_whole: main.kind == FileKind::System,
+                file: main.kind,
                 objects,
                 facets: Vec::new(),
                 capabilities: Vec::new(),
                 aliases: Aliases::default(),
                 derivations: Vec::new(),
+                given: Vec::new(),
                 nevers: Vec::<Never>::new(),
                 onlys: Vec::new(),
                 trusts: Vec::new(),
@@ -110,6 +111,7 @@ impl<'a> Binder<'a> {
         };
         self.scopes.push(system);
         self.files.push(main);
+        self.stray_homes(main);
         let mut pending = vec![ScopeId(0)];
         while let Some(scope) = pending.pop() {
             let mut instances = self.declare(scope);
@@ -192,7 +194,10 @@ impl<'a> Binder<'a> {
                     self.name(scope, &resource.name, Binding::Capability(object));
                 }
                 Item::Service(service) => self.process(scope, service),
-                Item::User(user) => self.user(scope, user),
+                Item::User(user) => {
+                    let object = self.user(scope, user);
+                    instances.extend(object.and_then(|object| self.home(scope, user, object)));
+                }
                 Item::Powerbox(powerbox) => self.powerbox(scope, powerbox),
                 Item::Facet(facet) => {
                     let binding = Binding::Facet {
@@ -241,6 +246,9 @@ impl<'a> Binder<'a> {
                 | Item::Allow(_) => {}
             }
         }
+        if declarations.kind == crate::model::FileKind::Home {
+            self.shadowed(scope);
+        }
         instances
     }
 
@@ -287,17 +295,11 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Makes the scope of one `use` and declares its parameters.
-    fn instance(
-        &mut self,
-        user: ScopeId,
-        used: &UseDeclaration,
-        file: FileId,
-        module: &Declarations,
-    ) -> ScopeId {
+    /// Makes the scope of a file that is used under a name.
+    pub fn enter(&mut self, user: ScopeId, name: &Word, lends_trust: bool, file: FileId) -> ScopeId {
         let parent = self.scope_object(user);
-        let kind = ObjectKind::Scope(Box::new(Scope { parent: Some(parent), lends_trust: used.lends_trust }));
-        let object = self.add_object(user, &format!("{}/", used.name.text), kind, used.name.span);
+        let kind = ObjectKind::Scope(Box::new(Scope { parent: Some(parent), lends_trust }));
+        let object = self.add_object(user, &format!("{}/", name.text), kind, name.span);
         let prefix = self.model.object(object).name.to_string();
         let scope = ScopeId(self.scopes.len());
         self.scopes.push(ScopeNames {
@@ -308,6 +310,18 @@ impl<'a> Binder<'a> {
             user: Some(user),
         });
         self.files.push(file);
+        scope
+    }
+
+    /// Makes the scope of one `use` and declares its parameters.
+    fn instance(
+        &mut self,
+        user: ScopeId,
+        used: &UseDeclaration,
+        file: FileId,
+        module: &Declarations,
+    ) -> ScopeId {
+        let scope = self.enter(user, &used.name, used.lends_trust, file);
         self.name(user, &used.name, Binding::Instance(scope));
         let mut parameters: Vec<&str> = Vec::new();
         for item in &module.items {

@@ -1,32 +1,11 @@
 //! What one file says, statement by statement: typed and spanned, names not yet bound.
 
 use super::words::Word;
-use crate::model::{Address, Date, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When};
+use crate::model::{
+    Address, Date, FileKind, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When,
+};
 use crate::source::Span;
 use std::sync::Arc;
-
-/// Which kind of file it is.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// Declares resources.
-    System,
-    /// Has no authority of its own.
-    Module,
-    /// A module that takes what a user of the system holds.
-    Home,
-}
-
-impl FileKind {
-    /// Returns the word of its header.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Module => "module",
-            Self::Home => "home",
-        }
-    }
-}
 
 /// One file.
 #[derive(Clone, Debug)]

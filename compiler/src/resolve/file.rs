@@ -2,14 +2,14 @@
 
 use super::claim;
 use super::declaration::{
-    Declarations, FacetDeclaration, FileKind, Item, ParameterKind, ProcessKind, RootDeclaration,
-    TakesDeclaration, UseDeclaration,
+    Declarations, FacetDeclaration, Item, ParameterKind, ProcessKind, RootDeclaration, TakesDeclaration,
+    UseDeclaration,
 };
 use super::resource::{self, RESOURCES};
 use super::value::name_problem;
 use super::words::{Body, Properties, Reader, Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
-use crate::model::Kind;
+use crate::model::{FileKind, Kind};
 use crate::source::Span;
 use crate::syntax::tree::{NodeId, Value};
 

@@ -1,8 +1,9 @@
 //! Reads the main file and every module that it uses, each once, in the order of their first `use`, depth first.
 
-use super::declaration::{Declarations, FileKind, Item, UseDeclaration};
+use super::declaration::{Declarations, Item, UseDeclaration};
 use super::words::Reader;
 use crate::diag::{Code, Diagnostic};
+use crate::model::FileKind;
 use crate::source::{FileId, Files, SourceMap, Span};
 use crate::syntax::Language;
 use std::collections::HashMap;
@@ -18,10 +19,21 @@ pub struct Loaded {
     pub declarations: Vec<Option<Declarations>>,
     /// For each file, the file that each of its `use` statements (in source order) means.
     pub uses: Vec<Vec<Option<FileId>>>,
+    /// The homes that are read beside the main file.
+    pub homes: Vec<FileId>,
     /// What is wrong with them.
     pub diagnostics: Vec<Diagnostic>,
     /// The main file could not be read at all.
     pub unreadable: bool,
+}
+
+/// A file with its name in diagnostics.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// As a person named it.
+    pub shown: String,
 }
 
 /// How far a file's `use` statements have been followed.
@@ -30,14 +42,15 @@ struct Frame {
     next: usize,
 }
 
-/// Reads everything that `main` (an absolute path) uses. `shown` is its name in diagnostics.
-pub fn load(files: &dyn Files, main: &Path, shown: &str) -> Loaded {
+/// Reads everything that `main` (an absolute path) and some homes use. `shown` is its name in diagnostics.
+pub fn load(files: &dyn Files, main: &Path, shown: &str, homes: &[Named]) -> Loaded {
     let mut loader = Loader {
         files,
         loaded: Loaded {
             sources: SourceMap::default(),
             declarations: Vec::new(),
             uses: Vec::new(),
+            homes: Vec::new(),
             diagnostics: Vec::new(),
             unreadable: false,
         },
@@ -61,6 +74,17 @@ pub fn load(files: &dyn Files, main: &Path, shown: &str) -> Loaded {
                 .diagnostics
                 .push(unreadable.help("name a configuration file that exists and that you may read"));
             loader.loaded.unreadable = true;
+        }
+    }
+    for home in homes {
+        let path = normal(&home.path);
+        if loader.by_path.contains_key(&path) {
+            continue;
+        }
+        // One that cannot be read was reported by whoever found it to be a home.
+        if let Ok(file) = loader.read(&path, &home.shown) {
+            loader.loaded.homes.push(file);
+            loader.follow(file);
         }
     }
     loader.loaded
@@ -205,7 +229,7 @@ impl Loader<'_> {
         let message = format!("`{}` is no module", used.file.text);
         self.loaded.diagnostics.push(
             Diagnostic::new(Code::WrongKind, message, used.file.span, "used here")
-                .label(declarations.name.span, "this is a system file")
+                .label(declarations.name.span, format!("this is a {} file", declarations.kind.word()))
                 .help("only a file that begins with `module NAME` can be used"),
         );
         false

@@ -79,27 +79,7 @@ impl Binder<'_> {
     fn way(&self, scope: ScopeId, name: &Arc<str>) -> Way {
         let Some(names) = self.scopes.get(scope.0) else { return Way::End(Meaning::Unknown) };
         let inner = name.split_once('.').and_then(|(object, facet)| Some((names.names.get(object)?, facet)));
-        if inner.is_none()
-            && let Some(named) = names.names.get(name)
-        {
-            return match &named.binding {
-                Binding::Capability(capability) => {
-                    let kind = self.model.capability(*capability).kind;
-                    Way::End(Meaning::Capability {
-                        capability: *capability,
-                        limit: kind.all(),
-                        limited_at: None,
-                    })
-                }
-                Binding::Subject(object) => Way::End(Meaning::Object(*object)),
-                Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
-                Binding::Parameter { user, argument, .. } => Way::On(*user, argument.clone()),
-                Binding::Facet { of, .. } => Way::On(scope, of.clone()),
-                Binding::Absent => Way::End(Meaning::Absent),
-                Binding::Broken => Way::End(Meaning::Broken),
-            };
-        }
-        let Some((object, facet)) = inner else { return Way::End(Meaning::Unknown) };
+        let Some((object, facet)) = inner else { return self.declared(scope, name) };
         match &object.binding {
             Binding::Subject(service) => match self.facet_of(*service, facet) {
                 Some(facet) => Way::End(self.whole(facet)),
@@ -111,9 +91,31 @@ impl Binder<'_> {
             }
             Binding::Broken => Way::End(Meaning::Broken),
             Binding::Absent => Way::End(Meaning::Absent),
-            Binding::Capability(_) | Binding::Parameter { .. } | Binding::Facet { .. } => {
-                Way::End(Meaning::Unknown)
-            }
+            // In a home, `backup` and `backup.launch` may both be taken.
+            Binding::Capability(_)
+            | Binding::Parameter { .. }
+            | Binding::Endowed { .. }
+            | Binding::Facet { .. } => self.declared(scope, name),
+        }
+    }
+
+    /// Returns the next step from a name that is declared as a whole.
+    fn declared(&self, scope: ScopeId, name: &Arc<str>) -> Way {
+        let named = self.scopes.get(scope.0).and_then(|names| names.names.get(name));
+        let Some(named) = named else { return Way::End(Meaning::Unknown) };
+        match &named.binding {
+            Binding::Capability(capability) => Way::End(Meaning::Capability {
+                capability: *capability,
+                limit: self.model.capability(*capability).kind.all(),
+                limited_at: None,
+            }),
+            Binding::Subject(object) => Way::End(Meaning::Object(*object)),
+            Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
+            Binding::Parameter { user, argument, .. } => Way::On(*user, argument.clone()),
+            Binding::Endowed { scope, first, .. } => Way::On(*scope, first.capability.clone()),
+            Binding::Facet { of, .. } => Way::On(scope, of.clone()),
+            Binding::Absent => Way::End(Meaning::Absent),
+            Binding::Broken => Way::End(Meaning::Broken),
         }
     }
 
@@ -137,6 +139,9 @@ impl Binder<'_> {
         match named {
             Some(Binding::Parameter { user, kind, rights, takes, used, .. }) => {
                 self.argument(scope, user, next, found, kind, rights, takes, used)
+            }
+            Some(Binding::Endowed { scope: declared, user, first, more, takes }) => {
+                self.endowed(scope, (declared, user), (&first, &more), &takes, found)
             }
             Some(Binding::Facet { rights, part, span, .. }) => {
                 self.facet_statement(scope, name, next, found, &rights, part, span)

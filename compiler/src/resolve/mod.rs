@@ -11,11 +11,13 @@ mod declaration;
 mod endowment;
 mod file;
 mod grants;
+mod home;
 mod load;
 mod meaning;
 mod names;
 mod objects;
 mod person;
+mod provides;
 mod resource;
 mod service;
 mod statements;
@@ -25,9 +27,9 @@ mod value;
 mod words;
 
 use crate::diag::Diagnostic;
-use crate::model::{CapId, Model, ObjectId};
+use crate::model::{CapId, FileKind, Model, ObjectId};
 use crate::source::{FileId, Files, SourceMap};
-use declaration::FileKind;
+pub use load::Named;
 use names::{Meaning, ScopeId};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,9 +85,14 @@ impl Names {
     }
 }
 
-/// Resolves a `system` file, or a `module` file by itself. `main` is absolute; `shown` is its name in diagnostics.
+/// Resolves a `system` file, or a `module` or `home` file by itself. `main` is absolute; `shown` is its name in diagnostics.
 pub fn resolve(files: &dyn Files, main: &Path, shown: &str) -> Resolved {
-    let loaded = load::load(files, main, shown);
+    resolve_with_homes(files, main, shown, &[])
+}
+
+/// Resolves a `system` file with some homes of its users.
+pub fn resolve_with_homes(files: &dyn Files, main: &Path, shown: &str, homes: &[Named]) -> Resolved {
+    let loaded = load::load(files, main, shown, homes);
     let main = FileId(0);
     let (model, names, mut diagnostics) = match loaded.declarations.first().and_then(Option::as_ref) {
         None => (None, Names::default(), Vec::new()),

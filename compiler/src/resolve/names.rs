@@ -3,6 +3,7 @@
 //! A parameter is another name for something of the user's scope, a `gives` for something of the module's, a `facet` for
 //! something of its own scope. Following is iterative and remembered, so that names cost what they are long.
 
+use super::declaration::{HoldsDeclaration, TakesDeclaration};
 use super::tables::ByName;
 use super::words::Word;
 use crate::model::{CapId, Kind, ObjectId, Rights};
@@ -36,6 +37,19 @@ pub enum Binding {
         /// `use`.
         used: Span,
     },
+    /// A parameter of a home: what the user of the system holds by this name, with at most these rights.
+    Endowed {
+        /// The scope that declares the user.
+        scope: ScopeId,
+        /// The user.
+        user: ObjectId,
+        /// Its `holds` of this name; there is one at least.
+        first: Box<HoldsDeclaration>,
+        /// Further ones of the same capability.
+        more: Vec<HoldsDeclaration>,
+        /// The contract.
+        takes: Box<TakesDeclaration>,
+    },
     /// An attenuated name: this name in the same scope, with at most these rights.
     Facet {
         /// What it is a facet of, as written.
@@ -57,7 +71,10 @@ impl Binding {
     /// Returns whether it can turn out to mean a capability.
     #[must_use]
     pub const fn may_be_capability(&self) -> bool {
-        matches!(self, Self::Capability(_) | Self::Parameter { .. } | Self::Facet { .. })
+        matches!(
+            self,
+            Self::Capability(_) | Self::Parameter { .. } | Self::Endowed { .. } | Self::Facet { .. }
+        )
     }
 }
 

@@ -154,9 +154,9 @@ impl<'a> Binder<'a> {
     }
 
     /// Makes a user.
-    pub fn user(&mut self, scope: ScopeId, declaration: &'a UserDeclaration) {
+    pub fn user(&mut self, scope: ScopeId, declaration: &'a UserDeclaration) -> Option<ObjectId> {
         let kind = ObjectKind::User(Box::default());
-        self.subject_object(scope, &declaration.name, kind, Body::User(declaration));
+        self.subject_object(scope, &declaration.name, kind, Body::User(declaration))
     }
 
     /// Makes a powerbox, whose `ask` its scope holds.

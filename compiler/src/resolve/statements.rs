@@ -1,7 +1,7 @@
 //! The bodies of services, and assertions: names become ids, statements become rule instances.
 
 use super::bind::Binder;
-use super::declaration::{FileKind, HoldsDeclaration, ProcessKind, ServiceDeclaration};
+use super::declaration::{HoldsDeclaration, ProcessKind, ServiceDeclaration};
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
 use super::objects::Body;
@@ -9,10 +9,11 @@ use super::tables::ByName;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Derivation, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, RECONFIGURE, Ready, Rule, Service,
-    Statement, Transport, path_contains,
+    Derivation, FileKind, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, RECONFIGURE, Ready, Rule,
+    Service, Statement, Transport, path_contains,
 };
 use crate::source::Span;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The names inside one body.
@@ -22,6 +23,7 @@ impl<'a> Binder<'a> {
     /// Binds everything that is said after names are declared.
     pub fn statements(&mut self) {
         self.every_name();
+        self.given();
         let bodies = std::mem::take(&mut self.bodies);
         let mut own: Vec<OwnNames> = Vec::with_capacity(bodies.len());
         for (object, scope, body) in &bodies {
@@ -62,6 +64,35 @@ impl<'a> Binder<'a> {
                 self.meaning(ScopeId(scope), &name);
             }
         }
+    }
+
+    /// Finds what is for somebody outside of the configuration.
+    fn given(&mut self) {
+        let system = ScopeId(0);
+        if self.model.file == FileKind::Module {
+            let gives = self.scopes.first().map(|names| names.gives.values().cloned().collect::<Vec<_>>());
+            for word in gives.into_iter().flatten() {
+                match self.meaning(system, &word.text) {
+                    Meaning::Capability { capability, .. } => self.model.given.push(capability),
+                    found => drop(self.not_a_capability(system, &word, found)),
+                }
+            }
+        }
+        let is_home = |file: &crate::source::FileId| {
+            self.declarations(*file).is_some_and(|file| file.kind == FileKind::Home)
+        };
+        let scopes = self.scopes.iter().zip(&self.files).filter(|(_, file)| is_home(file));
+        let homes: BTreeSet<ObjectId> = scopes.map(|(names, _)| names.object).collect();
+        let facets = self.model.facets.iter().enumerate();
+        let of_persons = facets.filter(|(_, facet)| {
+            matches!(facet.transport, Transport::Launch | Transport::Ask)
+                && homes.contains(&self.model.object(facet.owner).scope)
+        });
+        let given: Vec<crate::model::CapId> = of_persons
+            .filter_map(|(index, _)| self.facet_capability(crate::model::FacetId(index as u32)))
+            .collect();
+        self.model.given.extend(given);
+        self.model.given.sort_unstable();
     }
 
     /// Binds one body but for its grants; returns its own names.

@@ -50,7 +50,7 @@ impl Builder {
         let model = Model {
             aliases: capc::model::Aliases::default(),
             name: "twin".into(),
-            is_whole: true,
+            file: capc::model::FileKind::System,
             objects: vec![
                 object("reconfigure", ObjectKind::Reconfigure, RECONFIGURE),
                 object("outside", ObjectKind::Outside, OUTSIDE),
@@ -59,6 +59,7 @@ impl Builder {
             facets: Vec::new(),
             capabilities: Vec::new(),
             derivations: Vec::new(),
+            given: Vec::new(),
             nevers: Vec::new(),
             onlys: Vec::new(),
             trusts: Vec::new(),

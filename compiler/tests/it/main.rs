@@ -18,5 +18,6 @@ mod bad_input;
 mod regressions;
 mod generation;
 mod hello;
+mod home;
 mod world;
 mod web;
