@@ -36,7 +36,9 @@ pub enum Command {
     #[command(after_help = "Example: capc up testdata/system/hello/system.kdl")]
     Up(Up),
     /// Show the authority flow as a graph
-    #[command(after_help = "Example: capc graph system.kdl --format dot | dot -Tsvg > authority.svg")]
+    #[command(
+        after_help = "Example: capc graph system.kdl --format svg --from outside --to tls-key > authority.svg"
+    )]
     Graph(Graph),
     /// Show the boot order in waves, and who waits for whom
     #[command(after_help = "Example: capc order system.kdl")]
@@ -110,6 +112,19 @@ pub enum GraphFormat {
     Dot,
     /// `capc/graph/1`.
     Json,
+    /// A picture that needs no other program.
+    Svg,
+    /// For pages that draw Mermaid flowcharts.
+    Mermaid,
+}
+
+/// A level of authority.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphLevel {
+    /// What somebody could come to hold.
+    Hold,
+    /// What somebody could come to learn or effect.
+    Reach,
 }
 
 /// What starts the services at boot.
@@ -209,6 +224,21 @@ pub struct Graph {
     /// How to print the graph.
     #[arg(long, value_enum, default_value = "dot")]
     pub format: GraphFormat,
+    /// Only edges along which authority flows at this level; by default both.
+    #[arg(long, value_enum)]
+    pub level: Option<GraphLevel>,
+    /// Only this object and everything one step around it.
+    #[arg(long, value_name = "NAME")]
+    pub focus: Option<String>,
+    /// Only what this object reaches; with `--to`, only what lies on ways between the two.
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// Only what reaches this object.
+    #[arg(long, value_name = "NAME")]
+    pub to: Option<String>,
+    /// Only objects of this kind (`service`, `dir`, …) and where they meet; of a resource also who holds it.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
 }
 
 /// `capc why`.
