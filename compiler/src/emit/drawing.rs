@@ -137,7 +137,7 @@ impl Drawer<'_, '_> {
     /// a box for the meeting would need, and else the box.
     fn meetings(&mut self) {
         for component in self.components() {
-            let Some(first) = component.iter().next().copied() else { continue };
+            let Some(first) = component.first().copied() else { continue };
             let (style, is_back) = self.style(first);
             let inside: BTreeSet<Node> = component.iter().copied().collect();
             let mut come: BTreeSet<ObjectId> = BTreeSet::new();
