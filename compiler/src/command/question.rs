@@ -52,20 +52,18 @@ impl Answerable {
         let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
         Names::subject(model, name).ok_or_else(|| unknown("object", name, Names::subjects(model)))
     }
-}
 
-impl Answerable {
     /// Returns an object of any kind: by its name, or as what a capability of that name is of.
     pub fn object(&self, name: &str) -> Result<ObjectId, Exit> {
         let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
         let named = model.objects().find(|(_, object)| &*object.name == name).map(|(id, _)| id);
-        let capability = || self.compilation.names.capabilities.get(name);
-        let of = |capability: &CapId| match model.capability(*capability).target {
+        let capability = || self.compilation.names.capability(model, name);
+        let of = |capability: CapId| match model.capability(capability).target {
             Target::Resource(resource) => resource,
             Target::Facet(facet) => model.facet(facet).owner,
         };
-        let names = || model.objects().map(|(_, object)| object.name.to_string()).collect::<Vec<_>>();
-        named.or_else(|| capability().map(of)).ok_or_else(|| unknown("object", name, names().iter()))
+        let names = || model.objects().map(|(_, object)| &*object.name);
+        named.or_else(|| capability().map(of)).ok_or_else(|| unknown("object", name, names()))
     }
 
     /// Returns a kind that some object is of.
