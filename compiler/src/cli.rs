@@ -248,6 +248,9 @@ pub struct Why {
     pub object: String,
     /// What: a resource, `object.facet`, or a `facet` of the system file.
     pub capability: String,
+    /// List every way that begins differently, not only a shortest one.
+    #[arg(long)]
+    pub all: bool,
     /// Where the answer comes from.
     #[command(flatten)]
     pub answering: Answering,

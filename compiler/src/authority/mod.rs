@@ -16,6 +16,7 @@ mod root;
 mod sum;
 mod walk;
 mod sets;
+mod ways;
 mod words;
 
 pub use control::identity_key;
@@ -26,6 +27,7 @@ pub use places::{PlaceId, Places};
 pub use root::{RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
+pub use ways::Ways;
 
 use crate::holdings::Holdings;
 use crate::model::{CapId, Model, ObjectId};

@@ -162,7 +162,9 @@ pub fn why(arguments: &Why) -> Exit {
     answer(&arguments.answering, |open, authority| {
         let (object, capability) =
             (open.subject(&arguments.object)?, open.capability(&arguments.capability)?);
-        let answer = query::why(authority, object, capability, &arguments.capability, open.parts().2);
+        let breadth = if arguments.all { query::Breadth::All } else { query::Breadth::Shortest };
+        let name = &arguments.capability;
+        let answer = query::why(authority, object, capability, name, open.parts().2, breadth);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })
 }

@@ -15,6 +15,7 @@ mod machine;
 mod cli;
 mod diff;
 mod pictures;
+mod why;
 mod bad_input;
 mod regressions;
 mod generation;

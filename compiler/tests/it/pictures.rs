@@ -1,6 +1,6 @@
 //! Graphs in every format: stable, escaped, and cut to what was asked for.
 
-use crate::scene::{Scene, repository};
+use crate::scene::Scene;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
