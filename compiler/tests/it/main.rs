@@ -16,6 +16,7 @@ mod cli;
 mod diff;
 mod pictures;
 mod why;
+mod fmt;
 mod bad_input;
 mod regressions;
 mod generation;
