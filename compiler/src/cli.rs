@@ -36,9 +36,7 @@ pub enum Command {
     #[command(after_help = "Example: capc up testdata/system/hello/system.kdl")]
     Up(Up),
     /// Show the authority flow as a graph
-    #[command(
-        after_help = "Example: capc graph system.kdl --format svg --from outside --to tls-key > authority.svg"
-    )]
+    #[command(after_help = "Example: capc graph system.kdl --format dot | dot -Tsvg > authority.svg")]
     Graph(Graph),
     /// Show the boot order in waves, and who waits for whom
     #[command(after_help = "Example: capc order system.kdl")]
@@ -61,13 +59,6 @@ pub enum Command {
     /// Verify the current generation: its signature, and every file's digest
     #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
     Verify(Verify),
-    /// Put configuration files in order, or say them in the other language
-    ///
-    /// Indents and spaces, in place, and keeps comments. A file with mistakes in it is not touched.
-    #[command(
-        after_help = "Example: capc fmt --check system.kdl modules/web.toml\nExample: capc fmt --to toml system.kdl"
-    )]
-    Fmt(Fmt),
     /// Explain a diagnostic's code
     #[command(after_help = "Example: capc explain bootstrap-cycle")]
     Explain {
@@ -90,29 +81,6 @@ pub struct Check {
     /// How to print what is found.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,
-}
-
-/// `capc fmt`.
-#[derive(Debug, Args)]
-pub struct Fmt {
-    /// Files in KDL, or in TOML if their names end with `.toml`.
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Touch nothing: print which files would change, and end with status 1 if any would.
-    #[arg(long, conflicts_with = "to")]
-    pub check: bool,
-    /// Touch nothing: print the one file in this language.
-    #[arg(long, value_enum, value_name = "LANGUAGE")]
-    pub to: Option<FileLanguage>,
-}
-
-/// In which language a configuration is printed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FileLanguage {
-    /// KDL 2.
-    Kdl,
-    /// TOML.
-    Toml,
 }
 
 /// How diagnostics are printed.
@@ -142,19 +110,6 @@ pub enum GraphFormat {
     Dot,
     /// `capc/graph/1`.
     Json,
-    /// A picture that needs no other program.
-    Svg,
-    /// For pages that draw Mermaid flowcharts.
-    Mermaid,
-}
-
-/// A level of authority.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GraphLevel {
-    /// What somebody could come to hold.
-    Hold,
-    /// What somebody could come to learn or effect.
-    Reach,
 }
 
 /// What starts the services at boot.
@@ -254,21 +209,6 @@ pub struct Graph {
     /// How to print the graph.
     #[arg(long, value_enum, default_value = "dot")]
     pub format: GraphFormat,
-    /// Only edges along which authority flows at this level; by default both.
-    #[arg(long, value_enum)]
-    pub level: Option<GraphLevel>,
-    /// Only this object and everything one step around it.
-    #[arg(long, value_name = "NAME")]
-    pub focus: Option<String>,
-    /// Only what this object reaches; with `--to`, only what lies on ways between the two.
-    #[arg(long, value_name = "NAME")]
-    pub from: Option<String>,
-    /// Only what reaches this object.
-    #[arg(long, value_name = "NAME")]
-    pub to: Option<String>,
-    /// Only objects of this kind (`service`, `dir`, …) and where they meet; of a resource also who holds it.
-    #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
 }
 
 /// `capc why`.
@@ -278,9 +218,6 @@ pub struct Why {
     pub object: String,
     /// What: a resource, `object.facet`, or a `facet` of the system file.
     pub capability: String,
-    /// List every way that begins differently, not only a shortest one.
-    #[arg(long)]
-    pub all: bool,
     /// Where the answer comes from.
     #[command(flatten)]
     pub answering: Answering,

@@ -16,6 +16,7 @@ pub mod resolve;
 pub mod holdings;
 pub mod order;
 pub mod authority;
+pub mod certificate;
 pub mod check;
 pub mod lint;
 pub mod query;

@@ -1,49 +1,69 @@
-//! The trusted base: a smallest set of services whose being trusted would cut every chain.
+//! The trusted base: a smallest set of services and programs whose being trusted would cut every chain.
 //!
-//! Where one traversal is concerned this is a minimum vertex cut, by augmenting paths. Where learning and effecting both
-//! are, one set must cut two graphs: sets are then tried by size and name, each continued with the relays of a chain that
-//! it leaves, up to a stated effort, and beyond it the union of the two cuts stands in.
+//! Where one traversal is concerned and nothing that they expose leads round, this is a minimum vertex cut, by augmenting
+//! paths. Where learning and effecting must both be cut, or the newly trusted expose what they were to keep, sets are tried
+//! by size and name, each continued with the relays of a chain that it leaves, up to a stated effort; beyond it the union
+//! of the two cuts stands in, if that is enough.
 
+use super::batch::Claim;
 use super::edges::Carries;
 use super::walk::Traversal;
 use super::{Authority, Chain};
-use crate::model::{CapId, Level, ObjectId, Rights};
+use crate::model::{ObjectId, Rights};
 use std::collections::{BTreeSet, VecDeque};
 
-/// How many sets are tried when two traversals must be cut at once.
+/// How many sets are tried at most.
 const MOST_SETS: usize = 500;
+/// How many edges the trying may look at, in all of its sets together.
+const MOST_EDGES: usize = 20_000_000;
 
 impl Authority<'_> {
-    /// Returns a smallest set, sorted by name, whose being trusted would leave no chain; none when no trust could.
+    /// Returns a smallest set, sorted by name, whose being trusted would make a claim true that is not; none when no trust
+    /// could.
     #[must_use]
-    pub fn trusted_base(
-        &self,
-        subject: ObjectId,
-        capability: CapId,
-        rights: Rights,
-        level: Level,
-    ) -> Option<Vec<ObjectId>> {
-        let flows: Vec<Flow> = Traversal::of(level, self.model.capability(capability).kind)
-            .filter(|traversal| !rights.and(traversal.rights).is_empty())
-            .map(|traversal| {
-                self.flow(subject, capability, rights.and(traversal.rights), level, traversal.along)
-            })
-            .collect();
+    pub fn trusted_base(&self, claim: &Claim) -> Option<Vec<ObjectId>> {
         let mut cuts = Vec::new();
-        for flow in flows {
-            cuts.push(flow.least_cut(self)?);
+        for traversal in Traversal::of(claim.level, self.model.capability(claim.capability).kind) {
+            let rights = claim.rights.and(traversal.rights);
+            if !rights.is_empty() {
+                cuts.push(self.flow(claim, rights, traversal.along).least_cut(self)?);
+            }
         }
         cuts.retain(|cut| !cut.is_empty());
         cuts.sort_by_key(Vec::len);
-        let mends = |set: &[ObjectId]| self.chain_without(subject, capability, rights, level, set).is_none();
-        let (Some(largest), union) = (cuts.last(), cuts.concat()) else { return Some(Vec::new()) };
-        if mends(largest) {
+        let (Some(largest), union) = (cuts.last(), self.by_name(cuts.concat())) else {
+            return Some(Vec::new());
+        };
+        if self.chain_despite(claim, largest).is_none() {
             return Some(self.by_name(largest.clone()));
         }
-        let fewest = largest.len();
-        let next = |set: &[ObjectId]| self.chain_without(subject, capability, rights, level, set);
-        let found = self.hitting_set(fewest, self.by_name(union.clone()).len(), next);
-        Some(found.unwrap_or_else(|| self.by_name(union)))
+        match self.hitting_set(claim, largest.len()) {
+            Tried::Found(set) => Some(set),
+            Tried::Nothing => None,
+            Tried::TooMuch => self.chain_despite(claim, &union).is_none().then_some(union),
+        }
+    }
+
+    /// Returns the relays of a chain that is left when some more are trusted, first without and then with what they expose.
+    fn chain_despite(&self, claim: &Claim, trusted: &[ObjectId]) -> Option<Vec<ObjectId>> {
+        let relays = |chain: Chain<'_>| {
+            let hops = chain.hops.iter();
+            let relayed = hops.filter(|hop| hop.edges.last().is_some_and(|edge| edge.relayed));
+            let can = |id: &ObjectId| self.model.object(*id).process().is_some();
+            relayed.map(|hop| hop.to).filter(can).collect()
+        };
+        if let Some(chain) = self.chain_against(claim, trusted) {
+            return Some(relays(chain));
+        }
+        let exposes = |id: &ObjectId| {
+            let process = self.model.object(*id).process();
+            let facets = process.map_or(&[][..], |process| &process.facets);
+            facets.iter().any(|facet| !self.model.facet(*facet).exposes.is_empty())
+        };
+        if !trusted.iter().any(exposes) {
+            return None;
+        }
+        self.trusting(trusted).chain_against(claim, &[]).map(relays)
     }
 
     fn by_name(&self, mut set: Vec<ObjectId>) -> Vec<ObjectId> {
@@ -53,23 +73,20 @@ impl Authority<'_> {
     }
 
     /// Tries sets by size: each chain that a set leaves must lose one of its relays.
-    fn hitting_set<'a>(
-        &'a self,
-        fewest: usize,
-        enough: usize,
-        chain: impl Fn(&[ObjectId]) -> Option<Chain<'a>>,
-    ) -> Option<Vec<ObjectId>> {
+    fn hitting_set(&self, claim: &Claim, fewest: usize) -> Tried {
+        let most_sets = MOST_SETS.min(MOST_EDGES / (self.edges.len() + self.nodes()).max(1)).max(4);
         let mut tried = 0;
-        for most in fewest..enough {
+        for most in fewest.. {
             let mut seen: BTreeSet<Vec<ObjectId>> = BTreeSet::new();
             let mut found: Option<Vec<ObjectId>> = None;
             let mut work: Vec<Vec<ObjectId>> = vec![Vec::new()];
+            let mut larger_might_do = false;
             while let Some(set) = work.pop() {
                 tried += 1;
-                if tried > MOST_SETS {
-                    return None;
+                if tried > most_sets {
+                    return Tried::TooMuch;
                 }
-                let Some(chain) = chain(&set) else {
+                let Some(relays) = self.chain_despite(claim, &set) else {
                     let names = |set: &[ObjectId]| {
                         set.iter().map(|id| &self.model.object(*id).name).cloned().collect::<Vec<_>>()
                     };
@@ -79,13 +96,9 @@ impl Authority<'_> {
                     continue;
                 };
                 if set.len() == most {
+                    larger_might_do = true;
                     continue;
                 }
-                let relays = chain
-                    .hops
-                    .iter()
-                    .filter(|hop| hop.edges.last().is_some_and(|edge| edge.relayed))
-                    .map(|hop| hop.to);
                 for relay in relays {
                     let mut larger = set.clone();
                     larger.push(relay);
@@ -95,30 +108,29 @@ impl Authority<'_> {
                     }
                 }
             }
-            if found.is_some() {
-                return found;
+            if let Some(found) = found {
+                return Tried::Found(found);
+            }
+            if !larger_might_do {
+                break;
             }
         }
-        None
+        Tried::Nothing
     }
 
     /// Returns the flow network of one traversal: each object has an entrance for what it relays, and a way through.
-    fn flow(
-        &self,
-        subject: ObjectId,
-        capability: CapId,
-        rights: Rights,
-        level: Level,
-        along: Carries,
-    ) -> Flow {
-        let asked = self.asked(capability);
+    fn flow(&self, claim: &Claim, rights: Rights, along: Carries) -> Flow {
+        let asked = self.asked(claim.capability);
         let count = self.nodes() as u32;
         let mut flow = Flow {
             arcs: Vec::new(),
-            of: vec![Vec::new(); 2 * count as usize + 1],
-            source: subject.0,
+            of: vec![Vec::new(); 2 * count as usize + 2],
+            source: 2 * count + 1,
             sink: 2 * count,
         };
+        for source in self.sources(claim) {
+            flow.arc(2 * count + 1, source.0, UNLIMITED);
+        }
         // Vertices: a node's way out is its own number, its entrance for relaying `count` more.
         for edge in self.edges.iter().filter(|edge| edge.carries.has(along)) {
             let to =
@@ -126,17 +138,23 @@ impl Authority<'_> {
             flow.arc(edge.from.0, to, UNLIMITED);
         }
         for (id, object) in self.model.objects() {
-            if object.process().is_some() {
-                flow.arc(id.0 + count, id.0, 1);
-            } else {
-                flow.arc(id.0 + count, id.0, UNLIMITED);
-            }
-            if !self.own_extent(id, asked, level).rights().and(rights).is_empty() {
+            let most = if object.process().is_some() { 1 } else { UNLIMITED };
+            flow.arc(id.0 + count, id.0, most);
+            if !self.own_extent(id, asked, claim.level).rights().and(rights).is_empty() {
                 flow.arc(id.0, 2 * count, UNLIMITED);
             }
         }
         flow
     }
+}
+
+/// What trying sets came to.
+enum Tried {
+    Found(Vec<ObjectId>),
+    /// No set would do.
+    Nothing,
+    /// There are too many sets.
+    TooMuch,
 }
 
 const UNLIMITED: u32 = u32::MAX / 2;

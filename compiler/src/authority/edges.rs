@@ -140,6 +140,8 @@ pub struct Sink<'a> {
     pub edges: Vec<Edge>,
     /// The meetings so far.
     pub meetings: Vec<Meeting>,
+    /// The edges that trust cuts.
+    pub cut: Vec<Edge>,
     objects: u32,
     trusted: &'a [bool],
 }
@@ -148,7 +150,13 @@ impl<'a> Sink<'a> {
     /// Returns an empty sink.
     #[must_use]
     pub fn new(model: &Model, trusted: &'a [bool]) -> Self {
-        Self { edges: Vec::new(), meetings: Vec::new(), objects: model.objects.len() as u32, trusted }
+        Self {
+            edges: Vec::new(),
+            meetings: Vec::new(),
+            cut: Vec::new(),
+            objects: model.objects.len() as u32,
+            trusted,
+        }
     }
 
     /// Returns whether an object relays nothing but what it exposes.
@@ -170,8 +178,11 @@ impl<'a> Sink<'a> {
 
     /// Adds an edge into somebody who relays: not if trusted.
     pub fn relayed(&mut self, from: Node, to: ObjectId, rule: EdgeRule, carries: Carries, span: Span) {
-        if !self.is_trusted(to) {
-            self.add(Edge { from, to: to.into(), rule, carries, relayed: true, consent: false, span });
+        let edge = Edge { from, to: to.into(), rule, carries, relayed: true, consent: false, span };
+        if self.is_trusted(to) {
+            self.cut.push(edge);
+        } else {
+            self.add(edge);
         }
     }
 

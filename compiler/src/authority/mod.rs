@@ -15,10 +15,13 @@ mod relay;
 mod root;
 mod sum;
 mod walk;
+mod condense;
+mod finder;
+mod batch;
 mod sets;
-mod ways;
 mod words;
 
+pub use batch::{Claim, ClosedSet, Side, Verdict, Verdicts, Who};
 pub use control::identity_key;
 pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
 pub use effective::{Held, Through, address_of, path_of};
@@ -27,7 +30,6 @@ pub use places::{PlaceId, Places};
 pub use root::{RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
-pub use ways::Ways;
 
 use crate::holdings::Holdings;
 use crate::model::{CapId, Model, ObjectId};
@@ -46,6 +48,10 @@ pub struct Authority<'m> {
     pub edges: Vec<Edge>,
     /// Where many meet many; a node past the objects is one of these.
     pub meetings: Vec<Meeting>,
+    /// The edges that are not there because somebody is trusted.
+    pub cut: Vec<Edge>,
+    /// Who is trusted, by object.
+    pub trusted: Vec<bool>,
     effective: Effective,
     /// For each node where its edges begin; one more at the end.
     out: Vec<u32>,
@@ -70,19 +76,34 @@ impl<'m> Authority<'m> {
         let mut sink = edges::Sink::new(model, trusted);
         relay::add(&mut sink, model, &effective, &places);
         control::add(&mut sink, model, holdings, &effective, &places);
-        let edges::Sink { edges, meetings, .. } = sink;
+        let edges::Sink { edges, meetings, cut, .. } = sink;
         let mut authority = Self {
             model,
             holdings,
             places,
             edges: Vec::new(),
             meetings,
+            cut,
+            trusted: trusted.to_vec(),
             effective,
             out: Vec::new(),
             into: (Vec::new(), Vec::new()),
         };
         authority.take(edges);
         authority
+    }
+
+    /// Returns the graph when some others are trusted too, with all that they expose.
+    #[must_use]
+    pub fn trusting(&self, others: &[ObjectId]) -> Self {
+        let mut trusted = self.trusted.clone();
+        trusted.resize(self.model.objects.len(), false);
+        for other in others {
+            if let Some(place) = trusted.get_mut(other.index()) {
+                *place = true;
+            }
+        }
+        Self::with_trust(self.model, self.holdings, &trusted)
     }
 
     /// Sorts the edges so that every walk goes by names and not by the order of the input, and indexes them.

@@ -81,6 +81,12 @@ impl Places {
         outer <= inner && self.ends.get(outer.index()).is_some_and(|end| inner.0 < *end)
     }
 
+    /// Returns one past the last place that lies in a place.
+    #[must_use]
+    pub fn end(&self, place: PlaceId) -> u32 {
+        self.ends.get(place.index()).copied().unwrap_or(place.0)
+    }
+
     /// Returns a place and all that lies in it.
     pub fn within(&self, place: PlaceId) -> impl Iterator<Item = PlaceId> + use<> {
         let end = self.ends.get(place.index()).copied().unwrap_or(place.0);

@@ -1,5 +1,6 @@
 //! Along the edges: who is reached from somebody, who reaches somebody, and by which shortest chain.
 
+use super::batch::{Claim, Who};
 use super::control::counts;
 use super::edges::{Carries, Edge, Node};
 use super::extent::{Extent, effecting, learning};
@@ -77,13 +78,13 @@ impl Authority<'_> {
     /// Returns every object that can be reached from one along some edges, itself included, the nearest first.
     #[must_use]
     pub fn reached_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
-        self.search(begin, along, &[], Consent::Given).order
+        self.search(&[begin], along, &[], Consent::Given, |_| false).order
     }
 
     /// Returns every object that can be reached when nobody consents to anything.
     #[must_use]
     pub fn reached_freely_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
-        self.search(begin, along, &[], Consent::Withheld).order
+        self.search(&[begin], along, &[], Consent::Withheld, |_| false).order
     }
 
     /// Returns whether anything at all is by consent.
@@ -132,44 +133,58 @@ impl Authority<'_> {
         rights: Rights,
         level: Level,
     ) -> Option<Chain<'_>> {
-        self.chain_without(subject, capability, rights, level, &[])
+        self.chain_against(&Claim { who: Who::Never(subject), capability, rights, level }, &[])
     }
 
-    /// Returns a shortest chain over which none of some further objects relays.
-    pub(super) fn chain_without(
-        &self,
-        subject: ObjectId,
-        capability: CapId,
-        rights: Rights,
-        level: Level,
-        silent: &[ObjectId],
-    ) -> Option<Chain<'_>> {
-        let asked = self.asked(capability);
+    /// Returns a shortest chain that refutes a claim though some further objects do not relay.
+    pub(super) fn chain_against(&self, claim: &Claim, silent: &[ObjectId]) -> Option<Chain<'_>> {
+        let asked = self.asked(claim.capability);
+        let begin = self.sources(claim);
         let mut best: Option<Chain<'_>> = None;
-        for traversal in Traversal::of(level, self.model.capability(capability).kind) {
-            let wanted = rights.and(traversal.rights);
+        for traversal in Traversal::of(claim.level, self.model.capability(claim.capability).kind) {
+            let wanted = claim.rights.and(traversal.rights);
             if wanted.is_empty() {
                 continue;
             }
-            let search = self.search(subject, traversal.along, silent, Consent::Given);
-            let found = search.order.iter().find_map(|holder| {
-                let rights = self.own_extent(*holder, asked, level).rights().and(wanted);
-                (!rights.is_empty()).then_some((*holder, rights))
-            });
-            let Some((holder, rights)) = found else { continue };
+            let has = |holder| self.own_extent(holder, asked, claim.level).rights().and(wanted);
+            let until = |holder: ObjectId| !has(holder).is_empty();
+            let search = self.search(&begin, traversal.along, silent, Consent::Given, until);
+            let Some(holder) = search.order.last().copied().filter(|holder| until(*holder)) else { continue };
             let hops = self.hops(&search, holder);
             if best.as_ref().is_none_or(|best| hops.len() < best.hops.len()) {
-                best = Some(Chain { hops, holder, rights });
+                best = Some(Chain { hops, holder, rights: has(holder) });
             }
         }
         best
     }
 
-    /// Searches by distance in objects: to a meeting costs nothing, from it to an object one step.
-    fn search(&self, begin: ObjectId, along: Carries, silent: &[ObjectId], consent: Consent) -> Search {
-        let mut search = Search { begin, by: vec![None; self.nodes()], order: Vec::new() };
+    /// Returns whom a claim is about: who must not obtain.
+    pub(super) fn sources(&self, claim: &Claim) -> Vec<ObjectId> {
+        match &claim.who {
+            Who::Never(subject) => vec![*subject],
+            Who::Only(allowed) => {
+                let others = self.model.objects().filter(|(_, object)| object.is_subject());
+                let mut others: Vec<ObjectId> =
+                    others.map(|(id, _)| id).filter(|id| !allowed.contains(id)).collect();
+                others.sort_by(|a, b| self.model.object(*a).name.cmp(&self.model.object(*b).name));
+                others
+            }
+        }
+    }
+
+    /// Searches by distance in objects, until one will do: to a meeting costs nothing, from it to an object one step.
+    fn search(
+        &self,
+        begin: &[ObjectId],
+        along: Carries,
+        silent: &[ObjectId],
+        consent: Consent,
+        until: impl Fn(ObjectId) -> bool,
+    ) -> Search {
+        let mut search = Search { by: vec![None; self.nodes()], order: Vec::new() };
         let mut done = vec![false; self.nodes()];
-        let mut queue: VecDeque<(Node, Option<u32>)> = VecDeque::from([(Node::from(begin), None)]);
+        let mut queue: VecDeque<(Node, Option<u32>)> =
+            begin.iter().map(|begin| (Node::from(*begin), None)).collect();
         while let Some((node, by)) = queue.pop_front() {
             let Some(done) = done.get_mut(node.index()) else { continue };
             if std::mem::replace(done, true) {
@@ -178,7 +193,12 @@ impl Authority<'_> {
             if let Some(place) = search.by.get_mut(node.index()) {
                 *place = by;
             }
-            search.order.extend(self.object(node));
+            if let Some(object) = self.object(node) {
+                search.order.push(object);
+                if until(object) {
+                    break;
+                }
+            }
             let first = self.out.get(node.index()).copied().unwrap_or(0);
             let mut meetings = Vec::new();
             for (at, edge) in
@@ -206,10 +226,8 @@ impl Authority<'_> {
         let mut edges: Vec<&Edge> = Vec::new();
         let mut end = to;
         let mut at = Node::from(to);
-        while at != Node::from(search.begin) {
-            let edge =
-                search.by.get(at.index()).copied().flatten().and_then(|by| self.edges.get(by as usize));
-            let Some(edge) = edge else { break };
+        let by = |node: Node| search.by.get(node.index()).copied().flatten();
+        while let Some(edge) = by(at).and_then(|by| self.edges.get(by as usize)) {
             edges.push(edge);
             at = edge.from;
             if let Some(from) = self.object(at) {
@@ -232,7 +250,6 @@ enum Consent {
 
 /// What one search reached, each node with the edge by which it was reached first.
 struct Search {
-    begin: ObjectId,
     by: Vec<Option<u32>>,
     order: Vec<ObjectId>,
 }

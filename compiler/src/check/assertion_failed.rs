@@ -1,78 +1,148 @@
-//! `assertion-failed`: a `never` that does not hold, with a shortest chain as the witness.
+//! `assertion-failed`: a `never` or `only` that does not hold, with a shortest chain as the witness.
 
-use crate::authority::{Authority, Chain};
+use crate::authority::{Authority, Chain, Claim, Who};
+use crate::certificate::{Grounds, View};
 use crate::diag::{Code, Detail, Diagnostic, Step};
 use crate::holdings::Holdings;
-use crate::model::{Level, Model, Never, ObjectId};
+use crate::model::{Level, Model, ObjectId};
+use crate::source::Span;
 use std::collections::BTreeMap;
 
-/// Checks every assertion, each as its own scope sees trust; scopes that see it alike share one graph.
-pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
-    let trusted: Vec<ObjectId> =
-        model.objects().filter(|(_, object)| object.trusted.is_some()).map(|(id, _)| id).collect();
-    let mut by_trust: BTreeMap<Vec<bool>, Vec<&Never>> = BTreeMap::new();
-    let mut of_scope: BTreeMap<ObjectId, Vec<bool>> = BTreeMap::new();
-    for never in model.nevers.iter().filter(|never| model.object(never.subject).is_subject()) {
-        let seen = of_scope.entry(never.scope);
-        let trust =
-            seen.or_insert_with(|| trusted.iter().map(|id| model.is_trusted(*id, never.scope)).collect());
-        by_trust.entry(trust.clone()).or_default().push(never);
-    }
-    let mut diagnostics = Vec::new();
-    for (trust, nevers) in by_trust {
-        let mut all = vec![false; model.objects.len()];
-        for (id, is_trusted) in trusted.iter().zip(trust) {
-            if let Some(place) = all.get_mut(id.index()) {
-                *place = is_trusted;
-            }
-        }
-        let authority = Authority::with_trust(model, holdings, &all);
-        for never in nevers {
-            if let Some(chain) = authority.chain(never.subject, never.capability, never.rights, never.level) {
-                diagnostics.push(report(&authority, never, &chain));
-            }
-        }
-    }
-    diagnostics
+/// How many edges may be looked at for witnesses and trusted bases, so that many failures in a large graph end in time.
+const MOST_EDGES: usize = 400_000_000;
+/// How many offenders against an `only` have a label of their own.
+const MOST_OFFENDERS: usize = 4;
+
+/// An assertion with its place and the scope that makes it.
+struct Asserted {
+    claim: Claim,
+    scope: ObjectId,
+    span: Span,
 }
 
-fn report(authority: &Authority<'_>, never: &Never, chain: &Chain<'_>) -> Diagnostic {
+/// Checks every assertion, each as its own scope sees trust, and returns what those that hold rest on.
+///
+/// Scopes that see trust alike share one graph, and all assertions about one graph are decided together.
+pub fn check(model: &Model, holdings: &Holdings, system: &Authority<'_>) -> (Vec<Diagnostic>, Grounds) {
+    let mut views: BTreeMap<Vec<bool>, Vec<Asserted>> = BTreeMap::new();
+    let mut of_scope: BTreeMap<ObjectId, Vec<bool>> = BTreeMap::new();
+    for asserted in asserted(model) {
+        let seen = of_scope.entry(asserted.scope);
+        let trust = seen
+            .or_insert_with(|| model.objects().map(|(id, _)| model.is_trusted(id, asserted.scope)).collect());
+        views.entry(trust.clone()).or_default().push(asserted);
+    }
+    let mut diagnostics = Vec::new();
+    let mut grounds = Grounds::default();
+    let mut effort = MOST_EDGES;
+    for (trusted, mut asserted) in views {
+        asserted.sort_by_key(|asserted| asserted.span);
+        let own;
+        let authority = if trusted == system.trusted {
+            system
+        } else {
+            own = Authority::with_trust(model, holdings, &trusted);
+            &own
+        };
+        let claims: Vec<Claim> = asserted.iter().map(|asserted| asserted.claim.clone()).collect();
+        let found = authority.decide(&claims);
+        for (asserted, verdict) in asserted.iter().zip(&found.verdicts) {
+            if !verdict.offenders.is_empty() {
+                diagnostics.push(report(authority, asserted, &verdict.offenders, &mut effort));
+            }
+        }
+        let spans = asserted.iter().map(|asserted| asserted.span).collect();
+        grounds.views.push(View { trusted, claims, spans, found });
+    }
+    (diagnostics, grounds)
+}
+
+/// Returns what is asserted of subjects; of what can never apply `vacuous` says so.
+fn asserted(model: &Model) -> impl Iterator<Item = Asserted> {
+    let is_subject = |id: &ObjectId| model.object(*id).is_subject();
+    let nevers = model.nevers.iter().filter(move |never| is_subject(&never.subject));
+    let nevers = nevers.map(|never| Asserted { claim: never.into(), scope: never.scope, span: never.span });
+    let onlys = model.onlys.iter().filter(move |only| only.subjects.iter().all(|(id, _)| is_subject(id)));
+    nevers.chain(onlys.map(|only| Asserted { claim: only.into(), scope: only.scope, span: only.span }))
+}
+
+fn report(
+    authority: &Authority<'_>,
+    asserted: &Asserted,
+    offenders: &[ObjectId],
+    effort: &mut usize,
+) -> Diagnostic {
     let model = authority.model;
-    let subject = &model.object(never.subject).name;
-    let known = model.capability(never.capability);
-    let rights: Vec<String> = known.kind.words(chain.rights).map(|word| format!("`{word}`")).collect();
-    let verb = match (never.level, chain.hops.is_empty()) {
+    let Claim { who, capability, rights, level } = &asserted.claim;
+    let name = |id: &ObjectId| format!("`{}`", model.object(*id).name);
+    let known = model.capability(*capability);
+    let first = offenders.first().copied().unwrap_or(crate::model::OUTSIDE);
+    let cost = authority.edges.len() + authority.nodes();
+    let mut afford = |times: usize| {
+        let enough = *effort >= times * cost;
+        *effort -= if enough { times * cost } else { 0 };
+        enough
+    };
+    let chain = if afford(1) { authority.chain(first, *capability, *rights, *level) } else { None };
+    let by_itself = chain.as_ref().is_some_and(|chain| chain.hops.is_empty());
+    let had = chain.as_ref().map_or(*rights, |chain| chain.rights);
+    let words: Vec<String> = known.kind.words(had).map(|word| format!("`{word}`")).collect();
+    let verb = match (level, by_itself) {
         (Level::Hold, true) => "holds",
         (Level::Hold, false) => "could come to hold",
         (Level::Reach, _) => "can reach",
     };
-    let message = format!("`{subject}` {verb} `{}` ({})", known.name, rights.join(", "));
-    let steps: Vec<Step> = authority.steps(chain, never.capability, never.level);
-    let mut diagnostic =
-        Diagnostic::new(Code::AssertionFailed, message, never.span, "asserted never to be so");
+    let others = match offenders.len() - 1 {
+        0 => String::new(),
+        1 => format!(", and so can {}", offenders.get(1).map(name).unwrap_or_default()),
+        more => format!(", and so can {more} others"),
+    };
+    let message = format!("{} {verb} `{}` ({}){others}", name(&first), known.name, words.join(", "));
+    let text = match who {
+        Who::Never(_) => "asserted never to be so",
+        Who::Only(_) => "asserted of nobody else",
+    };
+    let mut diagnostic = Diagnostic::new(Code::AssertionFailed, message, asserted.span, text);
+    let steps: Vec<Step> =
+        chain.as_ref().map_or_else(Vec::new, |chain| authority.steps(chain, *capability, *level));
     for step in &steps {
         diagnostic = diagnostic.label(step.span, step.text.clone());
     }
-    let base = authority.trusted_base(never.subject, never.capability, never.rights, never.level);
-    let help = match &base {
-        _ if chain.hops.is_empty() => {
-            format!("take `{}` from `{subject}`, or leave the assertion out", known.name)
-        }
-        Some(base) => {
-            let names: Vec<String> = base.iter().map(|id| format!("`{}`", model.object(*id).name)).collect();
-            let trust = match names.as_slice() {
-                [only] => format!(
-                    "review {only} and mark it `trusted`, with the reason why it relays nothing of this"
-                ),
-                all => format!(
-                    "review {} and mark them `trusted`, with the reason why they relay nothing of this",
-                    all.join(" and ")
-                ),
-            };
-            format!("take one of these steps away, or {trust}")
-        }
-        None => "take one of these steps away; no trust could mend it".to_owned(),
-    };
+    for other in offenders.iter().skip(1).take(MOST_OFFENDERS - 1) {
+        diagnostic = diagnostic.label(model.object(*other).span, format!("{} can too", name(other)));
+    }
+    let looked = !by_itself && chain.is_some() && afford(8);
+    let base = if looked { authority.trusted_base(&asserted.claim) } else { None };
+    let help = help(authority, chain.as_ref(), base.as_deref(), looked, &name(&first), &known.name);
     let trusted_base = base.map(|base| base.iter().map(|id| model.object(*id).name.to_string()).collect());
     diagnostic.help(help).detail(Detail::Witness { steps, trusted_base })
+}
+
+fn help(
+    authority: &Authority<'_>,
+    chain: Option<&Chain<'_>>,
+    base: Option<&[ObjectId]>,
+    looked: bool,
+    subject: &str,
+    what: &str,
+) -> String {
+    let name = |id: &ObjectId| format!("`{}`", authority.model.object(*id).name);
+    match (chain, base) {
+        (Some(chain), _) if chain.hops.is_empty() => {
+            format!("take `{what}` from {subject}, or leave the assertion out")
+        }
+        (Some(_), Some([only])) => format!(
+            "take one of these steps away, or review {} and mark it `trusted`, with the reason why it relays nothing of this",
+            name(only)
+        ),
+        (Some(_), Some(base)) => format!(
+            "take one of these steps away, or review {} and mark them `trusted`, with the reason why they relay nothing of this",
+            base.iter().map(name).collect::<Vec<_>>().join(" and ")
+        ),
+        (Some(_), None) if looked => "take one of these steps away; no trust could mend it".to_owned(),
+        (Some(_), None) => "take one of these steps away".to_owned(),
+        (None, _) => {
+            format!("ask `capc why {} {what}` for the steps, and take one away", subject.trim_matches('`'))
+        }
+    }
 }

@@ -11,9 +11,11 @@ mod assertion_failed;
 mod vacuous;
 mod worlds;
 
+use crate::authority::Authority;
+use crate::certificate::Grounds;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
-use crate::model::Model;
+use crate::model::{Model, SYSTEM};
 use crate::order::{self, Waits};
 
 /// Evidence that a configuration keeps every rule; what comes after asks for it.
@@ -26,6 +28,7 @@ use crate::order::{self, Waits};
 #[derive(Debug)]
 pub struct Checked {
     waits: Waits,
+    grounds: Grounds,
 }
 
 impl Checked {
@@ -33,6 +36,12 @@ impl Checked {
     #[must_use]
     pub const fn waits(&self) -> &Waits {
         &self.waits
+    }
+
+    /// Returns what the assertions rest on.
+    #[must_use]
+    pub const fn grounds(&self) -> &Grounds {
+        &self.grounds
     }
 }
 
@@ -43,9 +52,11 @@ pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagno
     let waits = order::waits(model, holdings);
     diagnostics.extend(bootstrap_cycle::check(model, &waits));
     diagnostics.extend(conflict::check(model, holdings));
-    diagnostics.extend(root_cycle::check(model, holdings));
+    let authority = Authority::new(model, holdings, SYSTEM);
+    diagnostics.extend(root_cycle::check(&authority));
     diagnostics.extend(vacuous::check(model));
-    diagnostics.extend(assertion_failed::check(model, holdings));
-    let checked = diagnostics.is_empty().then_some(Checked { waits });
+    let (failed, grounds) = assertion_failed::check(model, holdings, &authority);
+    diagnostics.extend(failed);
+    let checked = diagnostics.is_empty().then_some(Checked { waits, grounds });
     (checked, diagnostics)
 }

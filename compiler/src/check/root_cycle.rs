@@ -2,17 +2,16 @@
 
 use crate::authority::{Authority, RootReason};
 use crate::diag::{Code, Diagnostic};
-use crate::holdings::Holdings;
-use crate::model::{Facet, Model, ObjectId, PathUse, SYSTEM, Transport, path_contains};
+use crate::model::{Facet, Model, ObjectId, PathUse, Transport, path_contains};
 
 /// Where the compiler is installed.
 const COMPILER: &str = "/usr/bin/capc";
 
 /// Reports who controls `reconfigure`, and what it needs that does not exist before a service runs.
-pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
-    let authority = Authority::new(model, holdings, SYSTEM);
+pub fn check(authority: &Authority<'_>) -> Vec<Diagnostic> {
+    let model = authority.model;
     let subjects = model.objects().filter(|(_, object)| object.is_subject());
-    let mut diagnostics: Vec<Diagnostic> = subjects.filter_map(|(id, _)| controls(&authority, id)).collect();
+    let mut diagnostics: Vec<Diagnostic> = subjects.filter_map(|(id, _)| controls(authority, id)).collect();
     let needed = needed(model);
     for facet in &model.facets {
         if let Transport::Mount(mount) = &facet.transport {

@@ -5,6 +5,7 @@ use crate::Compilation;
 use crate::cli::{Check, Exit, ReportFormat};
 use crate::emit::{diagnostics, report};
 use crate::source::{RealFiles, SourceMap};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -52,6 +53,9 @@ fn print(compilation: &Compilation, format: ReportFormat) -> Exit {
     exit
 }
 
+/// How many trusted objects are named.
+const MOST_NAMES: usize = 8;
+
 /// Returns one line that says what was found in order.
 fn good_news(compilation: &Compilation, sources: &SourceMap) -> String {
     let summary = compilation.summary();
@@ -66,8 +70,25 @@ fn good_news(compilation: &Compilation, sources: &SourceMap) -> String {
             count(assertions, "assertion"),
             if assertions == 1 { "holds" } else { "hold" }
         );
+        line.push_str(&resting(compilation));
     }
     line
+}
+
+/// Returns on whose trust the assertions rest, if on anybody's: what holds is worth no more than that.
+fn resting(compilation: &Compilation) -> String {
+    let (Some(model), Some(checked)) = (&compilation.model, &compilation.checked) else {
+        return String::new();
+    };
+    let verdicts = checked.grounds().views.iter().flat_map(|view| &view.found.verdicts);
+    let trusted: BTreeSet<&str> =
+        verdicts.flat_map(|verdict| &verdict.rests_on).map(|id| &*model.object(*id).name).collect();
+    let shown: Vec<String> = trusted.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    match (shown.as_slice(), trusted.len().saturating_sub(MOST_NAMES)) {
+        ([], _) => String::new(),
+        (shown, 0) => format!(", resting on the trust in {}", shown.join(", ")),
+        (shown, more) => format!(", resting on the trust in {} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Returns a number with its noun.

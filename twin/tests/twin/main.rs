@@ -2,14 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is the verdict")]
 
+mod certificates;
 mod laws;
 #[path = "../../../compiler/tests/it/machine.rs"]
 mod machine;
 mod naive;
 
-use capc::authority::Authority;
+use capc::authority::{Authority, Claim, Who};
 use capc::diag::Code;
-use capc::model::{CapId, Level, ObjectId, Statement};
+use capc::model::{CapId, Level, Model, ObjectId, Statement};
 use std::collections::BTreeSet;
 
 /// How many random models each comparison tries: 100,000 when built for it (`--profile twin`, as CI does).
@@ -160,50 +161,93 @@ fn an_assertion_fails_exactly_if_the_authority_has_the_right() {
     });
 }
 
-/// The trusted base is tried against all sets of services: none that is smaller mends the assertion, and none before it in
-/// name order of its size.
+/// Whether a claim is true in a world.
+fn is_so(world: &naive::World<'_>, model: &Model, claim: &Claim) -> bool {
+    offenders(world, model, claim).is_empty()
+}
+
+fn offenders(world: &naive::World<'_>, model: &Model, claim: &Claim) -> Vec<ObjectId> {
+    let about = |id: &ObjectId| match &claim.who {
+        Who::Never(subject) => id == subject,
+        Who::Only(allowed) => !allowed.contains(id),
+    };
+    let subjects = model.objects().filter(|(_, object)| object.is_subject()).map(|(id, _)| id);
+    let could = |id: &ObjectId| {
+        let obtained = world.authority(*id, claim.capability, claim.level);
+        !obtained.rights().and(claim.rights).is_empty()
+    };
+    let mut offenders: Vec<ObjectId> = subjects.filter(about).filter(could).collect();
+    offenders.sort_by_key(|id| model.object(*id).name.clone());
+    offenders
+}
+
+/// Every assertion, with the scope that makes it.
+fn claims(model: &Model) -> Vec<(ObjectId, Claim)> {
+    let nevers = model.nevers.iter().map(|never| (never.scope, Claim::from(never)));
+    nevers.chain(model.onlys.iter().map(|only| (only.scope, Claim::from(only)))).collect()
+}
+
+/// `only` is `never` for every other subject; what holds rests on those without whose trust it would not.
+#[test]
+fn assertions_are_decided_together_as_each_by_itself() {
+    for_seeds(SEEDS, |seed| {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let held = naive::holdings(&model);
+        let claims = claims(&model);
+        let all: Vec<Claim> = claims.iter().map(|(_, claim)| claim.clone()).collect();
+        for scope in claims.iter().map(|(scope, _)| *scope).collect::<BTreeSet<_>>() {
+            let found = Authority::new(&model, &holdings, scope).decide(&all);
+            let world = naive::World::new(&model, &held, scope);
+            let trusted: BTreeSet<ObjectId> =
+                model.objects().map(|(id, _)| id).filter(|id| model.is_trusted(*id, scope)).collect();
+            for (claim, verdict) in all.iter().zip(&found.verdicts) {
+                assert_eq!(verdict.offenders, offenders(&world, &model, claim), "seed {seed}: {claim:?}");
+                if !verdict.offenders.is_empty() || seed % 8 != 0 {
+                    continue;
+                }
+                let needed = |id: &ObjectId| {
+                    let mut fewer = trusted.clone();
+                    fewer.remove(id);
+                    !is_so(&naive::World::with_trust(&model, &held, fewer), &model, claim)
+                };
+                let mut rests_on: Vec<ObjectId> = trusted.iter().copied().filter(needed).collect();
+                rests_on.sort_by_key(|id| model.object(*id).name.clone());
+                assert_eq!(verdict.rests_on, rests_on, "seed {seed}: {claim:?}");
+            }
+        }
+    });
+}
+
+/// The trusted base is tried against all sets of services and programs: none that is smaller mends the assertion, and none
+/// before it in name order of its size; what the newly trusted expose is counted.
 #[test]
 fn the_trusted_base_is_a_smallest_set_and_the_first_by_name() {
     for_seeds(FEW.max(100), |seed| {
         let model = machine::random(seed);
         let holdings = capc::holdings::derive(&model);
-        for never in &model.nevers {
-            let authority = Authority::new(&model, &holdings, never.scope);
-            if authority.chain(never.subject, never.capability, never.rights, never.level).is_none() {
+        let held = naive::holdings(&model);
+        let name = |id: &ObjectId| model.object(*id).name.clone();
+        let mut processes: Vec<ObjectId> = model.processes().map(|(id, _, _)| id).collect();
+        processes.sort_by_key(name);
+        let subset = |set: u32| {
+            let chosen = processes.iter().enumerate().filter(|(at, _)| set & (1 << at) != 0);
+            chosen.map(|(_, id)| *id).collect::<Vec<ObjectId>>()
+        };
+        let mut sets: Vec<Vec<ObjectId>> = (0u32..1 << processes.len()).map(subset).collect();
+        sets.sort_by_key(|set| (set.len(), set.iter().map(name).collect::<Vec<_>>()));
+        for (scope, claim) in claims(&model) {
+            let authority = Authority::new(&model, &holdings, scope);
+            if authority.decide(std::slice::from_ref(&claim)).verdicts[0].offenders.is_empty() {
                 continue;
             }
-            let found = authority.trusted_base(never.subject, never.capability, never.rights, never.level);
-            let mut processes: Vec<ObjectId> = model.processes().map(|(id, _, _)| id).collect();
-            processes.sort_by_key(|id| model.object(*id).name.clone());
-            let mut sets: Vec<Vec<ObjectId>> = (0u32..1 << processes.len())
-                .map(|set| {
-                    processes
-                        .iter()
-                        .enumerate()
-                        .filter(|(at, _)| set & (1 << at) != 0)
-                        .map(|(_, id)| *id)
-                        .collect()
-                })
-                .collect();
-            let name = |id: &ObjectId| model.object(*id).name.clone();
-            sets.sort_by_key(|set: &Vec<ObjectId>| (set.len(), set.iter().map(name).collect::<Vec<_>>()));
             let mends = |set: &&Vec<ObjectId>| {
-                let mut changed = model.clone();
-                for id in *set {
-                    changed.objects[id.index()].trusted.get_or_insert(never.span);
-                    changed.objects[id.index()].scope = capc::model::SYSTEM;
-                    // What the newly trusted say they expose is not counted.
-                    if !model.is_trusted(*id, never.scope) {
-                        for facet in changed.facets.iter_mut().filter(|facet| facet.owner == *id) {
-                            facet.exposes.clear();
-                        }
-                    }
-                }
-                let world = naive::World::new(&changed, &naive::holdings(&model), never.scope);
-                let obtained = world.authority(never.subject, never.capability, never.level);
-                obtained.rights().and(never.rights).is_empty()
+                let trusted = model.objects().map(|(id, _)| id);
+                let trusted = trusted.filter(|id| set.contains(id) || model.is_trusted(*id, scope)).collect();
+                is_so(&naive::World::with_trust(&model, &held, trusted), &model, &claim)
             };
-            assert_eq!(found.as_ref(), sets.iter().find(mends), "seed {seed}");
+            let found = authority.trusted_base(&claim);
+            assert_eq!(found.as_ref(), sets.iter().find(mends), "seed {seed}: {claim:?}");
         }
     });
 }
