@@ -16,6 +16,12 @@ pub trait Files {
     /// # Errors
     /// Whatever the system says; a file over [`MAX_FILE_BYTES`] is `FileTooLarge`, what is no file at all `InvalidInput`.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Returns a module of the standard library (`std:NAME`) as it was when these files were sealed; none says that the one
+    /// inside this capc counts.
+    fn standard(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The files of the machine itself.

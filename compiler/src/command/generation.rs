@@ -149,6 +149,10 @@ impl Files for SealedFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+
+    fn standard(&self, name: &str) -> Option<Vec<u8>> {
+        self.files.get(Path::new(name)).cloned()
+    }
 }
 
 /// Returns in which way services can be started here: decided by trying, not by uid 0.

@@ -8,6 +8,7 @@ use crate::machine::{FileType, Walk, Wish, join, walk};
 use crate::model::{PathUse, path_contains};
 use crate::source::Span;
 use capc_schemas::manifest::Execution;
+use std::collections::BTreeMap;
 
 /// Adds the programs of `run` and `prepare`, and the images.
 pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
@@ -21,7 +22,16 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
         world.prepare = Some((program.path.to_string(), arguments.iter().map(ToString::to_string).collect()));
         add_program(run, world, program);
     }
+    let mut absent: BTreeMap<Span, bool> = BTreeMap::new();
     for image in &service.image {
+        let is_standard = service.standard.contains(&image.span);
+        if is_standard {
+            let is_there = walk(run.host.machine, &image.path).is_ok();
+            *absent.entry(image.span).or_insert(true) &= !is_there;
+            if !is_there {
+                continue;
+            }
+        }
         match walk(run.host.machine, &image.path) {
             Ok(Walk { real, metadata, .. }) if metadata.file_type == FileType::Directory => {
                 world.put(&image.path, Place::Image { from: real.clone() }, image.span, &mut run.refusals);
@@ -42,6 +52,10 @@ pub fn add(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
             }
             Err((at, error)) => missing(run, image, &at, &error),
         }
+    }
+    for (span, _) in absent.into_iter().filter(|(_, is_absent)| *is_absent) {
+        let help = "install it, or name the paths that it has on this machine";
+        run.refusals.refuse(span, "this machine has nothing of this image", "needed by this", help);
     }
 }
 

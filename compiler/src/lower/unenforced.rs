@@ -57,6 +57,7 @@ fn words(service: &Service, refusals: &mut Refusals) {
         argument_paths: _,
         prepare: _,
         image: _,
+        standard: _,
         config: _,
         identity: _,
         environment: _,

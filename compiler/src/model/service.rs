@@ -91,6 +91,8 @@ pub struct Service {
     pub prepare: Option<(PathUse, Vec<Arc<str>>)>,
     /// More code it is made of.
     pub image: Vec<PathUse>,
+    /// The words of `image` that name a list of the standard library: what this machine does not have of it is left out.
+    pub standard: Vec<Span>,
     /// Configuration it reads.
     pub config: Vec<PathUse>,
     /// `as`: the capability of the identity it runs as.

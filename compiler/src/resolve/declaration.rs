@@ -171,6 +171,8 @@ pub struct ServiceDeclaration {
     pub prepare: Option<(PathUse, Vec<Arc<str>>)>,
     /// `image`
     pub image: Vec<PathUse>,
+    /// The words among them that name a list of the standard library.
+    pub standard: Vec<Span>,
     /// `config`: paths, or names of taken files and directories.
     pub config: Vec<Word>,
     /// `as`

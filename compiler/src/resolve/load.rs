@@ -1,6 +1,7 @@
 //! Reads the main file and every module that it uses, each once, in the order of their first `use`, depth first.
 
 use super::declaration::{Declarations, Item, UseDeclaration};
+use super::standard;
 use super::words::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::model::FileKind;
@@ -101,6 +102,10 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn read(&mut self, path: &Path, shown: &str) -> io::Result<FileId> {
         let bytes = self.files.read(path)?;
+        Ok(self.add(path, shown, bytes))
+    }
+
+    fn add(&mut self, path: &Path, shown: &str, bytes: Vec<u8>) -> FileId {
         let (text, broken) = match String::from_utf8(bytes) {
             Ok(text) => (text, None),
             Err(error) => {
@@ -131,7 +136,7 @@ impl Loader<'_> {
         self.statements.push(uses.collect());
         self.loaded.declarations.push(declarations);
         self.loaded.uses.push(Vec::new());
-        Ok(file)
+        file
     }
 
     fn declare(
@@ -186,13 +191,8 @@ impl Loader<'_> {
 
     /// Returns the file that a `use` means, and whether it was read just now.
     fn used_file(&mut self, user: FileId, used: &UseDeclaration, stack: &[Frame]) -> Option<(FileId, bool)> {
-        if used.file.text.starts_with("std:") {
-            let message = "`std:` modules are not understood by this version";
-            self.loaded.diagnostics.push(
-                Diagnostic::new(Code::UnknownWord, message, used.file.span, "not yet")
-                    .help("name a file beside this one"),
-            );
-            return None;
+        if used.file.text.starts_with(standard::PREFIX) {
+            return self.standard_module(used);
         }
         let (base, shown) = {
             let file = self.loaded.sources.file(user)?;
@@ -216,6 +216,22 @@ impl Loader<'_> {
                 self.loaded
                     .diagnostics
                     .push(unreadable.help("name a file by its path from this file's directory"));
+                None
+            }
+        }
+    }
+
+    /// Returns the file of a module that comes with capc. None uses another, so none is in a circle.
+    fn standard_module(&mut self, used: &UseDeclaration) -> Option<(FileId, bool)> {
+        let path = PathBuf::from(&*used.file.text);
+        if let Some(known) = self.by_path.get(&path).copied() {
+            return Some((known, false));
+        }
+        let sealed = self.files.standard(&used.file.text);
+        match sealed.map_or_else(|| standard::module(&used.file).map(|text| text.as_bytes().to_vec()), Ok) {
+            Ok(bytes) => Some((self.add(&path, &used.file.text, bytes), true)),
+            Err(unknown) => {
+                self.loaded.diagnostics.push(*unknown);
                 None
             }
         }

@@ -20,6 +20,7 @@ mod person;
 mod provides;
 mod resource;
 mod service;
+mod standard;
 mod statements;
 mod tables;
 mod transports;

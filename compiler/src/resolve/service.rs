@@ -72,6 +72,7 @@ pub fn read(
         arguments: Vec::new(),
         prepare: None,
         image: Vec::new(),
+        standard: Vec::new(),
         config: Vec::new(),
         identity: None,
         environment: Vec::new(),
@@ -177,7 +178,15 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         }
         "image" => {
             let words = paths(reader, node, "image \"/usr/lib/python3.11\"");
-            service.image.extend(words.into_iter().filter_map(|word| reader.host_path(word, directory)));
+            for word in words {
+                match word.text.starts_with(super::standard::PREFIX) {
+                    true => {
+                        service.standard.push(word.span);
+                        service.image.extend(super::standard::image(reader, &word));
+                    }
+                    false => service.image.extend(reader.host_path(word, directory)),
+                }
+            }
         }
         "config" => service.config.extend(paths(reader, node, "config \"/etc/nginx\"")),
         "as" => service.identity = single(reader, node, "an identity", "as pg"),

@@ -122,6 +122,7 @@ impl<'a> Binder<'a> {
         service.argument_paths = self.argument_paths(&declaration.arguments);
         service.prepare =
             declaration.prepare.as_ref().map(|(path, words)| (self.model.aliases.place(path), words.clone()));
+        service.standard.clone_from(&declaration.standard);
         service.image = declaration.image.iter().map(|path| self.model.aliases.place(path)).collect();
         for scratch in &declaration.scratch {
             let mut scratch = scratch.clone();
