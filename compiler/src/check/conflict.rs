@@ -148,13 +148,13 @@ fn states(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>)
         let Some(Resource::Path { kind: Kind::State, path }) = model.object(state).resource() else {
             continue;
         };
-        let Some(service) = model.object(holding.holder).service() else { continue };
+        let Some(process) = model.object(holding.holder).process() else { continue };
         // What is made in it belongs to who made it, so to make sockets is to change it too.
         let Some(right) = holding.rights.without(Kind::FS_READ.or(Kind::FS_EXEC)).each().next() else {
             continue;
         };
         let whom =
-            service.identity.and_then(|(identity, _)| identity_key(model, identity)).ok_or(holding.holder);
+            process.identity.and_then(|(identity, _)| identity_key(model, identity)).ok_or(holding.holder);
         let span = place_of(model, holdings, holding, right);
         match writers.get(path) {
             Some((first, as_whom, place)) if *as_whom != whom => {

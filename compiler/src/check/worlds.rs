@@ -44,11 +44,11 @@ pub fn check(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnosti
         let capability = capabilities.get(facet.index()).copied().flatten();
         let holders = capability.into_iter().flat_map(|capability| holdings.holders(capability));
         let services =
-            holders.map(|holding| holding.holder).filter(|id| model.object(*id).service().is_some());
+            holders.map(|holding| holding.holder).filter(|id| model.object(*id).process().is_some());
         services.collect()
     };
     let mut seen: BTreeSet<(Span, Span)> = BTreeSet::new();
-    for (id, _, service) in model.services() {
+    for (id, _, service) in model.processes() {
         shared_directories(model, service, &holders, diagnostics);
         for (message, second, first, help) in places_of(model, holdings, id, service) {
             if seen.insert((first.min(second), first.max(second))) {
@@ -99,7 +99,7 @@ fn shared_directories(
         }
         let first = *first_in.entry(directory).or_insert(*id);
         if first != *id && holders(first) != holders(*id) {
-            let message = format!("two facets lie in `{directory}`, but not the same services hold them");
+            let message = format!("two facets lie in `{directory}`, but not the same objects hold them");
             let help = "give each facet a directory of its own";
             diagnostics.push(twice(message, facet.span, model.facet(first).span, help));
         }

@@ -33,6 +33,8 @@ pub struct Binder<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// For each scope, what those of its names mean that lead on to others, as far as they have been followed.
     pub meanings: Vec<ByName<Meaning>>,
+    /// The paths of resources with the place that declares each, once they have been asked for.
+    pub places: Option<ByName<Span>>,
     /// `tty`, `stdio` and `notify`, so far as they are spoken of.
     pub callers: ByName<CapId>,
     /// Capabilities spoken of so far.
@@ -89,6 +91,7 @@ impl<'a> Binder<'a> {
             diagnostics: Vec::new(),
             meanings: Vec::new(),
             capabilities: Capabilities::default(),
+            places: None,
             callers: ByName::default(),
             facets_by_name: Facets::default(),
         }

@@ -111,8 +111,8 @@ fn typed(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind)
             let from = reader.required(&mut words, "a path", "alias \"/srv/www\" \"/data/www\"");
             let to = reader.required(&mut words, "a second path", "alias \"/srv/www\" \"/data/www\"");
             reader.end(words);
-            let from = reader.world_path(from?);
-            let to = reader.world_path(to?);
+            let from = reader.host_path(from?, directory);
+            let to = reader.host_path(to?, directory);
             Some(Item::Alias(from?, to?))
         }
         "reconfigure" => Some(Item::Root(root(reader, node, directory))),

@@ -328,6 +328,36 @@ impl Binder<'_> {
             }
             outer = user.user;
         }
+        self.inside(names, word, unknown)
+    }
+
+    /// Adds where an unknown name is further in: what a module has, it may give.
+    fn inside(&self, names: &super::names::ScopeNames, word: &Word, unknown: Diagnostic) -> Diagnostic {
+        let object = word.text.split_once('.').map_or(&*word.text, |(object, _)| object);
+        let last = word.text.rsplit_once('.').map_or(&*word.text, |(_, last)| last);
+        let mut instances: Vec<(&Arc<str>, ScopeId)> = names
+            .names
+            .iter()
+            .filter_map(|(name, named)| match named.binding {
+                Binding::Instance(instance) => Some((name, instance)),
+                _ => None,
+            })
+            .collect();
+        instances.sort_unstable();
+        for (instance, inner) in instances {
+            let Some(inner) = self.scopes.get(inner.0) else { continue };
+            if inner.gives.contains_key(&word.text) {
+                return unknown.help(format!("name it as the instance gives it: `{instance}.{}`", word.text));
+            }
+            if let Some(known) = inner.names.get(object) {
+                return unknown.label(known.span, format!("declared here, inside `{instance}`")).help(
+                    format!(
+                        "let the module give it (`gives {last}={}`), and name `{instance}.{last}`",
+                        word.text
+                    ),
+                );
+            }
+        }
         unknown.help("declare it in this file, or take it from the file that uses this one")
     }
 

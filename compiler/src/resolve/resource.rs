@@ -71,8 +71,8 @@ const PRIVILEGES: [&str; 41] = [
 /// Reads one of [`RESOURCES`].
 pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Item> {
     match reader.tree.name(node) {
-        "listen" => resource_at_address(reader, node, Resource::Listen, HostNames::Refused),
-        "connect" => resource_at_address(reader, node, Resource::Connect, HostNames::Allowed),
+        "listen" => resource_at_address(reader, node, directory, (Resource::Listen, HostNames::Refused)),
+        "connect" => resource_at_address(reader, node, directory, (Resource::Connect, HostNames::Allowed)),
         "identity" => identity(reader, node),
         "network" => network(reader, node),
         "privilege" => privilege(reader, node),
@@ -148,8 +148,8 @@ fn resource_at_path(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> O
 fn resource_at_address(
     reader: &mut Reader<'_>,
     node: NodeId,
-    make: fn(Address) -> Resource,
-    names: HostNames,
+    directory: &str,
+    (make, names): (fn(Address) -> Resource, HostNames),
 ) -> Option<Item> {
     let word = reader.tree.name(node).to_owned();
     let example = match names {
@@ -167,7 +167,7 @@ fn resource_at_address(
     }
     if let Some(text) = reader.property(&mut words, "unix", "a path") {
         let span = text.span;
-        found.push((reader.world_path(text).map(|path| Address::Unix(path.path)), span));
+        found.push((reader.host_path(text, directory).map(|path| Address::Unix(path.path)), span));
     }
     if found.is_empty() {
         reader.missing(words.node, "an address", example);

@@ -188,6 +188,23 @@ impl<'a> Binder<'a> {
             .collect()
     }
 
+    /// Returns the resource that is a path or contains it.
+    fn declared_above(&mut self, path: &str) -> Option<Span> {
+        let model = &self.model;
+        let places = self.places.get_or_insert_with(|| {
+            let mut places = ByName::default();
+            for (_, object) in model.objects() {
+                if let Some(crate::model::Resource::Path { path, .. }) = object.resource() {
+                    places.entry(path.clone()).or_insert(object.span);
+                }
+            }
+            places
+        });
+        let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        let mut above = above.map(|above| if above.is_empty() { "/" } else { above }).chain([path]);
+        above.find_map(|place| places.get(place).copied())
+    }
+
     /// Reports code of a module that is not below a `code` root, or is something that the system declares.
     fn code_only(&mut self, path: &PathUse) {
         let below = self.model.code.iter().any(|root| path_contains(&root.path, &path.path));
@@ -199,14 +216,7 @@ impl<'a> Binder<'a> {
             ));
             return;
         }
-        let declared = self.model.objects().find_map(|(_, object)| match object.resource() {
-            Some(crate::model::Resource::Path { path: resource, .. })
-                if path_contains(resource, &path.path) =>
-            {
-                Some(object.span)
-            }
-            _ => None,
-        });
+        let declared = self.declared_above(&path.path);
         if let Some(declared) = declared {
             let message = format!("`{}` lies in a resource of the system", path.path);
             self.diagnostics.push(

@@ -308,7 +308,7 @@ pub fn with_suggestion<'a>(
     match nearest(word, known.iter().copied()) {
         Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
         None if known.is_empty() => diagnostic.help("leave it out"),
-        None if known.len() <= 16 => diagnostic.help(format!("known here: {}", list(&known))),
+        None if known.len() <= 32 => diagnostic.help(format!("known here: {}", list(&known))),
         None => diagnostic,
     }
 }

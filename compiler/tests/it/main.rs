@@ -19,5 +19,6 @@ mod regressions;
 mod generation;
 mod hello;
 mod home;
+mod mistakes;
 mod world;
 mod web;

@@ -344,7 +344,10 @@ fn programs_users_and_powerboxes_may_be_declared_beside_what_runs() {
 #[test]
 fn of_a_standard_image_only_what_the_machine_has_is_seen_and_nothing_at_all_is_refused() {
     let body = format!("service a {{ {TOOL}; image \"std:locale\" }}");
-    check(&body, "this machine has nothing of this image | install it, or name the paths that it has on this machine\n");
+    check(
+        &body,
+        "this machine has nothing of this image | install it, or name the paths that it has on this machine\n",
+    );
     let mut machine = machine();
     machine.dir("/usr/lib/locale");
     check_on(&machine, Mode::Root, &body, "");
