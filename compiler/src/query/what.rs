@@ -52,13 +52,24 @@ impl WhatAnswer {
     #[must_use]
     pub fn human(&self) -> String {
         let mut out = String::new();
-        let lines = |entries: &[Entry]| {
+        let lines = |entries: &[&Entry]| {
             columns(
                 &entries.iter().map(|entry| (entry.capability.as_str(), &entry.extent)).collect::<Vec<_>>(),
             )
         };
-        section(&mut out, &format!("{} could come to hold:", self.object), lines(&self.hold), "  nothing");
-        section(&mut out, "and could reach, also through others:", lines(&self.reach), "  nothing");
+        section(
+            &mut out,
+            &format!("{} could come to hold:", self.object),
+            lines(&self.hold.iter().collect::<Vec<_>>()),
+            "  nothing",
+        );
+        // What it could come to hold as much of has been named.
+        let is_more = |entry: &&Entry| {
+            let held = self.hold.binary_search_by(|held| held.capability.cmp(&entry.capability)).ok();
+            held.and_then(|at| self.hold.get(at)).is_none_or(|held| held.extent != entry.extent)
+        };
+        let more: Vec<&Entry> = self.reach.iter().filter(is_more).collect();
+        section(&mut out, "and could reach besides, through others:", lines(&more), "  nothing else");
         out
     }
 }

@@ -51,11 +51,22 @@ impl WhoAnswer {
     #[must_use]
     pub fn human(&self) -> String {
         let mut out = String::new();
-        let lines = |entries: &[Entry]| {
+        let lines = |entries: &[&Entry]| {
             columns(&entries.iter().map(|entry| (entry.object.as_str(), &entry.extent)).collect::<Vec<_>>())
         };
-        section(&mut out, &format!("could come to hold {}:", self.capability), lines(&self.hold), "  nobody");
-        section(&mut out, "could reach it, also through others:", lines(&self.reach), "  nobody");
+        section(
+            &mut out,
+            &format!("could come to hold {}:", self.capability),
+            lines(&self.hold.iter().collect::<Vec<_>>()),
+            "  nobody",
+        );
+        // Whoever could come to hold as much has been named.
+        let is_more = |entry: &&Entry| {
+            let held = self.hold.binary_search_by(|held| held.object.cmp(&entry.object)).ok();
+            held.and_then(|at| self.hold.get(at)).is_none_or(|held| held.extent != entry.extent)
+        };
+        let more: Vec<&Entry> = self.reach.iter().filter(is_more).collect();
+        section(&mut out, "could reach it besides, through others:", lines(&more), "  nobody else");
         out
     }
 }
