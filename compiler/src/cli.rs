@@ -59,6 +59,13 @@ pub enum Command {
     /// Verify the current generation: its signature, and every file's digest
     #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
     Verify(Verify),
+    /// Put configuration files in order, or say them in the other language
+    ///
+    /// Indents and spaces, in place, and keeps comments. A file with mistakes in it is not touched.
+    #[command(
+        after_help = "Example: capc fmt --check system.kdl modules/web.toml\nExample: capc fmt --to toml system.kdl"
+    )]
+    Fmt(Fmt),
     /// Explain a diagnostic's code
     #[command(after_help = "Example: capc explain bootstrap-cycle")]
     Explain {
@@ -81,6 +88,29 @@ pub struct Check {
     /// How to print what is found.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,
+}
+
+/// `capc fmt`.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// Files in KDL, or in TOML if their names end with `.toml`.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Touch nothing: print which files would change, and end with status 1 if any would.
+    #[arg(long, conflicts_with = "to")]
+    pub check: bool,
+    /// Touch nothing: print the one file in this language.
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub to: Option<FileLanguage>,
+}
+
+/// In which language a configuration is printed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileLanguage {
+    /// KDL 2.
+    Kdl,
+    /// TOML.
+    Toml,
 }
 
 /// How diagnostics are printed.

@@ -5,6 +5,7 @@ mod compile;
 mod diff;
 mod doctor;
 mod explain;
+mod fmt;
 mod generation;
 mod graph;
 mod launcher;
@@ -63,6 +64,7 @@ pub fn run(command: Command) -> Exit {
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain { code } => explain::run(&code),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Doctor => doctor::run(),
     }
 }

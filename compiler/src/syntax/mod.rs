@@ -7,6 +7,7 @@ pub mod tree;
 pub mod vocabulary;
 pub mod kdl;
 pub mod toml;
+pub mod print;
 
 use std::path::Path;
 use std::sync::Arc;

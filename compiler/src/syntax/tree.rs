@@ -80,6 +80,25 @@ pub enum Value<'t> {
     Null,
 }
 
+/// A word of a tree, or the end of a block.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Step {
+    /// The name of a node, with the node in whose block it stands.
+    Node(NodeId, Option<NodeId>, Range),
+    /// A property's name or a value of a node.
+    Word(NodeId, Range),
+    /// The brace that closes the block of a node.
+    Close(NodeId, Range),
+}
+
+/// The steps through a tree.
+#[derive(Clone, Debug)]
+pub(super) struct Steps<'t> {
+    tree: &'t Tree,
+    next: u32,
+    open: Vec<NodeId>,
+}
+
 /// The nodes of one block, in source order.
 #[derive(Clone, Debug)]
 pub struct Children<'t> {
@@ -142,6 +161,11 @@ impl Tree {
         Entries { tree: self, next: node.0.saturating_add(1), end: self.end_of(node) }
     }
 
+    /// Returns all words of the tree and the braces that close its blocks, in the order of the table.
+    pub(super) fn steps(&self) -> Steps<'_> {
+        Steps { tree: self, next: 0, open: Vec::new() }
+    }
+
     fn item(&self, index: u32) -> Option<&Item> {
         self.items.get(to_usize(index))
     }
@@ -193,6 +217,32 @@ impl Iterator for Children<'_> {
             }
         }
         None
+    }
+}
+
+impl Iterator for Steps<'_> {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            let index = self.next;
+            let item = self.tree.item(index)?;
+            self.next = index.saturating_add(1);
+            while self.open.last().is_some_and(|node| self.tree.end_of(*node) <= index) {
+                self.open.pop();
+            }
+            let above = self.open.last().copied();
+            match (item.kind, above) {
+                (Kind::Node, above) => {
+                    let node = NodeId(index);
+                    self.open.push(node);
+                    return Some(Step::Node(node, above, item.range));
+                }
+                (Kind::Close, Some(node)) => return Some(Step::Close(node, item.range)),
+                (Kind::Type, _) | (_, None) => {}
+                (_, Some(node)) => return Some(Step::Word(node, item.range)),
+            }
+        }
     }
 }
 

@@ -178,7 +178,7 @@ pub const FILE: &[Word] = &[
     Word::named("listen").properties(&[("tcp", Quoted), ("udp", Quoted), ("unix", Quoted)]),
     Word::named("connect").properties(&[("tcp", Quoted), ("udp", Quoted)]),
     Word::named("network"),
-    Word::named("privilege").slots(&[One("capability", Bare)]),
+    Word::named("privilege").slots(&[One("capability", Quoted)]),
     Word::named("identity").properties(&[("user", Quoted), ("group", Quoted)]),
     Word::new("code").slots(&[Rest("paths", Quoted)]).joined(),
     Word::new("alias").slots(&[One("from", Quoted), One("to", Quoted)]).often(),

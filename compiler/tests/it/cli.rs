@@ -136,6 +136,7 @@ fn every_command_has_help_with_an_example() {
         "verify",
         "explain",
         "doctor",
+        "fmt",
     ] {
         scene.capc([command, "--help"]).exits(0).says("Example: capc ");
     }

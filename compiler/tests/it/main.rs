@@ -14,6 +14,7 @@ mod laws;
 mod machine;
 mod cli;
 mod diff;
+mod fmt;
 mod bad_input;
 mod regressions;
 mod generation;
