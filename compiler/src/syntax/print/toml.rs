@@ -62,7 +62,10 @@ impl Writer<'_> {
         };
         for (name, nodes) in &kinds {
             match vocabulary::find(words, name) {
-                None => nodes.iter().for_each(|node| self.unknown(*node)),
+                None => match nodes.as_slice() {
+                    [node] => self.unknown(*node),
+                    several => several.iter().for_each(|node| self.refuse_unknown(*node)),
+                },
                 Some(word) if !is_table(word) => self.key(word, nodes),
                 Some(_) => {}
             }
@@ -116,6 +119,10 @@ impl Writer<'_> {
             self.out.push_str(&format!("{key} = {value}\n"));
         }
         let nodes: Vec<NodeId> = self.tree.children(node).collect();
+        if let ([], [child, ..]) = (word.body, nodes.as_slice()) {
+            self.refuse(self.tree.name_range(*child), format!("`{}` has no body", word.name));
+            return;
+        }
         self.body(&nodes, word.body, header);
         self.comments(&around.at_end, "");
     }
@@ -211,13 +218,17 @@ impl Writer<'_> {
         let has_more = self.tree.children(node).next().is_some()
             || self.tree.entries(node).any(|entry| entry.key.is_some());
         if has_more {
-            self.refuse(self.tree.name_range(node), format!("`{name}` is no statement of the language"));
-            return;
+            return self.refuse_unknown(node);
         }
         let values: Vec<String> = self.tree.entries(node).filter_map(|entry| self.value(entry)).collect();
         self.comments(&self.remarks.around(node).before, "");
         self.array(name, &values);
         self.beside_above(node);
+    }
+
+    fn refuse_unknown(&mut self, node: NodeId) {
+        let message = format!("`{}` is no statement of the language here", self.tree.name(node));
+        self.refuse(self.tree.name_range(node), message);
     }
 
     /// Returns the words of a statement under their keys.

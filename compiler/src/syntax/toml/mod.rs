@@ -272,6 +272,7 @@ mod tests {
     fn characters_that_make_text_look_different_are_refused() {
         check("# \u{202e}\nsystem = 'a'", "system \"a\"\n2 \"\\u{202e}\" U+202E may not stand in a file");
         check("\u{feff}system = 'a'", "system \"a\"");
+        check("#\u{feff}", "\n1 \"\\u{feff}\" U+FEFF may not stand in a file");
     }
 
     #[test]

@@ -31,17 +31,27 @@ impl<'t> Problems<'t> {
 
     /// Reports the characters that make text look different from what it is; TOML allows them, and we do not.
     pub fn report_reordering(&mut self) {
-        let bytes = self.source.as_bytes();
-        for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == 0xE2) {
-            if let [0xE2, 0x80, last @ (0x8E | 0x8F | 0xAA..=0xAE)] | [0xE2, 0x81, last @ (0xA6..=0xA9)] =
-                bytes.get(at..at.saturating_add(3)).unwrap_or_default()
-            {
-                let middle = bytes.get(at.saturating_add(1)).copied().unwrap_or_default();
-                let code_point = 0x2000 | u32::from(middle & 0x3F) << 6 | u32::from(*last & 0x3F);
-                let message = format!("U+{code_point:04X} may not stand in a file");
-                let help = "remove it, or write it as `\\u…` in a string with double quotes".to_owned();
-                self.report(Code::Syntax, Range::new(at, at.saturating_add(3)), message, help);
+        let source = self.source;
+        let suspects = source.bytes().enumerate().filter(|(_, byte)| matches!(byte, 0xE2 | 0xEF));
+        for (at, _) in suspects {
+            let character = source.get(at..).and_then(|rest| rest.chars().next());
+            let Some(
+                character @ ('\u{200e}'
+                | '\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'),
+            ) = character
+            else {
+                continue;
+            };
+            // At the beginning it marks the order of bytes.
+            if character == '\u{feff}' && at == 0 {
+                continue;
             }
+            let message = format!("U+{:04X} may not stand in a file", u32::from(character));
+            let help = "remove it, or write it as `\\u…` in a string with double quotes".to_owned();
+            self.report(Code::Syntax, Range::new(at, at + character.len_utf8()), message, help);
         }
     }
 
