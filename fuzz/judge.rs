@@ -5,7 +5,8 @@
 
 use capc::authority::Authority;
 use capc::emit::report::{self, Colour};
-use capc::emit::{diagnostics, dot, graph};
+use capc::emit::selection::{Selection, Wanted};
+use capc::emit::{diagnostics, dot, drawing, graph, mermaid, svg};
 use capc::model::SYSTEM;
 use capc::resolve::Names;
 use capc::source::Files;
@@ -82,7 +83,11 @@ pub fn check(bytes: &[u8]) {
             assert!(!capc::query::what(&authority, id).human().is_empty());
         }
         assert!(serde_json::to_string(&graph::document(model, holdings, &compilation.sources)).is_ok());
-        assert!(dot::dot(model, holdings).ends_with("}\n"));
+        let all = Selection::new(&authority, &Wanted::default());
+        let picture = drawing::picture(&authority, &all);
+        assert!(dot::dot(&picture).ends_with("}\n"));
+        assert!(svg::svg(&picture).ends_with("</svg>\n"));
+        assert!(mermaid::mermaid(&picture).starts_with("flowchart"));
     }
 }
 

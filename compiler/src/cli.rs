@@ -36,7 +36,9 @@ pub enum Command {
     #[command(after_help = "Example: capc up testdata/system/hello/system.kdl")]
     Up(Up),
     /// Show the authority flow as a graph
-    #[command(after_help = "Example: capc graph system.kdl --format dot | dot -Tsvg > authority.svg")]
+    #[command(
+        after_help = "Example: capc graph system.kdl --format svg --from outside --to tls-key > authority.svg"
+    )]
     Graph(Graph),
     /// Show the boot order in waves, and who waits for whom
     #[command(after_help = "Example: capc order system.kdl")]
@@ -140,6 +142,19 @@ pub enum GraphFormat {
     Dot,
     /// `capc/graph/1`.
     Json,
+    /// A picture that needs no other program.
+    Svg,
+    /// For pages that draw Mermaid flowcharts.
+    Mermaid,
+}
+
+/// A level of authority.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphLevel {
+    /// What somebody could come to hold.
+    Hold,
+    /// What somebody could come to learn or effect.
+    Reach,
 }
 
 /// What starts the services at boot.
@@ -239,6 +254,21 @@ pub struct Graph {
     /// How to print the graph.
     #[arg(long, value_enum, default_value = "dot")]
     pub format: GraphFormat,
+    /// Only edges along which authority flows at this level; by default both.
+    #[arg(long, value_enum)]
+    pub level: Option<GraphLevel>,
+    /// Only this object and everything one step around it.
+    #[arg(long, value_name = "NAME")]
+    pub focus: Option<String>,
+    /// Only what this object reaches; with `--to`, only what lies on ways between the two.
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// Only what reaches this object.
+    #[arg(long, value_name = "NAME")]
+    pub to: Option<String>,
+    /// Only objects of this kind (`service`, `dir`, …) and where they meet; of a resource also who holds it.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
 }
 
 /// `capc why`.
@@ -248,6 +278,9 @@ pub struct Why {
     pub object: String,
     /// What: a resource, `object.facet`, or a `facet` of the system file.
     pub capability: String,
+    /// List every way that begins differently, not only a shortest one.
+    #[arg(long)]
+    pub all: bool,
     /// Where the answer comes from.
     #[command(flatten)]
     pub answering: Answering,

@@ -19,6 +19,7 @@ mod condense;
 mod finder;
 mod batch;
 mod sets;
+mod ways;
 mod words;
 
 pub use batch::{Claim, ClosedSet, Side, Verdict, Verdicts, Who};
@@ -30,6 +31,7 @@ pub use places::{PlaceId, Places};
 pub use root::{RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
+pub use ways::Ways;
 
 use crate::holdings::Holdings;
 use crate::model::{CapId, Model, ObjectId};

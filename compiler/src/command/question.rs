@@ -5,11 +5,13 @@ use super::{Failure, compile, print_json};
 use crate::authority::Authority;
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
 use crate::diag::nearest;
+use crate::emit::graph::kind_word;
 use crate::emit::store;
 use crate::holdings::Holdings;
-use crate::model::{CapId, Model, ObjectId, SYSTEM};
+use crate::model::{CapId, Model, ObjectId, SYSTEM, Target};
 use crate::resolve::Names;
 use crate::{Compilation, order as boot, query};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A configuration whose names resolve.
@@ -49,6 +51,30 @@ impl Answerable {
     fn subject(&self, name: &str) -> Result<ObjectId, Exit> {
         let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
         Names::subject(model, name).ok_or_else(|| unknown("object", name, Names::subjects(model)))
+    }
+
+    /// Returns an object of any kind: by its name, or as what a capability of that name is of.
+    pub fn object(&self, name: &str) -> Result<ObjectId, Exit> {
+        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        let named = model.objects().find(|(_, object)| &*object.name == name).map(|(id, _)| id);
+        let capability = || self.compilation.names.capability(model, name);
+        let of = |capability: CapId| match model.capability(capability).target {
+            Target::Resource(resource) => resource,
+            Target::Facet(facet) => model.facet(facet).owner,
+        };
+        let names = || model.objects().map(|(_, object)| &*object.name);
+        named.or_else(|| capability().map(of)).ok_or_else(|| unknown("object", name, names()))
+    }
+
+    /// Returns a kind that some object is of.
+    pub fn kind(&self, name: &str) -> Result<String, Exit> {
+        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        let known: BTreeSet<String> =
+            model.objects().map(|(_, object)| kind_word(&object.kind).to_owned()).collect();
+        known.get(name).cloned().ok_or_else(|| {
+            let all = known.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+            Failure::usage(format!("no object is of the kind `{name}`; there are {all}")).report()
+        })
     }
 }
 
@@ -136,7 +162,9 @@ pub fn why(arguments: &Why) -> Exit {
     answer(&arguments.answering, |open, authority| {
         let (object, capability) =
             (open.subject(&arguments.object)?, open.capability(&arguments.capability)?);
-        let answer = query::why(authority, object, capability, &arguments.capability, open.parts().2);
+        let breadth = if arguments.all { query::Breadth::All } else { query::Breadth::Shortest };
+        let name = &arguments.capability;
+        let answer = query::why(authority, object, capability, name, open.parts().2, breadth);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })
 }

@@ -1,6 +1,7 @@
 //! The authority graph for programs: `capc/graph/1`.
 
-use crate::authority::Authority;
+use super::selection::{Selection, Wanted};
+use crate::authority::{Authority, Node};
 use crate::holdings::Holdings;
 use crate::model::{Model, ObjectKind, SYSTEM};
 use crate::source::SourceMap;
@@ -69,6 +70,14 @@ pub const fn kind_word(kind: &ObjectKind) -> &'static str {
 #[must_use]
 pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> GraphDocument {
     let authority = Authority::new(model, holdings, SYSTEM);
+    let all = Selection::new(&authority, &Wanted::default());
+    selected(&authority, sources, &all)
+}
+
+/// Returns what is selected of the graph, sorted by name.
+#[must_use]
+pub fn selected(authority: &Authority<'_>, sources: &SourceMap, selection: &Selection) -> GraphDocument {
+    let Authority { model, holdings, .. } = authority;
     let name = |id| model.object(id).name.to_string();
     let place = |span| {
         let (file, place) = sources.locate(span);
@@ -76,12 +85,15 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
     };
     let mut objects: Vec<ObjectEntry> = model
         .objects()
+        .filter(|(id, _)| selection.has((*id).into()))
         .map(|(_, object)| {
             let (file, line) = place(object.span);
             ObjectEntry { name: object.name.to_string(), kind: kind_word(&object.kind), file, line }
         })
         .collect();
-    objects.extend(authority.meetings.iter().map(|meeting| {
+    let meetings = authority.meetings.iter().enumerate();
+    let shown = meetings.filter(|(at, _)| selection.has(Node((model.objects.len() + at) as u32)));
+    objects.extend(shown.map(|(_, meeting)| {
         let (file, line) = place(meeting.span);
         ObjectEntry { name: meeting.name.clone(), kind: meeting.kind, file, line }
     }));
@@ -89,6 +101,9 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
     let mut held: Vec<HoldingEntry> = holdings
         .all()
         .iter()
+        .filter(|holding| {
+            selection.has_holding(authority, holding.holder, model.capability(holding.capability).target)
+        })
         .map(|holding| {
             let known = model.capability(holding.capability);
             let way = holdings.shortest(model, holding);
@@ -118,6 +133,7 @@ pub fn document(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Grap
     let mut edges: Vec<EdgeEntry> = authority
         .edges
         .iter()
+        .filter(|edge| selection.has_edge(edge))
         .map(|edge| {
             let (file, line) = place(edge.span);
             EdgeEntry {

@@ -3,5 +3,10 @@
 pub mod report;
 pub mod diagnostics;
 pub mod graph;
+pub mod selection;
+pub mod picture;
+pub mod drawing;
 pub mod dot;
+pub mod mermaid;
+pub mod svg;
 pub mod store;

@@ -1,5 +1,6 @@
 //! Questions that people ask of a configuration, each with an answer for programs (as `serde` writes it) and for people.
 
+mod cuts;
 mod diff;
 mod order;
 mod what;
@@ -10,7 +11,7 @@ pub use diff::{Detail, DiffAnswer, Side, diff};
 pub use order::{OrderAnswer, order};
 pub use what::{WhatAnswer, what};
 pub use who::{WhoAnswer, who};
-pub use why::{StepAnswer, WhyAnswer, why};
+pub use why::{Breadth, StepAnswer, WhyAnswer, why};
 
 use crate::authority::{self, Authority};
 use crate::model::{CapId, ObjectId};

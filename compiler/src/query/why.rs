@@ -1,5 +1,6 @@
 //! `capc why`: the shortest way by which an object has, or could come by, a capability.
 
+use super::cuts::{Cut, cuts};
 use crate::authority::Authority;
 use crate::diag::Step;
 use crate::model::{CapId, Level, ObjectId};
@@ -15,8 +16,39 @@ pub struct WhyAnswer {
     capability: String,
     level: &'static str,
     steps: Vec<StepAnswer>,
-    #[serde(skip)]
-    barrier: Option<String>,
+    /// Every way, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ways: Option<Vec<Way>>,
+    /// How many ways are not among those.
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: usize,
+    /// What cuts every way to it; where it can be reached, every way to hold it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cuts: Vec<Cut>,
+}
+
+/// One way of several.
+#[derive(Debug, Serialize)]
+struct Way {
+    level: &'static str,
+    steps: Vec<StepAnswer>,
+}
+
+/// How many ways are asked for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Breadth {
+    /// A shortest one.
+    Shortest,
+    /// Those that begin differently: each derivation of a right that is held, and for each first step a shortest way.
+    All,
+}
+
+/// How many ways are listed; all are counted.
+const MOST_WAYS: usize = 20;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// One step of a way.
@@ -61,6 +93,67 @@ pub fn why(
     asked: CapId,
     name: &str,
     sources: &SourceMap,
+    breadth: Breadth,
+) -> WhyAnswer {
+    let mut answer = shortest(authority, object, asked, name, sources);
+    match answer.level {
+        "none" => answer.cuts = cuts(authority, object, asked, Level::Reach, sources),
+        "reach" => answer.cuts = cuts(authority, object, asked, Level::Hold, sources),
+        _ => {}
+    }
+    if breadth == Breadth::All {
+        let (ways, omitted) = all(authority, object, asked, sources);
+        answer.ways = Some(ways);
+        answer.omitted = omitted;
+    }
+    answer
+}
+
+/// Returns the ways that begin differently, level by level, the shortest first, and how many more there are.
+fn all(authority: &Authority<'_>, object: ObjectId, asked: CapId, sources: &SourceMap) -> (Vec<Way>, usize) {
+    let model = authority.model;
+    let answer = |steps: &[Step]| steps.iter().map(|step| StepAnswer::new(step, sources)).collect();
+    let mut ways: Vec<Way> = Vec::new();
+    let mut derivations: Vec<Vec<Step>> = Vec::new();
+    for holding in authority.holdings.get(object, asked).into_iter() {
+        for right in holding.rights.each() {
+            let steps = authority.holdings.steps(model, holding, right);
+            let steps: Vec<Step> = steps.into_iter().map(|step| authority.derived(step)).collect();
+            if !derivations.contains(&steps) {
+                derivations.push(steps);
+            }
+        }
+    }
+    derivations.sort_by_key(Vec::len);
+    ways.extend(derivations.iter().map(|steps| Way { level: "direct", steps: answer(steps) }));
+    let is_direct = !ways.is_empty();
+    let mut count = ways.len();
+    let mut first_steps = Vec::new();
+    for (level, word) in [(Level::Hold, "hold"), (Level::Reach, "reach")] {
+        let found = authority.ways(object, asked, model.capability(asked).kind.all(), level, usize::MAX);
+        for chain in found.chains {
+            // What leads there at level hold does so at level reach, and what is held has been told.
+            let first = chain.hops.first().map(|hop| (hop.to, hop.edges.first().map(|edge| edge.rule)));
+            if first_steps.contains(&first) || first.is_none() && is_direct {
+                continue;
+            }
+            first_steps.push(first);
+            count += 1;
+            if ways.len() < MOST_WAYS {
+                ways.push(Way { level: word, steps: answer(&authority.steps(&chain, asked, level)) });
+            }
+        }
+    }
+    let shown = ways.len();
+    (ways, count - shown)
+}
+
+fn shortest(
+    authority: &Authority<'_>,
+    object: ObjectId,
+    asked: CapId,
+    name: &str,
+    sources: &SourceMap,
 ) -> WhyAnswer {
     let model = authority.model;
     let mut answer = WhyAnswer {
@@ -69,7 +162,9 @@ pub fn why(
         capability: name.to_owned(),
         level: "none",
         steps: Vec::new(),
-        barrier: None,
+        ways: None,
+        omitted: 0,
+        cuts: Vec::new(),
     };
     if authority.is_direct(object, asked) {
         answer.level = "direct";
@@ -86,19 +181,7 @@ pub fn why(
             return answer;
         }
     }
-    answer.barrier = barrier(authority, object, asked);
     answer
-}
-
-/// Returns what cuts the way: the first one on a shortest way whose being trusted does.
-fn barrier(authority: &Authority<'_>, object: ObjectId, asked: CapId) -> Option<String> {
-    let model = authority.model;
-    let open = Authority::with_trust(model, authority.holdings, &[]);
-    let chain = open.chain(object, asked, model.capability(asked).kind.all(), Level::Reach)?;
-    let relays =
-        chain.hops.iter().filter(|hop| hop.edges.last().is_some_and(|edge| edge.relayed)).map(|hop| hop.to);
-    let trusted = relays.into_iter().find(|id| model.object(*id).trusted.is_some())?;
-    Some(format!("`{}` is trusted not to relay it", model.object(trusted).name))
 }
 
 impl WhyAnswer {
@@ -115,19 +198,34 @@ impl WhyAnswer {
             }
             _ => writeln!(out, "{object} can neither hold nor reach {capability}."),
         };
-        match (&self.barrier, self.level) {
-            (Some(barrier), _) => {
-                let _ = writeln!(out, "  what cuts the way: {barrier}");
+        match &self.ways {
+            None => tell(&mut out, &self.steps, "  "),
+            Some(ways) => {
+                for (number, way) in ways.iter().enumerate() {
+                    let word = if way.level == "direct" { "held" } else { way.level };
+                    let _ = writeln!(out, "  {}. {word}", number + 1);
+                    tell(&mut out, &way.steps, "     ");
+                }
             }
-            (None, "none") => {
-                let _ = writeln!(out, "  no chain of grants, facets, shared files or control leads there");
-            }
-            _ => {}
         }
-        let width = self.steps.iter().map(|step| step.rule.len()).max().unwrap_or(0);
-        for step in &self.steps {
-            let _ = writeln!(out, "  {:width$}  {}  ({}:{})", step.rule, step.text, step.file, step.line);
+        if self.omitted > 0 {
+            let _ = writeln!(out, "  … and {} more", self.omitted);
+        }
+        if !self.cuts.is_empty() {
+            let title =
+                if self.level == "none" { "what cuts the way:" } else { "what keeps it from holding it:" };
+            let _ = writeln!(out, "  {title}");
+        }
+        for cut in &self.cuts {
+            let _ = writeln!(out, "    {}  ({}:{})", cut.text, cut.file, cut.line);
         }
         out
+    }
+}
+
+fn tell(out: &mut String, steps: &[StepAnswer], pad: &str) {
+    let width = steps.iter().map(|step| step.rule.len()).max().unwrap_or(0);
+    for step in steps {
+        let _ = writeln!(out, "{pad}{:width$}  {}  ({}:{})", step.rule, step.text, step.file, step.line);
     }
 }

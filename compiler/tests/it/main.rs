@@ -14,6 +14,8 @@ mod laws;
 mod machine;
 mod cli;
 mod diff;
+mod pictures;
+mod why;
 mod fmt;
 mod bad_input;
 mod regressions;
