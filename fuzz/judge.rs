@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each target uses its own part")]
 
 use capc::authority::Authority;
+use capc::emit::found::found as listed;
 use capc::emit::report::{self, Colour};
 use capc::emit::selection::{Selection, Wanted};
 use capc::emit::{diagnostics, dot, drawing, graph, mermaid, svg};
@@ -65,7 +66,7 @@ pub fn check(bytes: &[u8]) {
         }
     }
     let human = report::human(&compilation.diagnostics, &compilation.sources, Colour::Off, 100);
-    let plain = report::plain(&compilation.diagnostics, &compilation.sources);
+    let plain = report::plain(&listed([(&*compilation.diagnostics, &compilation.sources)]));
     for text in [human, plain] {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\0']), "a report moves no cursor");
     }
@@ -92,7 +93,9 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn json(compilation: &capc::Compilation) -> serde_json::Value {
-    let document =
-        diagnostics::document(&compilation.diagnostics, &compilation.sources, compilation.summary());
+    let document = diagnostics::document(
+        &listed([(&*compilation.diagnostics, &compilation.sources)]),
+        compilation.summary(),
+    );
     serde_json::to_value(&document).unwrap_or_default()
 }

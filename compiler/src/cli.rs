@@ -21,8 +21,9 @@ pub struct Cli {
 pub enum Command {
     /// Compile in memory and report everything that is wrong
     ///
-    /// Touches nothing; for editors, reviews and CI.
-    #[command(after_help = "Example: capc check system.kdl --format json")]
+    /// Touches nothing; for editors, reviews and CI. Several files make one report. Lints are warnings, which change no status
+    /// unless they are denied.
+    #[command(after_help = "Example: capc check system.kdl --deny-warnings --format github")]
     Check(Check),
     /// Seal a new generation and switch to it
     ///
@@ -74,6 +75,21 @@ pub enum Command {
         /// The code, as it stands in brackets behind `error`.
         code: String,
     },
+    /// Print a script that completes capc's words in a shell
+    ///
+    /// For bash, elvish, fish, powershell or zsh; made from the arguments that this very capc takes.
+    #[command(after_help = "Example: capc completions bash > /etc/bash_completion.d/capc")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages of capc and of each command into a directory
+    #[command(after_help = "Example: capc man /usr/local/share/man/man1")]
+    Man {
+        /// Made if it is not there.
+        directory: PathBuf,
+    },
     /// Say what this kernel can enforce
     ///
     /// Tries every layer that a dead world needs; a missing one is a refusal, never a weaker start.
@@ -90,6 +106,18 @@ pub struct Check {
     /// How to print what is found.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,
+    /// Make a lint an error; may be given several times.
+    #[arg(long, value_name = "CODE")]
+    pub deny: Vec<String>,
+    /// Leave a lint a warning, also under --deny-warnings; may be given several times.
+    #[arg(long, value_name = "CODE")]
+    pub warn: Vec<String>,
+    /// Make every lint an error.
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// The day that waivers are measured by, YYYY-MM-DD; by default today.
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
 }
 
 /// `capc fmt`.
@@ -124,6 +152,10 @@ pub enum ReportFormat {
     Plain,
     /// `capc/diagnostics/1`.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands, shown beside the lines of a change.
+    Github,
 }
 
 /// How answers are printed.

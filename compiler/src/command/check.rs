@@ -1,65 +1,106 @@
 //! `capc check`: compiles and reports, touches nothing.
 
-use super::{compile, together};
+use super::{Failure, compile, together};
 use crate::Compilation;
 use crate::cli::{Check, Exit, ReportFormat};
-use crate::emit::{diagnostics, report};
-use crate::source::{RealFiles, SourceMap};
+use crate::diag::{Code, Severity, nearest};
+use crate::emit::diagnostics::{self, Summary};
+use crate::emit::found::{Found, counted, found};
+use crate::emit::{github, report, sarif};
+use crate::lint::Terms;
+use crate::model::Date;
+use crate::source::RealFiles;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-/// Checks each file by itself, and homes with the system that is named beside them.
+/// Checks each file by itself, and homes with the system that is named beside them; reports them together.
 pub fn run(arguments: &Check) -> Exit {
-    let mut worst = Exit::Clean;
-    let compilations = match together::compile_all(&RealFiles, &arguments.files, &compile::today()) {
-        Ok(compilations) => compilations,
-        Err(failure) => return failure.report(),
-    };
-    for compilation in &compilations {
-        let exit = print(compilation, arguments.format);
-        if exit as u8 > worst as u8 {
-            worst = exit;
-        }
-    }
-    worst
+    check(arguments).unwrap_or_else(|failure| failure.report())
 }
 
-fn print(compilation: &Compilation, format: ReportFormat) -> Exit {
-    let summary = compilation.summary();
-    let Compilation { diagnostics, sources, .. } = compilation;
-    let exit = match (compilation.has_errors(), compilation.unreadable) {
-        (false, _) => Exit::Clean,
-        (true, true) => Exit::Usage,
-        (true, false) => Exit::Errors,
-    };
-    match format {
-        ReportFormat::Json => {
-            let document = diagnostics::document(diagnostics, sources, summary);
-            if let Err(failure) = super::print_json(&document) {
-                return failure.report();
-            }
-        }
-        ReportFormat::Plain => {
-            let _ = std::io::stdout().write_all(report::plain(diagnostics, sources).as_bytes());
-        }
+fn check(arguments: &Check) -> Result<Exit, Failure> {
+    let terms = terms(arguments)?;
+    let compilations = together::compile_all(&RealFiles, &arguments.files, &terms)?;
+    let all = found(compilations.iter().map(|one| (&*one.diagnostics, &one.sources)));
+    match arguments.format {
         ReportFormat::Human => {
-            compile::complain(compilation);
-            if exit == Exit::Clean {
-                super::say!("{}", good_news(compilation, sources));
+            compile::complain_of(&all);
+            for compilation in compilations.iter().filter(|compilation| !compilation.has_errors()) {
+                super::say!("{}", good_news(compilation));
             }
+        }
+        ReportFormat::Plain => super::say_as_is!("{}", report::plain(&all)),
+        ReportFormat::Json => super::print_json(&diagnostics::document(&all, summary(&compilations, &all)))?,
+        ReportFormat::Sarif => super::print_json(&sarif::log(&all, &here()))?,
+        ReportFormat::Github => super::say_as_is!("{}", github::commands(&all, &here())),
+    }
+    let exits = compilations.iter().map(compile::exit);
+    Ok(exits.max_by_key(|exit| *exit as u8).unwrap_or(Exit::Clean))
+}
+
+/// Returns the directory that files are named from, or the root where there is none any more.
+fn here() -> PathBuf {
+    std::path::absolute(".")
+        .and_then(|path| path.canonicalize())
+        .unwrap_or_else(|_| Path::new("/").to_owned())
+}
+
+/// Returns the numbers of all; what two files say alike counts once.
+fn summary(compilations: &[Compilation], all: &[Found<'_>]) -> Summary {
+    let mut summary = Summary::default();
+    for compilation in compilations {
+        summary += compilation.summary();
+    }
+    let [(errors, _), (warnings, _)] = counted(all);
+    Summary { errors, warnings, ..summary }
+}
+
+/// Returns the terms that the options ask for.
+fn terms(arguments: &Check) -> Result<Terms, Failure> {
+    let mut terms = compile::today();
+    if let Some(text) = &arguments.at {
+        let date = Date::parse(text);
+        let wrong = || Failure::usage(format!("--at `{text}`: not a day like 2027-01-31"));
+        terms.at = Some(date.ok_or_else(wrong)?);
+    }
+    if arguments.deny_warnings {
+        terms.others = Severity::Error;
+    }
+    for word in &arguments.warn {
+        let code = code("--warn", word)?;
+        if !code.is_lint() {
+            return Err(Failure::usage(format!(
+                "--warn {word}: an error stays an error; only lints have levels"
+            )));
+        }
+        terms.lints.insert(code, Severity::Warning);
+    }
+    for word in &arguments.deny {
+        let code = code("--deny", word)?;
+        if terms.lints.insert(code, Severity::Error) == Some(Severity::Warning) {
+            return Err(Failure::usage(format!("both --deny {word} and --warn {word} are given")));
         }
     }
-    exit
+    Ok(terms)
+}
+
+fn code(option: &str, word: &str) -> Result<Code, Failure> {
+    Code::named(word).ok_or_else(|| {
+        let meant = nearest(word, Code::ALL.iter().map(|code| code.word()));
+        let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+        Failure::usage(format!("{option}: no code is named `{word}`{meant}"))
+    })
 }
 
 /// How many trusted objects are named.
 const MOST_NAMES: usize = 8;
 
 /// Returns one line that says what was found in order.
-fn good_news(compilation: &Compilation, sources: &SourceMap) -> String {
+fn good_news(compilation: &Compilation) -> String {
     let summary = compilation.summary();
-    let name = sources.files().next().map_or("", |(_, file)| &file.name);
+    let name = compilation.sources.files().next().map_or("", |(_, file)| &file.name);
+    let name = crate::emit::harmless::one_line(name);
     let mut line =
         format!("{name}: {}, {}", count(summary.services, "service"), count(summary.holdings, "holding"));
     let assertions = compilation.model.as_ref().map_or(0, |model| model.nevers.len() + model.onlys.len());

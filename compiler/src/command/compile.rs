@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::cli::Exit;
+use crate::emit::found::{Found, counted, found};
 use crate::emit::report::{self, Colour};
 use crate::lint::Terms;
 use crate::model::Date;
@@ -62,15 +63,12 @@ pub fn width() -> usize {
 
 /// Prints diagnostics to standard error; returns what they come to.
 pub fn complain(compilation: &Compilation) -> Exit {
-    if compilation.diagnostics.is_empty() {
-        return Exit::Clean;
-    }
-    let stderr = std::io::stderr();
-    super::complain_as_is!(
-        "{}",
-        report::human(&compilation.diagnostics, &compilation.sources, colour(&stderr), width())
-    );
-    super::complain!("{}", counted(compilation));
+    complain_of(&found([(&*compilation.diagnostics, &compilation.sources)]));
+    exit(compilation)
+}
+
+/// Returns what a compilation comes to.
+pub fn exit(compilation: &Compilation) -> Exit {
     match (compilation.has_errors(), compilation.unreadable) {
         (false, _) => Exit::Clean,
         (true, true) => Exit::Usage,
@@ -78,14 +76,14 @@ pub fn complain(compilation: &Compilation) -> Exit {
     }
 }
 
-/// Returns how many errors and warnings there are, in words.
-pub fn counted(compilation: &Compilation) -> String {
-    let summary = compilation.summary();
-    let words = [(summary.errors, "error"), (summary.warnings, "warning")];
-    let words: Vec<String> = words
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, noun)| super::check::count(number, noun))
-        .collect();
-    words.join(", ")
+/// Prints diagnostics with excerpts to standard error, and how many there are.
+pub fn complain_of(all: &[Found<'_>]) {
+    if all.is_empty() {
+        return;
+    }
+    super::complain_as_is!("{}", report::all_human(all, colour(&std::io::stderr()), width()));
+    let words = counted(all).into_iter().filter(|(number, _)| *number > 0);
+    let words: Vec<String> =
+        words.map(|(number, severity)| super::check::count(number, severity.word())).collect();
+    super::complain!("{}", words.join(", "));
 }

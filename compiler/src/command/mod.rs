@@ -9,6 +9,7 @@ mod fmt;
 mod generation;
 mod graph;
 mod launcher;
+mod manual;
 mod question;
 mod reconfigure;
 mod revision;
@@ -65,6 +66,8 @@ pub fn run(command: Command) -> Exit {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain { code } => explain::run(&code),
         Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { directory } => manual::pages(&directory),
         Command::Doctor => doctor::run(),
     }
 }
@@ -103,8 +106,7 @@ impl Failure {
 pub fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    let written = serde_json::to_writer(&mut out, document).map_err(std::io::Error::from);
-    written
+    crate::emit::harmless::write_json(&mut out, document)
         .and_then(|()| out.write_all(b"\n"))
         .map_err(|error| Failure::refused(format!("cannot print: {error}")))
 }

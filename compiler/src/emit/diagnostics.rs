@@ -1,12 +1,10 @@
 //! Diagnostics for programs: `capc/diagnostics/1`.
 
+use super::found::{Found, MOST_OF_ONE_CODE, readable};
 use crate::diag::{Cut, Detail, Diagnostic};
 use crate::source::{SourceMap, Span};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// The most diagnostics of one code; the rest is counted in `omitted`.
-const MOST_OF_ONE_CODE: usize = 1000;
 
 /// What `capc check --format json` prints.
 #[derive(Serialize)]
@@ -82,22 +80,22 @@ struct StepEntry<'a> {
     text: &'a str,
 }
 
-/// Returns the document for a compilation's diagnostics, which are sorted by their first label.
-#[must_use]
-pub fn document<'a>(diagnostics: &'a [Diagnostic], sources: &'a SourceMap, summary: Summary) -> Document<'a> {
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let mut entries = Vec::new();
-    for diagnostic in diagnostics {
-        let count = counts.entry(diagnostic.code.word()).or_default();
-        *count += 1;
-        if *count <= MOST_OF_ONE_CODE {
-            entries.push(entry(diagnostic, sources));
-        }
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+        self.services += other.services;
+        self.holdings += other.holdings;
     }
-    let omitted =
-        counts.into_iter().filter_map(|(code, count)| Some((code, count.checked_sub(MOST_OF_ONE_CODE)?)));
-    let omitted = omitted.filter(|(_, count)| *count > 0).collect();
-    Document { format: "capc/diagnostics/1", diagnostics: entries, summary, omitted }
+}
+
+/// Returns the document for the diagnostics of some compilations, each sorted by first label.
+#[must_use]
+pub fn document<'a>(all: &[Found<'a>], summary: Summary) -> Document<'a> {
+    let (shown, omitted) = readable(all, MOST_OF_ONE_CODE);
+    let diagnostics = shown.into_iter().map(|one| entry(one.diagnostic, one.sources)).collect();
+    let omitted = omitted.into_iter().map(|(code, count)| (code.word(), count)).collect();
+    Document { format: "capc/diagnostics/1", diagnostics, summary, omitted }
 }
 
 fn entry<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Entry<'a> {

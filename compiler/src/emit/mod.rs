@@ -1,7 +1,12 @@
 //! What comes out: reports for people and programs, graphs, and the store of generations.
 
+pub mod harmless;
+pub mod found;
+pub mod uri;
 pub mod report;
 pub mod diagnostics;
+pub mod github;
+pub mod sarif;
 pub mod graph;
 pub mod selection;
 pub mod picture;

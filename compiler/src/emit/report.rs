@@ -1,5 +1,9 @@
 //! Diagnostics for people: the words underlined, in every file that is involved, and what to write instead.
 
+pub use super::harmless::harmless;
+
+use super::found::{Found, counted, found};
+use super::harmless::one_line;
 use crate::diag::{Detail, Diagnostic, Label, Severity};
 use crate::source::{FileId, SourceFile, SourceMap};
 use annotate_snippets::{
@@ -8,7 +12,7 @@ use annotate_snippets::{
 use std::fmt::Write;
 
 /// The most diagnostics that are shown; all are counted.
-pub const MOST_SHOWN: usize = 100;
+pub const MOST_SHOWN: usize = 50;
 
 /// The longest excerpt of a file that is shown as it is, in bytes; of longer ones only the words' surroundings are.
 const LONGEST_EXCERPT: usize = 16 * 1024;
@@ -24,20 +28,34 @@ pub enum Colour {
     Off,
 }
 
-/// Returns diagnostics with excerpts, and a last line that counts them.
+/// Returns diagnostics with excerpts, as many as a person reads, and how many more there are.
 #[must_use]
 pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, colour: Colour, width: usize) -> String {
+    all_human(&found([(diagnostics, sources)]), colour, width)
+}
+
+/// Returns the diagnostics of several compilations with excerpts; where there are too many, the errors go first.
+#[must_use]
+pub fn all_human(all: &[Found<'_>], colour: Colour, width: usize) -> String {
     let renderer = match colour {
         Colour::On => Renderer::styled(),
         Colour::Off => Renderer::plain(),
     };
     let renderer = renderer.decor_style(DecorStyle::Unicode).term_width(width);
+    let [(errors, _), _] = counted(all);
+    let (mut room_for_errors, mut room_for_warnings) = (MOST_SHOWN, MOST_SHOWN.saturating_sub(errors));
+    let shown = all.iter().filter(|one| {
+        let room = if one.diagnostic.is_error() { &mut room_for_errors } else { &mut room_for_warnings };
+        let fits = *room > 0;
+        *room = room.saturating_sub(1);
+        fits
+    });
     let mut out = String::new();
-    for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
-        out.push_str(&renderer.render(&[group(diagnostic, sources)]));
+    for one in shown {
+        out.push_str(&renderer.render(&[group(one.diagnostic, one.sources)]));
         out.push_str("\n\n");
     }
-    if let Some(hidden) = diagnostics.len().checked_sub(MOST_SHOWN).filter(|hidden| *hidden > 0) {
+    if let Some(hidden) = all.len().checked_sub(MOST_SHOWN).filter(|hidden| *hidden > 0) {
         let _ = writeln!(out, "… and {hidden} more");
     }
     out
@@ -45,16 +63,16 @@ pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, colour: Colour, wi
 
 /// Returns one line a diagnostic: `file:line:column: code: message`.
 #[must_use]
-pub fn plain(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
+pub fn plain(all: &[Found<'_>]) -> String {
     let mut out = String::new();
-    for diagnostic in diagnostics {
+    for Found { diagnostic, sources } in all {
         if let Some(label) = diagnostic.labels.first() {
             let (file, place) = sources.locate(label.span);
-            let _ = write!(out, "{}:{}:{}: ", harmless(file), place.line, place.column);
+            let _ = write!(out, "{}:{}:{}: ", one_line(file), place.line, place.column);
         }
-        let _ = write!(out, "{}: {}", diagnostic.code.word(), harmless(&diagnostic.message));
+        let _ = write!(out, "{}: {}", diagnostic.code.word(), one_line(&diagnostic.message));
         if let Some(help) = &diagnostic.help {
-            let _ = write!(out, " ({})", harmless(help).replace('\n', "; "));
+            let _ = write!(out, " ({})", one_line(&help.replace('\n', "; ")));
         }
         out.push('\n');
     }
@@ -106,7 +124,7 @@ fn excerpt<'a>(file: &'a SourceFile, labels: &[&'a Label]) -> Vec<Element<'a>> {
     if text.len() > LONGEST_EXCERPT {
         return labels.iter().flat_map(|label| cropped(file, label)).collect();
     }
-    let mut snippet = Snippet::source(text).path(file.name.as_str()).line_start(first as usize);
+    let mut snippet = Snippet::source(text).path(one_line(&file.name)).line_start(first as usize);
     for label in labels {
         snippet = snippet.annotation(annotation(label, from, text.len()));
     }
@@ -136,7 +154,10 @@ fn cropped<'a>(file: &'a SourceFile, label: &'a Label) -> [Element<'a>; 2] {
     let span = start - from..floor(&file.text, end).max(start) - from;
     let snippet = Snippet::source(text).line_start(place.line as usize);
     [
-        Origin::path(file.name.as_str()).line(place.line as usize).char_column(place.column as usize).into(),
+        Origin::path(one_line(&file.name))
+            .line(place.line as usize)
+            .char_column(place.column as usize)
+            .into(),
         snippet.annotation(kind.span(span).label(harmless(&label.text))).into(),
     ]
 }
@@ -147,19 +168,4 @@ fn floor(text: &str, mut at: usize) -> usize {
         at -= 1;
     }
     at
-}
-
-/// Returns text in which nothing can move a terminal's cursor or turn the reading direction.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    let hostile = |letter: char| {
-        (letter.is_control() && letter != '\n')
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hostile) {
-        return text.to_owned();
-    }
-    text.chars()
-        .map(|letter| if hostile(letter) { letter.escape_unicode().to_string() } else { letter.to_string() })
-        .collect()
 }

@@ -5,11 +5,16 @@
 mod terms;
 mod paths;
 mod waivers;
+mod coarse_network;
 mod host_not_enforced;
 mod missing_limits;
+mod over_wide_grant;
+mod root_equivalent;
 mod shared_identity;
+mod unconfined;
 mod unreachable_facet;
 mod unused_capability;
+mod unused_parameter;
 mod write_and_execute;
 mod write_without_read;
 
@@ -47,7 +52,12 @@ impl Finding {
 #[must_use]
 pub fn lint(model: &Model, holdings: &Holdings, terms: &Terms) -> Vec<Diagnostic> {
     let mut findings = unused_capability::check(model, holdings);
+    findings.extend(unused_parameter::check(model));
+    findings.extend(over_wide_grant::check(model));
     findings.extend(shared_identity::check(model));
+    findings.extend(coarse_network::check(model, holdings));
+    findings.extend(unconfined::check(model));
+    findings.extend(root_equivalent::check(model, holdings));
     findings.extend(write_and_execute::check(model, holdings));
     findings.extend(write_without_read::check(model, holdings));
     findings.extend(host_not_enforced::check(model, holdings));

@@ -8,6 +8,7 @@ mod alias;
 mod assertion;
 mod date;
 mod object;
+mod passing;
 mod resource;
 mod rights;
 mod service;
@@ -16,6 +17,7 @@ pub use alias::Aliases;
 pub use assertion::{Level, Never, Only, Trust, Waived, Waiver};
 pub use date::Date;
 pub use object::{FileKind, Object, ObjectKind, Scope};
+pub use passing::{PassedAs, Passing};
 pub use resource::{Address, Protocol, Resource};
 pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
@@ -281,6 +283,8 @@ pub struct Model {
     pub trusts: Vec<Trust>,
     /// Every `allow`, in source order.
     pub waivers: Vec<Waiver>,
+    /// What goes on under other names, in source order.
+    pub passings: Vec<Passing>,
     /// How paths are rewritten, so that places known beforehand are compared as places too.
     pub aliases: Aliases,
     /// Roots of world-readable programs and libraries.

@@ -177,10 +177,11 @@ impl Binder<'_> {
     /// Returns the capability of which an assertion speaks, with the rights named or else all of its kind.
     fn asked_rights(&mut self, scope: ScopeId, word: &Word, rights: &[Word]) -> Option<(CapId, Rights)> {
         let found = self.asked(scope, &word.text);
-        let Meaning::Capability { capability, .. } = found else {
+        let Meaning::Capability { capability, limited_at, .. } = found else {
             self.not_a_capability(scope, word, found);
             return None;
         };
+        self.passings.asked(limited_at, Rights::NONE);
         let kind = self.model.capability(capability).kind;
         let rights = match rights {
             [] => kind.all(),

@@ -4,12 +4,13 @@ use super::declaration::{Declarations, Item, UseDeclaration};
 use super::load::Loaded;
 use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
 use super::objects::Body;
+use super::passings::Passings;
 use super::tables::{ByName, Capabilities, Facets};
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Aliases, CapId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE,
-    Resource, Rights, Root, SYSTEM, Scope,
+    Aliases, CapId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PassedAs, PathUse,
+    RECONFIGURE, Resource, Rights, Root, SYSTEM, Scope,
 };
 use crate::source::{FileId, Span};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Binder<'a> {
     pub callers: ByName<CapId>,
     /// Capabilities spoken of so far.
     pub capabilities: Capabilities,
+    /// What is passed on under names, and what is asked of it there.
+    pub passings: Passings,
     /// Facets by their service and name.
     pub facets_by_name: Facets,
 }
@@ -82,6 +85,7 @@ impl<'a> Binder<'a> {
                 onlys: Vec::new(),
                 trusts: Vec::new(),
                 waivers: Vec::new(),
+                passings: Vec::new(),
                 code: code.iter().map(|path| default(path)).collect(),
                 root,
             },
@@ -93,6 +97,7 @@ impl<'a> Binder<'a> {
             capabilities: Capabilities::default(),
             places: None,
             callers: ByName::default(),
+            passings: Passings::default(),
             facets_by_name: Facets::default(),
         }
     }
@@ -277,7 +282,7 @@ impl<'a> Binder<'a> {
         for item in &declarations.items {
             let Item::Takes(takes) = item else { continue };
             let kind = takes.kind.0;
-            self.rights_of(&takes.rights, kind);
+            let rights = self.rights_of(&takes.rights, kind);
             let nowhere: Arc<str> = format!("/{} (a parameter)", takes.name.text).into();
             let resource = match kind {
                 Kind::Dir | Kind::File | Kind::State | Kind::Device | Kind::Secret | Kind::Socket => {
@@ -294,7 +299,8 @@ impl<'a> Binder<'a> {
                 }
             };
             let capability = self.resource(ScopeId(0), &takes.name, &resource, takes.span);
-            self.name(ScopeId(0), &takes.name, Binding::Capability(capability));
+            self.passings.made(takes.span, PassedAs::Parameter, &takes.name.text, kind, rights);
+            self.name(ScopeId(0), &takes.name, Binding::Open { capability, rights, takes: takes.span });
         }
     }
 

@@ -94,7 +94,10 @@ impl<'a> Binder<'a> {
                 let named = self.rights_of(&grant.rights, kind);
                 self.within(named, limit, limited_at, kind, rights_span, &grant.capability)
             }
-            false => limit,
+            false => {
+                self.passings.asked(limited_at, limit);
+                limit
+            }
         };
         let template = self.derivation(Rule::Introduction, receiver, capability, rights, grant.span);
         self.model.derivations.push(Derivation {
@@ -130,7 +133,10 @@ impl<'a> Binder<'a> {
         });
         let object = match found {
             Meaning::Object(object) => Some(object),
-            Meaning::Capability { capability, .. } => self.model.facet_owner(capability),
+            Meaning::Capability { capability, limited_at, .. } => {
+                self.passings.asked(limited_at, Rights::NONE);
+                self.model.facet_owner(capability)
+            }
             Meaning::Unknown => {
                 let diagnostic = self.unknown(scope, to);
                 self.diagnostics.push(diagnostic);

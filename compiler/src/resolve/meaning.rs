@@ -4,7 +4,7 @@ use super::bind::Binder;
 use super::names::{Binding, Meaning, ScopeId};
 use super::words::Word;
 use crate::diag::{Code, Diagnostic, nearest};
-use crate::model::{Derivation, Kind, ObjectId, Premise, Rights, Rule, Statement, Target};
+use crate::model::{Derivation, Kind, ObjectId, PassedAs, Premise, Rights, Rule, Statement, Target};
 use crate::source::Span;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -93,6 +93,7 @@ impl Binder<'_> {
             Binding::Absent => Way::End(Meaning::Absent),
             // In a home, `backup` and `backup.launch` may both be taken.
             Binding::Capability(_)
+            | Binding::Open { .. }
             | Binding::Parameter { .. }
             | Binding::Endowed { .. }
             | Binding::Facet { .. } => self.declared(scope, name),
@@ -108,6 +109,11 @@ impl Binder<'_> {
                 capability: *capability,
                 limit: self.model.capability(*capability).kind.all(),
                 limited_at: None,
+            }),
+            Binding::Open { capability, rights, takes } => Way::End(Meaning::Capability {
+                capability: *capability,
+                limit: *rights,
+                limited_at: Some(*takes),
             }),
             Binding::Subject(object) => Way::End(Meaning::Object(*object)),
             Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
@@ -138,16 +144,28 @@ impl Binder<'_> {
             .map(|named| named.binding.clone());
         match named {
             Some(Binding::Parameter { user, kind, rights, takes, used, .. }) => {
-                self.argument(scope, user, next, found, kind, rights, takes, used)
+                let arrived = self.argument(scope, user, next, found, kind, rights, takes, used);
+                self.passes_on(arrived, PassedAs::Parameter, name)
             }
             Some(Binding::Endowed { scope: declared, user, first, more, takes }) => {
-                self.endowed(scope, (declared, user), (&first, &more), &takes, found)
+                let arrived = self.endowed(scope, (declared, user), (&first, &more), &takes, found);
+                self.passes_on(arrived, PassedAs::Parameter, name)
             }
             Some(Binding::Facet { rights, part, span, .. }) => {
-                self.facet_statement(scope, name, next, found, &rights, part, span)
+                let arrived = self.facet_statement(scope, name, next, found, &rights, part, span);
+                self.passes_on(arrived, PassedAs::Facet, name)
             }
             _ => self.gift(scope, name, next, found),
         }
+    }
+
+    /// Remembers that something goes on under a name.
+    fn passes_on(&mut self, arrived: Meaning, passed_as: PassedAs, name: &Arc<str>) -> Meaning {
+        if let Meaning::Capability { capability, limit, limited_at: Some(at) } = arrived {
+            let kind = self.model.capability(capability).kind;
+            self.passings.made(at, passed_as, name, kind, limit);
+        }
+        arrived
     }
 
     #[expect(
@@ -379,6 +397,7 @@ impl Binder<'_> {
         span: Span,
         name: &Word,
     ) -> Rights {
+        self.passings.asked(limited_at, rights);
         let excess = rights.without(limit);
         if let (false, Some(limited_at)) = (excess.is_empty(), limited_at) {
             let words: Vec<&str> = kind.words(excess).collect();

@@ -16,6 +16,7 @@ mod load;
 mod meaning;
 mod names;
 mod objects;
+mod passings;
 mod person;
 mod provides;
 mod resource;
@@ -107,6 +108,7 @@ pub fn resolve_with_homes(files: &dyn Files, main: &Path, shown: &str, homes: &[
             let names = question_names(&mut binder);
             let mut model = binder.model;
             model.derivations.sort_by_key(|derivation| derivation.span);
+            model.passings = binder.passings.all();
             (Some(model), names, binder.diagnostics)
         }
     };

@@ -18,6 +18,15 @@ pub struct ScopeId(pub usize);
 pub enum Binding {
     /// A resource.
     Capability(CapId),
+    /// A parameter of a file that is read by itself: something that nothing else speaks of, with at most these rights.
+    Open {
+        /// What stands for it.
+        capability: CapId,
+        /// The contract.
+        rights: Rights,
+        /// `takes`.
+        takes: Span,
+    },
     /// A service, program, user or powerbox of the scope.
     Subject(ObjectId),
     /// An instance of a module.
@@ -73,7 +82,11 @@ impl Binding {
     pub const fn may_be_capability(&self) -> bool {
         matches!(
             self,
-            Self::Capability(_) | Self::Parameter { .. } | Self::Endowed { .. } | Self::Facet { .. }
+            Self::Capability(_)
+                | Self::Open { .. }
+                | Self::Parameter { .. }
+                | Self::Endowed { .. }
+                | Self::Facet { .. }
         )
     }
 }

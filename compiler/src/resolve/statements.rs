@@ -73,7 +73,10 @@ impl<'a> Binder<'a> {
             let gives = self.scopes.first().map(|names| names.gives.values().cloned().collect::<Vec<_>>());
             for word in gives.into_iter().flatten() {
                 match self.meaning(system, &word.text) {
-                    Meaning::Capability { capability, .. } => self.model.given.push(capability),
+                    Meaning::Capability { capability, limit, limited_at } => {
+                        self.passings.asked(limited_at, limit);
+                        self.model.given.push(capability);
+                    }
                     found => drop(self.not_a_capability(system, &word, found)),
                 }
             }
@@ -317,10 +320,11 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let found = self.meaning(scope, &word.text);
-            let Meaning::Capability { capability, .. } = found else {
+            let Meaning::Capability { capability, limited_at, .. } = found else {
                 self.not_a_capability(scope, word, found);
                 continue;
             };
+            self.passings.asked(limited_at, Kind::FS_READ);
             let whole = self.model.capability(capability).clone();
             let Some(path) = whole.path.filter(|_| matches!(whole.kind, Kind::Dir | Kind::File)) else {
                 let message = format!("a `{}` is no configuration", whole.kind.word());
@@ -375,10 +379,11 @@ impl<'a> Binder<'a> {
     ) {
         let Some(word) = &declaration.identity else { return };
         let found = self.meaning(scope, &word.text);
-        let Meaning::Capability { capability, .. } = found else {
+        let Meaning::Capability { capability, limited_at, .. } = found else {
             self.not_a_capability(scope, word, found);
             return;
         };
+        self.passings.asked(limited_at, Kind::Identity.all());
         let kind = self.model.capability(capability).kind;
         if kind != Kind::Identity {
             let message = format!("`{}` is a `{}`, not an identity", word.text, kind.word());

@@ -6,7 +6,7 @@ use super::names::{Meaning, ScopeId};
 use super::statements::OwnNames;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Exposure, Kind, ObjectId, PathUse, Transport};
+use crate::model::{Exposure, Kind, ObjectId, PathUse, Rights, Transport};
 
 impl Binder<'_> {
     /// Binds what the transports and exposures of facets name.
@@ -57,10 +57,11 @@ impl Binder<'_> {
             let mut exposes = Vec::new();
             for (word, rights, span) in &provided.exposes {
                 let found = self.own_or_scope(scope, own, word);
-                let Meaning::Capability { capability, .. } = found else {
+                let Meaning::Capability { capability, limited_at, .. } = found else {
                     self.not_a_capability(scope, word, found);
                     continue;
                 };
+                self.passings.asked(limited_at, Rights::NONE);
                 let kind = self.model.capability(capability).kind;
                 if matches!(kind, Kind::Control | Kind::Identity | Kind::Privilege) {
                     let message = format!("a `{}` cannot be exposed", kind.word());

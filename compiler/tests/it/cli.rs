@@ -119,25 +119,3 @@ fn questions_are_answered_for_a_configuration_with_a_circle() {
     let run = scene.capc(["who".as_ref(), "a.started".as_ref(), "--config".as_ref(), file.as_os_str()]);
     run.exits(0).says("b  connect").complains("bootstrap-cycle");
 }
-
-#[test]
-fn every_command_has_help_with_an_example() {
-    let scene = Scene::new("help");
-    for command in [
-        "check",
-        "reconfigure",
-        "up",
-        "graph",
-        "order",
-        "why",
-        "who",
-        "what",
-        "diff",
-        "verify",
-        "explain",
-        "doctor",
-        "fmt",
-    ] {
-        scene.capc([command, "--help"]).exits(0).says("Example: capc ");
-    }
-}

@@ -23,7 +23,10 @@ fn every_fixture_is_judged_as_its_place_says() {
             }
             let codes: Vec<&str> = diagnostics.iter().map(|diagnostic| diagnostic.code.word()).collect();
             match parts.as_slice() {
-                ["accept", ..] => assert_eq!(codes, Vec::<&str>::new(), "{name} has nothing wrong with it"),
+                // What is right may be warned about: that shows in its snapshot.
+                ["accept", ..] => {
+                    assert!(!diagnostics.iter().any(Diagnostic::is_error), "{name} has nothing wrong with it: {codes:?}");
+                }
                 ["reject" | "lint", code, ..] => assert_eq!(codes, [*code], "{name} shows one thing"),
                 _ => assert_ne!(codes, Vec::<&str>::new(), "{name} gains authority"),
             }

@@ -64,6 +64,7 @@ impl Builder {
             onlys: Vec::new(),
             trusts: Vec::new(),
             waivers: Vec::new(),
+            passings: Vec::new(),
             code: Vec::new(),
             root: Root {
                 config: place("/etc/capc"),

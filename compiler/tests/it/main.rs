@@ -19,6 +19,8 @@ mod why;
 mod fmt;
 mod bad_input;
 mod regressions;
+mod formats;
+mod reference;
 mod generation;
 mod hello;
 mod home;
