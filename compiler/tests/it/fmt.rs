@@ -160,6 +160,7 @@ fn kdl_is_indented_and_spaced() {
     check_kdl("a{b  1;c k = 2\n  }\n\n\n\n  d", "a {\n    b 1\n    c k=2\n}\n\nd\n");
     check_kdl("a {\n\n  b\n\n}\n", "a {\n    b\n}\n");
     check_kdl("\n\n", "");
+    check_kdl("a \\\n 1 \\\n\nb", "a \\\n 1\n\nb\n");
 }
 
 #[test]
@@ -322,7 +323,18 @@ fn whatever_reads_without_mistakes_can_be_put_in_order_and_said_otherwise() {
         "\"", "'", "\\", "\\\n", "a", "1", "k=2", "#true", "\"\"\"\n", "#\"", "(t)", "é", "\u{feff}", "\r\n",
         "- ", "[a.b]\n", "[[a]]\n",
     ];
-    let fixtures = fixtures();
+    // Few and fixed, so that a new fixture is not tried with other dice than the last run's.
+    let mut fixtures = fixtures();
+    fixtures.retain(|(path, ..)| {
+        [
+            "accept/in-toml.toml",
+            "accept/introduction.kdl",
+            "accept/near-syntax.kdl",
+            "accept/near-syntax.toml",
+        ]
+        .iter()
+        .any(|name| path.ends_with(name))
+    });
     let mut seed = 0x2545_F491_4F6C_DD1D_u64;
     let mut roll = |sides: usize| {
         seed ^= seed >> 12;
@@ -331,7 +343,7 @@ fn whatever_reads_without_mistakes_can_be_put_in_order_and_said_otherwise() {
         (seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides
     };
     let mut tried = [0, 0];
-    for _ in 0..6_000 {
+    for _ in 0..3_000 {
         let (_, text, language) = &fixtures[roll(fixtures.len())];
         let mut bytes = text.clone().into_bytes();
         for _ in 0..1 + roll(4) {

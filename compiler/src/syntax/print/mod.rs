@@ -123,13 +123,13 @@ fn plain(value: Value<'_>) -> Value<'_> {
 
 /// Says whether two texts have the same letters, comments included; what may differ separates words.
 fn is_same_letters(one: &str, other: &str, language: Language) -> bool {
-    let separator = match language {
-        Language::Kdl => b';',
-        Language::Toml => b',',
+    let separators: &[u8] = match language {
+        Language::Kdl => b";\\",
+        Language::Toml => b",",
     };
     let letters = |text: &str| {
         let mut counts = [0_usize; 256];
-        for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != separator) {
+        for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && !separators.contains(byte)) {
             if let Some(count) = counts.get_mut(usize::from(byte)) {
                 *count += 1;
             }

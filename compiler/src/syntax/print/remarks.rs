@@ -185,7 +185,8 @@ fn scan(gap: &str, offset: usize) -> (Vec<(usize, usize, Remark)>, Vec<Remark>) 
                 (is_beside, newlines, spaces) = (false, newlines + 1, 0);
                 (first.len_utf8(), None)
             }
-            '{' | ';' | '\u{feff}' => {
+            // A line that is continued by nothing but an empty one needs no `\`.
+            '{' | ';' | '\\' | '\u{feff}' => {
                 spaces = 0;
                 (first.len_utf8(), None)
             }
