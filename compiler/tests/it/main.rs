@@ -17,6 +17,7 @@ mod diff;
 mod pictures;
 mod why;
 mod fmt;
+mod answers;
 mod bad_input;
 mod regressions;
 mod formats;
