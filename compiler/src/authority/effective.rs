@@ -196,17 +196,23 @@ pub fn effective(
         solver.run();
     }
     let exposed = solver.exposed;
-    let mut all = Vec::new();
+    // Looked up once for each capability: many hold the same.
+    let capabilities = (0..model.capabilities.len() as u32).map(CapId);
+    let place_of: Vec<Option<PlaceId>> = capabilities
+        .map(|capability| path_of(model, capability).and_then(|path| places.find(&path)))
+        .collect();
+    let place_of = |capability: CapId| place_of.get(capability.index()).copied().flatten();
+    let mut all = Vec::with_capacity(holdings.all().len());
     let mut starts = vec![0];
     for (id, object) in model.objects() {
         for holding in holdings.of(id) {
             all.push(Held {
                 capability: Some(holding.capability),
-                place: path_of(model, holding.capability).and_then(|path| places.find(&path)),
+                place: place_of(holding.capability),
                 kind: model.capability(holding.capability).kind,
                 rights: holding.rights,
                 through: Through::Holding,
-                span: place_of_holding(model, holdings, id, holding.capability),
+                span: holdings.last_step(model, holding).map_or(object.span, |step| step.span),
             });
         }
         for (path, rights) in object.process().into_iter().flat_map(own_paths) {
@@ -223,7 +229,7 @@ pub fn effective(
         for (capability, (rights, facet, span)) in exposed.get(id.index()).into_iter().flatten() {
             all.push(Held {
                 capability: Some(*capability),
-                place: path_of(model, *capability).and_then(|path| places.find(&path)),
+                place: place_of(*capability),
                 kind: model.capability(*capability).kind,
                 rights: *rights,
                 through: Through::Exposed(*facet),

@@ -72,27 +72,35 @@ impl<'m> Authority<'m> {
     /// Returns the authority graph when just these objects are trusted.
     #[must_use]
     pub fn with_trust(model: &'m Model, holdings: &'m Holdings, trusted: &[bool]) -> Self {
+        let mut authority = Self::without_edges(model, holdings, trusted);
+        let mut sink = edges::Sink::new(model, trusted);
+        relay::add(&mut sink, model, &authority.effective, &authority.places);
+        control::add(&mut sink, model, holdings, &authority.effective, &authority.places);
+        let edges::Sink { edges, meetings, cut, .. } = sink;
+        (authority.meetings, authority.cut) = (meetings, cut);
+        authority.take(edges);
+        authority
+    }
+
+    /// Returns what everybody counts as holding when just these objects are trusted, and no edge: for those who ask nothing of
+    /// what could follow.
+    #[must_use]
+    pub fn without_edges(model: &'m Model, holdings: &'m Holdings, trusted: &[bool]) -> Self {
         let places = Places::new(paths(model));
         let ports = ports::Ports::new(model, holdings, &places);
         let effective = effective::effective(model, holdings, &places, &ports, trusted);
-        let mut sink = edges::Sink::new(model, trusted);
-        relay::add(&mut sink, model, &effective, &places);
-        control::add(&mut sink, model, holdings, &effective, &places);
-        let edges::Sink { edges, meetings, cut, .. } = sink;
-        let mut authority = Self {
+        Self {
             model,
             holdings,
             places,
             edges: Vec::new(),
-            meetings,
-            cut,
+            meetings: Vec::new(),
+            cut: Vec::new(),
             trusted: trusted.to_vec(),
             effective,
             out: Vec::new(),
             into: (Vec::new(), Vec::new()),
-        };
-        authority.take(edges);
-        authority
+        }
     }
 
     /// Returns the graph when some others are trusted too, with all that they expose.
@@ -120,9 +128,17 @@ impl<'m> Authority<'m> {
             }
         }
         let rank = |node: Node| ranks.get(node.index()).copied().unwrap_or(0);
-        edges.sort_by_key(|edge| {
-            (edge.from, rank(edge.to), edge.rule, edge.relayed, edge.consent, edge.span, edge.carries)
-        });
+        // By beginning first, which needs no comparisons, and then what begins at one node.
+        let (begins, order) = by_node(count, &edges, |edge| edge.from);
+        edges = order.iter().filter_map(|at| edges.get(*at as usize).copied()).collect();
+        for node in begins.windows(2) {
+            let [begin, end] = *node else { continue };
+            if let Some(edges) = edges.get_mut(begin as usize..end as usize) {
+                edges.sort_by_key(|edge| {
+                    (rank(edge.to), edge.rule, edge.relayed, edge.consent, edge.span, edge.carries)
+                });
+            }
+        }
         edges.dedup_by(|next, kept| {
             // The earliest place stays; one that leads along another traversal too keeps its own place.
             let same = (next.from, next.to, next.rule, next.relayed, next.consent)
@@ -130,10 +146,7 @@ impl<'m> Authority<'m> {
             same && kept.carries.has(next.carries)
         });
         self.out = starts(count, edges.iter().map(|edge| edge.from));
-        let mut into: Vec<u32> = (0..edges.len() as u32).collect();
-        let end = |at: &u32| edges.get(*at as usize).map_or(Node(0), |edge| edge.to);
-        into.sort_by_key(|at| (end(at), *at));
-        let begins = starts(count, into.iter().map(end));
+        let (begins, into) = by_node(count, &edges, |edge| edge.to);
         self.into = (into, begins);
         self.edges = edges;
     }
@@ -208,6 +221,23 @@ fn starts(count: usize, nodes: impl Iterator<Item = Node>) -> Vec<u32> {
         *place = total;
     }
     starts
+}
+
+/// Returns for each node where those edges begin that have it at one end, and the indices of the edges in that order; among
+/// those of one node they stay in theirs.
+fn by_node(count: usize, edges: &[Edge], end: impl Fn(&Edge) -> Node) -> (Vec<u32>, Vec<u32>) {
+    let begins = starts(count, edges.iter().map(&end));
+    let mut next = begins.clone();
+    let mut order = vec![0; edges.len()];
+    for (at, edge) in edges.iter().enumerate() {
+        if let Some(next) = next.get_mut(end(edge).index())
+            && let Some(place) = order.get_mut(*next as usize)
+        {
+            *place = at as u32;
+            *next += 1;
+        }
+    }
+    (begins, order)
 }
 
 /// Returns every path that a capability has or a service is made of.

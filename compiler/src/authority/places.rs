@@ -29,7 +29,10 @@ impl Places {
     #[must_use]
     pub fn new(mut paths: Vec<Arc<str>>) -> Self {
         // `/a-b` must not come between `/a` and `/a/b`, so components are compared, not bytes.
-        paths.sort_by(|a, b| a.split('/').cmp(b.split('/')));
+        // A separator counts as before every letter, which compares components without taking the paths apart.
+        let letters =
+            |path: &'_ str| path.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect::<Vec<u8>>();
+        paths.sort_by_cached_key(|path| letters(path));
         paths.dedup();
         let mut parents = Vec::with_capacity(paths.len());
         let mut ends = vec![paths.len() as u32; paths.len()];

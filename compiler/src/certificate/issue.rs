@@ -39,16 +39,11 @@ fn certified(model: &Model, holdings: &Holdings, view: &View) -> CertifiedView {
             CertifiedSet { along, side: side.to_owned(), members }
         })
         .collect();
-    // In an order of their own, so that nothing depends on that of the statements.
-    let key = |set: &CertifiedSet| (set.along.clone(), set.side.clone(), set.members.clone());
-    let mut order: Vec<usize> = (0..sets.len()).collect();
-    order.sort_by_cached_key(|at| sets.get(*at).map(key));
-    let mut rank = vec![0; sets.len()];
-    for (new, old) in order.iter().enumerate() {
-        if let Some(place) = rank.get_mut(*old) {
-            *place = new;
-        }
-    }
+    // Each once, in an order of their own, so that nothing depends on that of the statements.
+    let mut distinct = sets.clone();
+    distinct.sort();
+    distinct.dedup();
+    let rank: Vec<usize> = sets.iter().map(|set| distinct.partition_point(|other| other < set)).collect();
     let holding = view.claims.iter().zip(&view.found.verdicts);
     let holding = holding.filter(|(_, verdict)| verdict.offenders.is_empty());
     let mut assertions: Vec<CertifiedAssertion> = holding
@@ -61,8 +56,7 @@ fn certified(model: &Model, holdings: &Holdings, view: &View) -> CertifiedView {
         .collect();
     assertions.sort();
     assertions.dedup();
-    let sets = order.into_iter().filter_map(|at| sets.get(at).cloned()).collect();
-    CertifiedView { trusted, sets, assertions }
+    CertifiedView { trusted, sets: distinct, assertions }
 }
 
 /// Returns an assertion by name.

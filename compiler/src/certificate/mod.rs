@@ -57,7 +57,7 @@ pub struct CertifiedView {
 }
 
 /// A set that no edge of a traversal leaves (`reached`), or none enters (`obtaining`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertifiedSet {
     /// `hold`, `learn` or `effect`.

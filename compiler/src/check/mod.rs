@@ -52,7 +52,13 @@ pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagno
     let waits = order::waits(model, holdings);
     diagnostics.extend(bootstrap_cycle::check(model, &waits));
     diagnostics.extend(conflict::check(model, holdings));
-    let authority = Authority::new(model, holdings, SYSTEM);
+    // Without an assertion nobody asks what could follow from what is held.
+    let trusted: Vec<bool> = model.objects().map(|(id, _)| model.is_trusted(id, SYSTEM)).collect();
+    let authority = if model.nevers.is_empty() && model.onlys.is_empty() {
+        Authority::without_edges(model, holdings, &trusted)
+    } else {
+        Authority::with_trust(model, holdings, &trusted)
+    };
     diagnostics.extend(root_cycle::check(&authority));
     diagnostics.extend(vacuous::check(model));
     let (failed, grounds) = assertion_failed::check(model, holdings, &authority);

@@ -11,6 +11,7 @@ mod golden;
 mod docs;
 mod kdl;
 mod laws;
+mod order_of_input;
 mod machine;
 mod cli;
 mod diff;

@@ -81,3 +81,28 @@ fn trusting_an_object_never_adds_authority_to_anyone_else() {
         check_no_gain(seed, &before, &after, Some(id));
     });
 }
+
+/// `who`, `what` and `why` answer one question from three sides.
+#[test]
+fn who_what_and_why_agree() {
+    for_seeds(SEEDS / 4, |seed| {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let authority = Authority::new(&model, &holdings, SYSTEM);
+        for level in [Level::Hold, Level::Reach] {
+            let what: Vec<_> = model.objects().map(|(id, _)| authority.all_obtainable(id, level)).collect();
+            for asked in (0..model.capabilities.len() as u32).map(CapId) {
+                let who = authority.obtainable_by_all(asked, level);
+                for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
+                    let extent = who[id.index()];
+                    let context = format!("seed {seed}: {} {}", object.name, model.capability(asked).name);
+                    assert_eq!(extent, what[id.index()][asked.index()], "{context}");
+                    for right in model.capability(asked).kind.all().each() {
+                        let way = authority.chain(id, asked, right, level);
+                        assert_eq!(way.is_some(), extent.rights().contains(right), "{context}");
+                    }
+                }
+            }
+        }
+    });
+}
