@@ -3,7 +3,7 @@
 
 use super::edges::{Carries, EdgeRule, Entering, Meeting, Node, Party, Sink};
 use super::effective::{Effective, Held, Through, own_paths, place_of_holding};
-use super::overlap::{ByPlace, Overlap, Ways};
+use super::overlap::{At, ByPlace, Overlap, Ways};
 use super::places::Places;
 use super::root::root_reason;
 use crate::holdings::Holdings;
@@ -52,16 +52,16 @@ fn is_loaders(path: &str) -> bool {
 }
 
 fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
-    let mut changers = ByPlace::new();
-    let mut made_of = ByPlace::new();
-    let mut would_run = ByPlace::new();
+    let mut changers: Vec<At> = Vec::new();
+    let mut made_of: Vec<At> = Vec::new();
+    let mut would_run: Vec<At> = Vec::new();
     let mut loader: Vec<Party> = Vec::new();
     for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
         for held in effective.of(id) {
             let Some(place) = held.file() else { continue };
             let party = Party { who: id, span: held.span, carries: counts(held) };
             if held.changes() {
-                changers.entry(place).or_default().push(party);
+                changers.push((place, party));
                 if touches_loader(model, places.path(place)) {
                     loader.push(party);
                 }
@@ -71,23 +71,18 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
                     Through::Holding | Through::Own => &mut made_of,
                     Through::Exposed(_) => &mut would_run,
                 }
-                .entry(place)
-                .or_default()
-                .push(party);
+                .push((place, party));
             }
         }
         let Some(service) = object.process() else { continue };
         // Programs and images are among what is held with `exec`; these are not.
         for path in service.config.iter().chain(&service.argument_paths) {
             if let Some(place) = places.find(&path.path) {
-                made_of.entry(place).or_default().push(Party {
-                    who: id,
-                    span: path.span,
-                    carries: Carries::ALL,
-                });
+                made_of.push((place, Party { who: id, span: path.span, carries: Carries::ALL }));
             }
         }
     }
+    let [changers, made_of, would_run] = [changers, made_of, would_run].map(|all| ByPlace::new(places, &all));
     let overlap = |word, entering| Overlap {
         places,
         rule: EdgeRule::Control,
@@ -107,7 +102,8 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
         name: format!("{word}:loader"),
         kind: "place",
         span,
-        subject: "the system loader's libraries".to_owned(),
+        subject: "the system loader's libraries".into(),
+        place: None,
     };
     let all = sink.meeting(meeting("control"));
     let back = sink.meeting(meeting("controlled"));
@@ -194,8 +190,13 @@ fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
             (Some(user), _) => format!("user {user}"),
             (None, object) => model.object(object).name.to_string(),
         };
-        let node: Node =
-            sink.meeting(Meeting { name: format!("identity:{name}"), kind: "identity", span, subject: name });
+        let node: Node = sink.meeting(Meeting {
+            name: format!("identity:{name}"),
+            kind: "identity",
+            span,
+            subject: name.into(),
+            place: None,
+        });
         for party in &runs {
             sink.push(party.who.into(), node, EdgeRule::Control, Carries::ALL, party.span);
             sink.push(node, party.who.into(), EdgeRule::Control, Carries::ALL, party.span);

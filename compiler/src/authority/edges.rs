@@ -1,7 +1,9 @@
 //! The edges between subjects, and the meeting places through which edges go where many could meet many.
 
+use super::places::PlaceId;
 use crate::model::{Model, OUTSIDE, ObjectId};
 use crate::source::Span;
+use std::sync::Arc;
 
 /// A vertex: an object's id, or one past the objects for each meeting place.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +122,9 @@ pub struct Meeting {
     /// Where in the configuration the first who meets there comes to do so.
     pub span: Span,
     /// What people meet over: a path, a port, an identity.
-    pub subject: String,
+    pub subject: Arc<str>,
+    /// The path, if it is one; then the name ends with it.
+    pub place: Option<PlaceId>,
 }
 
 /// Somebody at a meeting, with the statement that brings them.

@@ -139,15 +139,12 @@ pub fn own_paths(service: &Service) -> impl Iterator<Item = (&PathUse, Rights)> 
 
 /// Returns the path by which a capability takes part in rules about paths: of its content, or of its socket.
 #[must_use]
-pub fn path_of(model: &Model, capability: CapId) -> Option<Arc<str>> {
+pub fn path_of(model: &Model, capability: CapId) -> Option<&Arc<str>> {
     let known = model.capability(capability);
-    if known.path.is_some() {
-        return known.path.clone();
-    }
-    match address_of(model, capability) {
-        Some(Address::Unix(path)) => Some(path.clone()),
-        _ => None,
-    }
+    known.path.as_ref().or_else(|| match address_of(model, capability)? {
+        Address::Unix(path) => Some(path),
+        Address::Ip { .. } => None,
+    })
 }
 
 /// Returns the address of a `listen` or a `connect`.
@@ -196,12 +193,10 @@ pub fn effective(
         solver.run();
     }
     let exposed = solver.exposed;
-    // Looked up once for each capability: many hold the same.
     let capabilities = (0..model.capabilities.len() as u32).map(CapId);
-    let place_of: Vec<Option<PlaceId>> = capabilities
-        .map(|capability| path_of(model, capability).and_then(|path| places.find(&path)))
-        .collect();
-    let place_of = |capability: CapId| place_of.get(capability.index()).copied().flatten();
+    let by_capability: Vec<Option<PlaceId>> =
+        capabilities.map(|id| path_of(model, id).and_then(|path| places.find(path))).collect();
+    let place_of = |id: CapId| by_capability.get(id.index()).copied().flatten();
     let mut all = Vec::with_capacity(holdings.all().len());
     let mut starts = vec![0];
     for (id, object) in model.objects() {

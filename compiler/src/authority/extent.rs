@@ -106,7 +106,7 @@ impl Authority<'_> {
     /// Returns a capability as something to ask about.
     #[must_use]
     pub fn asked(&self, capability: CapId) -> Asked {
-        let place = path_of(self.model, capability).and_then(|path| self.places.find(&path));
+        let place = path_of(self.model, capability).and_then(|path| self.places.find(path));
         Asked { capability, kind: self.model.capability(capability).kind, place }
     }
 

@@ -1,6 +1,5 @@
 //! Who by themselves have something of a capability, found without asking everybody.
 
-use super::edges::Node;
 use super::walk::Traversal;
 use super::{Authority, Held, starts};
 use crate::model::{CapId, Level, ObjectId, RECONFIGURE, Rights};
@@ -33,7 +32,7 @@ impl Finder {
         }
         let sorted = |mut all: Vec<(u32, (ObjectId, u32))>, count: usize| {
             all.sort_by_key(|(key, _)| *key);
-            let begins = starts(count, all.iter().map(|(key, _)| Node(*key)));
+            let begins = starts(count, all.iter().map(|(key, _)| *key as usize));
             (all.into_iter().map(|(_, entry)| entry).collect(), begins)
         };
         Self {

@@ -34,8 +34,11 @@ pub use walk::{Chain, Hop};
 pub use ways::Ways;
 
 use crate::holdings::Holdings;
+use crate::model::table::{grouped, part, starts};
 use crate::model::{CapId, Model, ObjectId};
+use crate::source::Span;
 use effective::Effective;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The edges of one model as one scope sees them: whose trust counts depends on who asks.
@@ -61,46 +64,77 @@ pub struct Authority<'m> {
     into: (Vec<u32>, Vec<u32>),
 }
 
+/// What everybody counts as holding, and where: what edges are drawn from.
+pub struct Footing<'m> {
+    /// The model.
+    pub model: &'m Model,
+    holdings: &'m Holdings,
+    trusted: Vec<bool>,
+    places: Places,
+    effective: Effective,
+}
+
+impl<'m> Footing<'m> {
+    /// Returns it as the assertions of `scope` see it.
+    #[must_use]
+    pub fn new(model: &'m Model, holdings: &'m Holdings, scope: ObjectId) -> Self {
+        Self::with_trust(model, holdings, trusted(model, scope))
+    }
+
+    fn with_trust(model: &'m Model, holdings: &'m Holdings, trusted: Vec<bool>) -> Self {
+        let places = Places::new(paths(model));
+        let ports = ports::Ports::new(model, holdings, &places);
+        let effective = effective::effective(model, holdings, &places, &ports, &trusted);
+        Self { model, holdings, trusted, places, effective }
+    }
+
+    /// Returns everything by which an object itself controls `reconfigure`, by place in the source.
+    #[must_use]
+    pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
+        root::root_reasons(self.model, &self.places, self.effective.of(subject), subject)
+    }
+}
+
+/// Returns for each object whether it is trusted for the assertions of `scope`.
+fn trusted(model: &Model, scope: ObjectId) -> Vec<bool> {
+    model.objects().map(|(id, _)| model.is_trusted(id, scope)).collect()
+}
+
 impl<'m> Authority<'m> {
     /// Returns the authority graph as the assertions of `scope` see it.
     #[must_use]
     pub fn new(model: &'m Model, holdings: &'m Holdings, scope: ObjectId) -> Self {
-        let trusted: Vec<bool> = model.objects().map(|(id, _)| model.is_trusted(id, scope)).collect();
-        Self::with_trust(model, holdings, &trusted)
+        Self::drawn(Footing::new(model, holdings, scope))
     }
 
     /// Returns the authority graph when just these objects are trusted.
     #[must_use]
     pub fn with_trust(model: &'m Model, holdings: &'m Holdings, trusted: &[bool]) -> Self {
-        let mut authority = Self::without_edges(model, holdings, trusted);
-        let mut sink = edges::Sink::new(model, trusted);
-        relay::add(&mut sink, model, &authority.effective, &authority.places);
-        control::add(&mut sink, model, holdings, &authority.effective, &authority.places);
-        let edges::Sink { edges, meetings, cut, .. } = sink;
-        (authority.meetings, authority.cut) = (meetings, cut);
-        authority.take(edges);
-        authority
+        Self::drawn(Footing::with_trust(model, holdings, trusted.to_vec()))
     }
 
-    /// Returns what everybody counts as holding when just these objects are trusted, and no edge: for those who ask nothing of
-    /// what could follow.
+    /// Draws the edges.
     #[must_use]
-    pub fn without_edges(model: &'m Model, holdings: &'m Holdings, trusted: &[bool]) -> Self {
-        let places = Places::new(paths(model));
-        let ports = ports::Ports::new(model, holdings, &places);
-        let effective = effective::effective(model, holdings, &places, &ports, trusted);
-        Self {
+    pub fn drawn(footing: Footing<'m>) -> Self {
+        let Footing { model, holdings, trusted, places, effective } = footing;
+        let mut sink = edges::Sink::new(model, &trusted);
+        relay::add(&mut sink, model, &effective, &places);
+        control::add(&mut sink, model, holdings, &effective, &places);
+        let edges::Sink { edges, meetings, cut, .. } = sink;
+        let mut authority = Self {
             model,
             holdings,
             places,
             edges: Vec::new(),
-            meetings: Vec::new(),
-            cut: Vec::new(),
-            trusted: trusted.to_vec(),
+            meetings,
+            cut,
+            trusted,
             effective,
             out: Vec::new(),
             into: (Vec::new(), Vec::new()),
-        }
+        };
+        authority.take(edges);
+        authority
     }
 
     /// Returns the graph when some others are trusted too, with all that they expose.
@@ -117,24 +151,15 @@ impl<'m> Authority<'m> {
     }
 
     /// Sorts the edges so that every walk goes by names and not by the order of the input, and indexes them.
-    fn take(&mut self, mut edges: Vec<Edge>) {
-        let count = self.model.objects.len() + self.meetings.len();
-        let mut by_name: Vec<Node> = (0..count as u32).map(Node).collect();
-        by_name.sort_by(|a, b| self.name(*a).cmp(self.name(*b)).then(a.cmp(b)));
-        let mut ranks = vec![0u32; count];
-        for (rank, node) in by_name.iter().enumerate() {
-            if let Some(place) = ranks.get_mut(node.index()) {
-                *place = rank as u32;
-            }
-        }
+    fn take(&mut self, edges: Vec<Edge>) {
+        let count = self.nodes();
+        let ranks = self.ranks();
         let rank = |node: Node| ranks.get(node.index()).copied().unwrap_or(0);
-        // By beginning first, which needs no comparisons, and then what begins at one node.
-        let (begins, order) = by_node(count, &edges, |edge| edge.from);
-        edges = order.iter().filter_map(|at| edges.get(*at as usize).copied()).collect();
-        for node in begins.windows(2) {
-            let [begin, end] = *node else { continue };
-            if let Some(edges) = edges.get_mut(begin as usize..end as usize) {
-                edges.sort_by_key(|edge| {
+        let (order, begins) = grouped(count, edges.iter().map(|edge| edge.from.index()));
+        let mut edges: Vec<Edge> = order.iter().filter_map(|at| edges.get(*at as usize).copied()).collect();
+        for (begin, end) in begins.iter().zip(begins.iter().skip(1)) {
+            if let Some(from_one) = edges.get_mut(*begin as usize..*end as usize) {
+                from_one.sort_unstable_by_key(|edge| {
                     (rank(edge.to), edge.rule, edge.relayed, edge.consent, edge.span, edge.carries)
                 });
             }
@@ -145,10 +170,52 @@ impl<'m> Authority<'m> {
                 == (kept.from, kept.to, kept.rule, kept.relayed, kept.consent);
             same && kept.carries.has(next.carries)
         });
-        self.out = starts(count, edges.iter().map(|edge| edge.from));
-        let (begins, into) = by_node(count, &edges, |edge| edge.to);
-        self.into = (into, begins);
+        self.out = starts(count, edges.iter().map(|edge| edge.from.index()));
+        self.into = grouped(count, edges.iter().map(|edge| edge.to.index()));
         self.edges = edges;
+    }
+
+    /// Returns for each node a number that goes by its name.
+    ///
+    /// Most nodes are meetings at places. Those of one sort have names that differ in the path alone, so paths are sorted
+    /// once, and of each sort only its beginning is sorted among the names.
+    fn ranks(&self) -> Vec<u32> {
+        let by_path = self.places.ranks();
+        let mut sorts: BTreeMap<&str, Vec<(Node, u32)>> = BTreeMap::new();
+        let mut names: Vec<(&str, Node)> =
+            self.model.objects().map(|(id, object)| (&*object.name, id.into())).collect();
+        for (at, meeting) in self.meetings.iter().enumerate() {
+            let node = Node((self.model.objects.len() + at) as u32);
+            let by_path = meeting.place.and_then(|place| by_path.get(place.0 as usize));
+            match (by_path, meeting.name.strip_suffix(&*meeting.subject)) {
+                (Some(rank), Some(sort)) => sorts.entry(sort).or_default().push((node, *rank)),
+                _ => names.push((&meeting.name, node)),
+            }
+        }
+        names.sort_unstable();
+        let mut ranks = vec![0u32; self.nodes()];
+        let mut set = |node: Node, rank: u32| {
+            if let Some(place) = ranks.get_mut(node.index()) {
+                *place = rank;
+            }
+        };
+        let mut next = 0;
+        let mut names = names.into_iter().peekable();
+        for (sort, meetings) in sorts {
+            while let Some((_, node)) = names.next_if(|(name, _)| *name < sort) {
+                set(node, next);
+                next += 1;
+            }
+            for (node, rank) in meetings {
+                set(node, next + rank);
+            }
+            next += by_path.len() as u32;
+        }
+        for (_, node) in names {
+            set(node, next);
+            next += 1;
+        }
+        ranks
     }
 
     /// Returns how many nodes there are: objects, then meetings.
@@ -182,16 +249,13 @@ impl<'m> Authority<'m> {
     /// Returns the edges that begin at a node, by name of their end.
     #[must_use]
     pub fn edges_from(&self, node: Node) -> &[Edge] {
-        let start = self.out.get(node.index()).copied().unwrap_or(0) as usize;
-        let end = self.out.get(node.index() + 1).copied().unwrap_or(0) as usize;
-        self.edges.get(start..end).unwrap_or(&[])
+        part(&self.edges, &self.out, node.index())
     }
 
     /// Returns the edges that end at a node.
     pub fn edges_into(&self, node: Node) -> impl Iterator<Item = &Edge> {
-        let start = self.into.1.get(node.index()).copied().unwrap_or(0) as usize;
-        let end = self.into.1.get(node.index() + 1).copied().unwrap_or(0) as usize;
-        self.into.0.get(start..end).unwrap_or(&[]).iter().filter_map(|at| self.edges.get(*at as usize))
+        let (indices, begins) = &self.into;
+        part(indices, begins, node.index()).iter().filter_map(|at| self.edges.get(*at as usize))
     }
 
     /// Returns what an object counts as holding; what is exposed to it counts at level reach alone.
@@ -207,45 +271,11 @@ impl<'m> Authority<'m> {
     }
 }
 
-/// Returns for each node the index of the first of its items, which are sorted by node; one more at the end.
-fn starts(count: usize, nodes: impl Iterator<Item = Node>) -> Vec<u32> {
-    let mut starts = vec![0u32; count + 1];
-    for node in nodes {
-        if let Some(place) = starts.get_mut(node.index() + 1) {
-            *place += 1;
-        }
-    }
-    let mut total = 0;
-    for place in &mut starts {
-        total += *place;
-        *place = total;
-    }
-    starts
-}
-
-/// Returns for each node where those edges begin that have it at one end, and the indices of the edges in that order; among
-/// those of one node they stay in theirs.
-fn by_node(count: usize, edges: &[Edge], end: impl Fn(&Edge) -> Node) -> (Vec<u32>, Vec<u32>) {
-    let begins = starts(count, edges.iter().map(&end));
-    let mut next = begins.clone();
-    let mut order = vec![0; edges.len()];
-    for (at, edge) in edges.iter().enumerate() {
-        if let Some(next) = next.get_mut(end(edge).index())
-            && let Some(place) = order.get_mut(*next as usize)
-        {
-            *place = at as u32;
-            *next += 1;
-        }
-    }
-    (begins, order)
-}
-
 /// Returns every path that a capability has or a service is made of.
-fn paths(model: &Model) -> Vec<Arc<str>> {
+fn paths(model: &Model) -> impl Iterator<Item = &Arc<str>> {
     let capabilities =
         (0..model.capabilities.len() as u32).filter_map(|id| effective::path_of(model, CapId(id)));
-    let services = model
-        .processes()
-        .flat_map(|(_, _, service)| control::paths_of(service).map(|path| path.path.clone()));
-    capabilities.chain(services).collect()
+    let services =
+        model.processes().flat_map(|(_, _, service)| control::paths_of(service).map(|path| &path.path));
+    capabilities.chain(services)
 }

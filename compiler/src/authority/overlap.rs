@@ -6,8 +6,8 @@
 
 use super::edges::{Carries, EdgeRule, Entering, Meeting, Node, Party, Sink};
 use super::places::{PlaceId, Places};
+use crate::model::table::{grouped, part};
 use crate::source::{FileId, Span};
-use std::collections::BTreeMap;
 
 const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
 
@@ -38,13 +38,38 @@ pub enum Ways {
     Above,
 }
 
+/// Somebody at a place.
+pub type At = (PlaceId, Party);
+
 /// Parties by place.
-pub type ByPlace = BTreeMap<PlaceId, Vec<Party>>;
+pub struct ByPlace {
+    parties: Vec<Party>,
+    /// For each place where its parties begin; one more at the end.
+    starts: Vec<u32>,
+}
+
+impl ByPlace {
+    /// Sorts parties by place; those at one place stay in their order.
+    #[must_use]
+    pub fn new(places: &Places, all: &[At]) -> Self {
+        let (order, starts) = grouped(places.count(), all.iter().map(|(place, _)| place.0 as usize));
+        let parties = order.iter().filter_map(|at| all.get(*at as usize)).map(|(_, party)| *party).collect();
+        Self { parties, starts }
+    }
+
+    fn at(&self, place: PlaceId) -> &[Party] {
+        part(&self.parties, &self.starts, place.0 as usize)
+    }
+
+    fn is_anybody_at(&self, place: PlaceId) -> bool {
+        !self.at(place).is_empty()
+    }
+}
 
 impl Overlap<'_> {
     /// Adds the nodes and edges of the meeting.
     pub fn add(&self, sink: &mut Sink<'_>, come: &ByPlace, there: &ByPlace) {
-        if come.is_empty() || there.is_empty() {
+        if come.parties.is_empty() || there.parties.is_empty() {
             return;
         }
         if self.ways != Ways::Above {
@@ -62,7 +87,7 @@ impl Overlap<'_> {
         let mut worth = vec![false; count];
         for place in self.places.all().rev() {
             let at = place.0 as usize;
-            let here = there.contains_key(&place) || worth.get(at) == Some(&true);
+            let here = there.is_anybody_at(place) || worth.get(at) == Some(&true);
             if here {
                 set(&mut worth, at, true);
                 if let Some(above) = self.places.parent(place) {
@@ -74,11 +99,11 @@ impl Overlap<'_> {
         for place in self.places.all().filter(|place| worth.get(place.0 as usize) == Some(&true)) {
             let above =
                 self.places.parent(place).and_then(|above| nodes.get(above.0 as usize).copied().flatten());
-            let come = come.get(&place).map_or(&[][..], Vec::as_slice);
+            let come = come.at(place);
             if above.is_none() && come.is_empty() {
                 continue;
             }
-            let (node, span) = self.node(sink, place, "", come, there.get(&place));
+            let (node, span) = self.node(sink, place, "", come, there.at(place));
             set(&mut nodes, place.0 as usize, Some(node));
             if let Some(above) = above {
                 sink.push(above, node, self.rule, self.carries, span);
@@ -94,7 +119,7 @@ impl Overlap<'_> {
         for place in self.places.all().rev() {
             let at = place.0 as usize;
             if let Some(above) = self.places.parent(place)
-                && (come.contains_key(&place) || needed.get(at) == Some(&true))
+                && (come.is_anybody_at(place) || needed.get(at) == Some(&true))
             {
                 set(&mut needed, above.0 as usize, true);
             }
@@ -105,16 +130,14 @@ impl Overlap<'_> {
             let at = place.0 as usize;
             let up =
                 self.places.parent(place).and_then(|above| nodes.get(above.0 as usize).copied().flatten());
-            if let (Some(up), Some(come)) = (up, come.get(&place)) {
-                for party in come {
+            if let Some(up) = up {
+                for party in come.at(place) {
                     sink.push(party.who.into(), up, self.rule, self.carries.and(party.carries), party.span);
                 }
             }
             let mut own = up;
-            if needed.get(at) == Some(&true)
-                && let Some(there) = there.get(&place)
-            {
-                let (node, span) = self.node(sink, place, "above-", &[], Some(there));
+            if needed.get(at) == Some(&true) && there.is_anybody_at(place) {
+                let (node, span) = self.node(sink, place, "above-", &[], there.at(place));
                 if let Some(up) = up {
                     sink.push(node, up, self.rule, self.carries, span);
                 }
@@ -124,9 +147,9 @@ impl Overlap<'_> {
         }
         // A way that goes only up has no other node for those at the very path.
         if self.ways == Ways::Above {
-            for (place, come) in come {
-                if let Some(there) = there.get(place) {
-                    self.node(sink, *place, "at-", come, Some(there));
+            for place in self.places.all() {
+                if come.is_anybody_at(place) && there.is_anybody_at(place) {
+                    self.node(sink, place, "at-", come.at(place), there.at(place));
                 }
             }
         }
@@ -139,15 +162,15 @@ impl Overlap<'_> {
         place: PlaceId,
         way: &str,
         come: &[Party],
-        there: Option<&Vec<Party>>,
+        there: &[Party],
     ) -> (Node, Span) {
-        let there = there.map_or(&[][..], Vec::as_slice);
         // On the way to a place inside there may be nobody: then it is where the first who came above came from.
         let span = come.iter().chain(there).map(|party| party.span).min();
         let span = span.or_else(|| sink.meetings.last().map(|meeting| meeting.span)).unwrap_or(NOWHERE);
-        let path = self.places.path(place);
-        let name = format!("{way}{}:{path}", self.word);
-        let node = sink.meeting(Meeting { name, kind: "place", span, subject: path.to_owned() });
+        let path = self.places.shared_path(place);
+        let name = [way, self.word, ":", path].concat();
+        let meeting = Meeting { name, kind: "place", span, subject: path.clone(), place: Some(place) };
+        let node = sink.meeting(meeting);
         for party in come {
             sink.push(party.who.into(), node, self.rule, self.carries.and(party.carries), party.span);
         }

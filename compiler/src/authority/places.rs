@@ -1,6 +1,8 @@
 //! Places: every path that anybody speaks of, as a tree, so that "the same path, or one inside the other" costs a step
 //! up or down and never a comparison of all with all.
 
+use crate::model::by_components;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,19 +23,26 @@ pub struct Places {
     parents: Vec<Option<PlaceId>>,
     /// For each path one past the last that lies in it.
     ends: Vec<u32>,
-    ids: HashMap<Arc<str>, PlaceId>,
+    ids: HashMap<Arc<str>, PlaceId, RandomState>,
 }
 
 impl Places {
     /// Returns the tree of some absolute, normal paths.
     #[must_use]
-    pub fn new(mut paths: Vec<Arc<str>>) -> Self {
-        // `/a-b` must not come between `/a` and `/a/b`, so components are compared, not bytes.
-        // A separator counts as before every letter, which compares components without taking the paths apart.
-        let letters =
-            |path: &'_ str| path.bytes().map(|byte| if byte == b'/' { 0 } else { byte }).collect::<Vec<u8>>();
-        paths.sort_by_cached_key(|path| letters(path));
-        paths.dedup();
+    pub fn new<'p>(all: impl Iterator<Item = &'p Arc<str>>) -> Self {
+        let mut ids: HashMap<Arc<str>, PlaceId, RandomState> = HashMap::default();
+        for path in all {
+            if !ids.contains_key(path) {
+                ids.insert(path.clone(), PlaceId(0));
+            }
+        }
+        let mut paths: Vec<Arc<str>> = ids.keys().cloned().collect();
+        paths.sort_unstable_by(|a, b| by_components(a, b));
+        for (at, path) in paths.iter().enumerate() {
+            if let Some(id) = ids.get_mut(path) {
+                *id = PlaceId(at as u32);
+            }
+        }
         let mut parents = Vec::with_capacity(paths.len());
         let mut ends = vec![paths.len() as u32; paths.len()];
         let mut open: Vec<(PlaceId, &str)> = Vec::new();
@@ -50,7 +59,6 @@ impl Places {
             parents.push(open.last().map(|(above, _)| *above));
             open.push((PlaceId(at as u32), path));
         }
-        let ids = paths.iter().enumerate().map(|(at, path)| (path.clone(), PlaceId(at as u32))).collect();
         Self { paths, parents, ends, ids }
     }
 
@@ -70,6 +78,28 @@ impl Places {
     #[must_use]
     pub fn path(&self, place: PlaceId) -> &str {
         self.paths.get(place.index()).map_or("", |path| path)
+    }
+
+    /// Returns a place's path, to be kept.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "ids are made by `new` as indices into this very table")]
+    pub fn shared_path(&self, place: PlaceId) -> &Arc<str> {
+        &self.paths[place.index()]
+    }
+
+    /// Returns for each place how many paths come before its own, letter by letter.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<u32> {
+        let mut order: Vec<(&str, u32)> = self.paths.iter().map(|path| &**path).zip(0..).collect();
+        // Nearly in order already: only `-` and the like come before `/`.
+        order.sort();
+        let mut ranks = vec![0; order.len()];
+        for ((_, place), rank) in order.into_iter().zip(0..) {
+            if let Some(entry) = ranks.get_mut(place as usize) {
+                *entry = rank;
+            }
+        }
+        ranks
     }
 
     /// Returns the nearest place above.
@@ -108,7 +138,8 @@ mod tests {
 
     #[track_caller]
     fn check(paths: &[&str], expected: &[(&str, Option<&str>)]) {
-        let places = Places::new(paths.iter().map(|path| (*path).into()).collect());
+        let paths: Vec<Arc<str>> = paths.iter().map(|path| (*path).into()).collect();
+        let places = Places::new(paths.iter());
         let parents = places
             .all()
             .map(|place| (places.path(place), places.parent(place).map(|above| places.path(above))));

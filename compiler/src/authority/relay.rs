@@ -3,7 +3,7 @@
 use super::control::counts;
 use super::edges::{Carries, EdgeRule, Entering, Meeting, Party, Sink};
 use super::effective::{Effective, Held, Through, address_of};
-use super::overlap::{ByPlace, Overlap, Ways};
+use super::overlap::{At, ByPlace, Overlap, Ways};
 use super::places::Places;
 use crate::model::{Address, FacetId, Kind, Model, OUTSIDE, ObjectId, Protocol, Rights, Target, Transport};
 use std::collections::BTreeMap;
@@ -117,8 +117,13 @@ fn ports(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
 /// A meeting of those who come with those who are there and relay.
 fn meet_at(sink: &mut Sink<'_>, rule: EdgeRule, name: &str, subject: &str, come: &[Party], there: &[Party]) {
     let (Some(span), false) = (come.iter().map(|party| party.span).min(), there.is_empty()) else { return };
-    let node =
-        sink.meeting(Meeting { name: name.to_owned(), kind: "place", span, subject: subject.to_owned() });
+    let node = sink.meeting(Meeting {
+        name: name.to_owned(),
+        kind: "place",
+        span,
+        subject: subject.into(),
+        place: None,
+    });
     for party in come {
         sink.push(party.who.into(), node, rule, party.carries, party.span);
     }
@@ -129,13 +134,13 @@ fn meet_at(sink: &mut Sink<'_>, rule: EdgeRule, name: &str, subject: &str, come:
 
 /// Where two have rights at one path, or at one inside the other's.
 fn files(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
-    let (mut writers, mut readers) = (ByPlace::new(), ByPlace::new());
-    let (mut makers, mut anybody) = (ByPlace::new(), ByPlace::new());
+    let (mut writers, mut readers): (Vec<At>, Vec<At>) = (Vec::new(), Vec::new());
+    let (mut makers, mut anybody): (Vec<At>, Vec<At>) = (Vec::new(), Vec::new());
     for (who, held) in held(model, effective) {
         let Some(place) = held.file().filter(|_| !held.rights.is_empty()) else { continue };
         let party = Party { who, span: held.span, carries: counts(held) };
         let has = |rights: Rights| !held.fs_rights().and(rights).is_empty();
-        let at = |parties: &mut ByPlace| parties.entry(place).or_default().push(party);
+        let at = |parties: &mut Vec<At>| parties.push((place, party));
         if has(Kind::FS_MODIFY.or(Kind::FS_CREATE)) {
             at(&mut writers);
         }
@@ -147,6 +152,8 @@ fn files(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Pla
         }
         at(&mut anybody);
     }
+    let [writers, readers, makers, anybody] =
+        [writers, readers, makers, anybody].map(|all| ByPlace::new(places, &all));
     let overlap = |rule, word, carries| Overlap {
         places,
         rule,
@@ -163,16 +170,17 @@ fn files(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Pla
 
 /// Any right on a directory is `connect` on every `listen unix=` inside it: a facet of whoever holds that.
 fn unix_listeners(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
-    let (mut directories, mut listeners) = (ByPlace::new(), ByPlace::new());
+    let (mut directories, mut listeners): (Vec<At>, Vec<At>) = (Vec::new(), Vec::new());
     for (who, held) in held(model, effective) {
         let Some(place) = held.place.filter(|_| !held.rights.is_empty()) else { continue };
         let party = Party { who, span: held.span, carries: counts(held) };
         match held.kind {
-            Kind::Listen => listeners.entry(place).or_default().push(party),
-            _ if held.directory().is_some() => directories.entry(place).or_default().push(party),
+            Kind::Listen => listeners.push((place, party)),
+            _ if held.directory().is_some() => directories.push((place, party)),
             _ => {}
         }
     }
+    let [directories, listeners] = [directories, listeners].map(|all| ByPlace::new(places, &all));
     let overlap = |rule, word, ways| Overlap {
         places,
         rule,

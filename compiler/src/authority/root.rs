@@ -254,16 +254,26 @@ impl Authority<'_> {
     /// Returns everything by which an object itself controls `reconfigure`, by place.
     #[must_use]
     pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
-        let unconfined = self.model.object(subject).process().and_then(|process| process.unconfined);
-        let mut reasons: Vec<(Span, RootReason, &str)> =
-            unconfined.map(|span| (span, RootReason::Unconfined, "")).into_iter().collect();
-        reasons.extend(self.held(subject).iter().filter_map(|held| {
-            let reason = root_reason(self.model, &self.places, held)?;
-            Some((held.span, reason, held.place.map_or("", |place| self.places.path(place))))
-        }));
-        reasons.sort_by_key(|(span, _, _)| *span);
-        reasons
+        root_reasons(self.model, &self.places, self.held(subject), subject)
     }
+}
+
+/// Returns everything by which an object that holds these things controls `reconfigure`, by place in the source.
+pub fn root_reasons<'p>(
+    model: &Model,
+    places: &'p Places,
+    held: &[Held],
+    subject: ObjectId,
+) -> Vec<(Span, RootReason, &'p str)> {
+    let unconfined = model.object(subject).process().and_then(|process| process.unconfined);
+    let mut reasons: Vec<(Span, RootReason, &'p str)> =
+        unconfined.map(|span| (span, RootReason::Unconfined, "")).into_iter().collect();
+    reasons.extend(held.iter().filter_map(|held| {
+        let reason = root_reason(model, places, held)?;
+        Some((held.span, reason, held.place.map_or("", |place| places.path(place))))
+    }));
+    reasons.sort_by_key(|(span, _, _)| *span);
+    reasons
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::holdings::Holdings;
 use crate::model::{Level, Model, ObjectId};
 use crate::source::Span;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// How many edges may be looked at for witnesses and trusted bases, so that many failures in a large graph end in time.
 const MOST_EDGES: usize = 400_000_000;
@@ -23,7 +24,11 @@ struct Asserted {
 /// Checks every assertion, each as its own scope sees trust, and returns what those that hold rest on.
 ///
 /// Scopes that see trust alike share one graph, and all assertions about one graph are decided together.
-pub fn check(model: &Model, holdings: &Holdings, system: &Authority<'_>) -> (Vec<Diagnostic>, Grounds) {
+pub fn check<'m>(
+    model: &'m Model,
+    holdings: &'m Holdings,
+    system: &impl Deref<Target = Authority<'m>>,
+) -> (Vec<Diagnostic>, Grounds) {
     let mut views: BTreeMap<Vec<bool>, Vec<Asserted>> = BTreeMap::new();
     let mut of_scope: BTreeMap<ObjectId, Vec<bool>> = BTreeMap::new();
     for asserted in asserted(model) {
@@ -39,7 +44,7 @@ pub fn check(model: &Model, holdings: &Holdings, system: &Authority<'_>) -> (Vec
         asserted.sort_by_key(|asserted| asserted.span);
         let own;
         let authority = if trusted == system.trusted {
-            system
+            &**system
         } else {
             own = Authority::with_trust(model, holdings, &trusted);
             &own

@@ -11,12 +11,13 @@ mod assertion_failed;
 mod vacuous;
 mod worlds;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Footing};
 use crate::certificate::Grounds;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
 use crate::model::{Model, SYSTEM};
 use crate::order::{self, Waits};
+use std::cell::LazyCell;
 
 /// Evidence that a configuration keeps every rule; what comes after asks for it.
 ///
@@ -52,16 +53,12 @@ pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagno
     let waits = order::waits(model, holdings);
     diagnostics.extend(bootstrap_cycle::check(model, &waits));
     diagnostics.extend(conflict::check(model, holdings));
-    // Without an assertion nobody asks what could follow from what is held.
-    let trusted: Vec<bool> = model.objects().map(|(id, _)| model.is_trusted(id, SYSTEM)).collect();
-    let authority = if model.nevers.is_empty() && model.onlys.is_empty() {
-        Authority::without_edges(model, holdings, &trusted)
-    } else {
-        Authority::with_trust(model, holdings, &trusted)
-    };
-    diagnostics.extend(root_cycle::check(&authority));
+    let footing = Footing::new(model, holdings, SYSTEM);
+    diagnostics.extend(root_cycle::check(&footing));
     diagnostics.extend(vacuous::check(model));
-    let (failed, grounds) = assertion_failed::check(model, holdings, &authority);
+    // Without assertions nobody asks for the edges.
+    let system = LazyCell::new(|| Authority::drawn(footing));
+    let (failed, grounds) = assertion_failed::check(model, holdings, &system);
     diagnostics.extend(failed);
     let checked = diagnostics.is_empty().then_some(Checked { waits, grounds });
     (checked, diagnostics)

@@ -1,17 +1,17 @@
 //! `root-cycle`: the trust root in the hands of what it starts, or lying on what a service mounts.
 
-use crate::authority::{Authority, RootReason};
+use crate::authority::{Footing, RootReason};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Facet, Model, ObjectId, PathUse, Transport, path_contains};
+use crate::model::{Facet, Model, ObjectId, PathUse, Transport, by_components, path_contains};
 
 /// Where the compiler is installed.
 const COMPILER: &str = "/usr/bin/capc";
 
 /// Reports who controls `reconfigure`, and what it needs that does not exist before a service runs.
-pub fn check(authority: &Authority<'_>) -> Vec<Diagnostic> {
-    let model = authority.model;
+pub fn check(footing: &Footing<'_>) -> Vec<Diagnostic> {
+    let model = footing.model;
     let subjects = model.objects().filter(|(_, object)| object.is_subject());
-    let mut diagnostics: Vec<Diagnostic> = subjects.filter_map(|(id, _)| controls(authority, id)).collect();
+    let mut diagnostics: Vec<Diagnostic> = subjects.filter_map(|(id, _)| controls(footing, id)).collect();
     let needed = needed(model);
     for facet in &model.facets {
         if let Transport::Mount(mount) = &facet.transport {
@@ -70,18 +70,18 @@ fn needed(model: &Model) -> Vec<(Need, PathUse)> {
     }
     let mut needed: Vec<(Need, PathUse)> =
         needed.into_iter().map(|(need, path)| (need, path.clone())).collect();
-    needed.sort_by(|a, b| a.1.path.split('/').cmp(b.1.path.split('/')).then(a.0.cmp(&b.0)));
+    needed.sort_by(|a, b| by_components(&a.1.path, &b.1.path).then(a.0.cmp(&b.0)));
     needed
 }
 
 /// Reports a subject that controls `reconfigure`, with everything by which it does.
-fn controls(authority: &Authority<'_>, subject: ObjectId) -> Option<Diagnostic> {
-    let model = authority.model;
+fn controls(footing: &Footing<'_>, subject: ObjectId) -> Option<Diagnostic> {
+    let model = footing.model;
     let object = model.object(subject);
     if object.lets_control.is_some() {
         return None;
     }
-    let mut each = authority.root_reasons(subject).into_iter();
+    let mut each = footing.root_reasons(subject).into_iter();
     let (first, reason, path) = each.next()?;
     let message = format!("`{}` controls `reconfigure`, which is to control it", object.name);
     let diagnostic = Diagnostic::new(Code::RootCycle, message, first, reason.words(path));

@@ -6,7 +6,9 @@
 use super::conflict::twice;
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
-use crate::model::{CapId, Facet, FacetId, Kind, Model, ObjectId, Service, Target, Transport, path_contains};
+use crate::model::{
+    CapId, Facet, FacetId, Kind, Model, ObjectId, Service, Target, Transport, by_components, path_contains,
+};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,9 +149,8 @@ fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service
             places.push(Place { at, thing: Thing::Facets(facet.owner), span: step.span });
         }
     }
-    places.sort_by(|a, b| {
-        a.at.split('/').cmp(b.at.split('/')).then_with(|| (&a.thing, a.span).cmp(&(&b.thing, b.span)))
-    });
+    places
+        .sort_by(|a, b| by_components(a.at, b.at).then_with(|| (&a.thing, a.span).cmp(&(&b.thing, b.span))));
     let name = &model.object(id).name;
     let mut clashes: Vec<Clash> = Vec::new();
     let mut facets: Vec<&Place<'_>> = Vec::new();

@@ -163,8 +163,7 @@ impl Drawer<'_, '_> {
             }
             let hub = Spot::Hub(self.hubs.len());
             let subjects = component.iter().filter_map(|node| self.authority.meeting(*node));
-            let outermost =
-                subjects.map(|meeting| meeting.subject.as_str()).min_by_key(|name| (name.len(), *name));
+            let outermost = subjects.map(|meeting| &*meeting.subject).min_by_key(|name| (name.len(), *name));
             self.hubs.push(outermost.unwrap_or("").to_owned());
             for from in come.iter().filter(|from| pairs.keys().any(|(known, _)| known == *from)) {
                 self.met(Spot::Object(*from), hub, style, false, "");
@@ -253,7 +252,7 @@ impl Drawer<'_, '_> {
 
     /// Returns what two meet over, of whom each comes to a meeting: of a path and what lies in it, that.
     fn subject(&self, first: Option<Node>, last: Node) -> String {
-        let subject = |node| self.authority.meeting(node).map_or("", |meeting| meeting.subject.as_str());
+        let subject = |node| self.authority.meeting(node).map_or("", |meeting| &*meeting.subject);
         let (first, last) = (first.map_or("", subject), subject(last));
         if first.len() > last.len() { first.to_owned() } else { last.to_owned() }
     }

@@ -5,6 +5,7 @@
 
 mod queue;
 
+use crate::model::table::{grouped, part, starts};
 use crate::model::{CapId, Derivation, Kind, Model, ObjectId, Premise, Rights};
 use foldhash::fast::RandomState;
 use queue::{Offer, Queue};
@@ -165,7 +166,7 @@ impl Solver<'_> {
             }
         }
         let (uses, starts) = &self.web.uses;
-        for next in slice(uses, starts, node) {
+        for next in part(uses, starts, node) {
             let Some(derivation) = self.model.derivations.get(next.0 as usize) else { continue };
             if !derivation.rights.contains(mask) {
                 continue;
@@ -179,29 +180,6 @@ impl Solver<'_> {
             }
         }
     }
-}
-
-/// Returns the part of a table that belongs to an index, where `starts` says for each where its part begins.
-fn slice<'t, T>(table: &'t [T], starts: &[u32], index: usize) -> &'t [T] {
-    let start = starts.get(index).copied().unwrap_or(0) as usize;
-    let end = starts.get(index + 1).copied().unwrap_or(0) as usize;
-    table.get(start..end).unwrap_or(&[])
-}
-
-/// Returns for each key below `count` how many keys are less than it; one more at the end.
-fn starts(count: usize, keys: impl Iterator<Item = usize>) -> Vec<u32> {
-    let mut starts = vec![0; count + 1];
-    for key in keys {
-        if let Some(place) = starts.get_mut(key + 1) {
-            *place += 1;
-        }
-    }
-    let mut total = 0;
-    for place in &mut starts {
-        total += *place;
-        *place = total;
-    }
-    starts
 }
 
 fn index(
@@ -228,17 +206,8 @@ fn index(
         all.retain(|holding| !holding.rights.is_empty());
     }
     let of = starts(model.objects.len(), all.iter().map(|holding| holding.holder.index()));
-    let begins = starts(model.capabilities.len(), all.iter().map(|holding| holding.capability.index()));
-    let mut next = begins.clone();
-    let mut holders = vec![0; all.len()];
-    for (at, holding) in all.iter().enumerate() {
-        let Some(next) = next.get_mut(holding.capability.index()) else { continue };
-        if let Some(place) = holders.get_mut(*next as usize) {
-            *place = at as u32;
-        }
-        *next += 1;
-    }
-    Holdings { all, of, holders: (holders, begins), premises, acquainted }
+    let holders = grouped(model.capabilities.len(), all.iter().map(|holding| holding.capability.index()));
+    Holdings { all, of, holders, premises, acquainted }
 }
 
 impl Holdings {
@@ -251,12 +220,12 @@ impl Holdings {
     /// Returns what an object holds.
     #[must_use]
     pub fn of(&self, holder: ObjectId) -> &[Holding] {
-        slice(&self.all, &self.of, holder.index())
+        part(&self.all, &self.of, holder.index())
     }
 
     /// Returns who holds a capability.
     pub fn holders(&self, capability: CapId) -> impl Iterator<Item = &Holding> {
-        let indices = slice(&self.holders.0, &self.holders.1, capability.index());
+        let indices = part(&self.holders.0, &self.holders.1, capability.index());
         indices.iter().filter_map(|at| self.all.get(*at as usize))
     }
 

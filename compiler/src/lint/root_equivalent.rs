@@ -19,8 +19,8 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
             .filter(|holding| matches!(kind(holding), Kind::Privilege | Kind::Socket | Kind::Device));
         found.extend(candidates.map(|holding| (id, object, trust, holding)));
     }
-    let path = |holding: &Holding| model.capability(holding.capability).path.clone();
-    let places = Places::new(found.iter().filter_map(|(.., holding)| path(holding)).collect());
+    let paths = found.iter().filter_map(|(.., holding)| model.capability(holding.capability).path.as_ref());
+    let places = Places::new(paths);
     let mut findings = Vec::new();
     for (id, object, trust, holding) in found {
         let known = model.capability(holding.capability);

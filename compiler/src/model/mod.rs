@@ -12,6 +12,7 @@ mod passing;
 mod resource;
 mod rights;
 mod service;
+pub mod table;
 
 pub use alias::Aliases;
 pub use assertion::{Level, Never, Only, Trust, Waived, Waiver};
@@ -371,6 +372,14 @@ impl Model {
             }
         }
     }
+}
+
+/// Compares paths by their components, so that what lies in a directory stands directly after it: `/a/b` before `/a-b`.
+#[must_use]
+pub fn by_components(a: &str, b: &str) -> std::cmp::Ordering {
+    let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
+    let differ = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
+    differ.map_or(a.len().cmp(&b.len()), |(a, b)| rank(a).cmp(&rank(b)))
 }
 
 /// Returns whether `outer` is `inner` or a directory above it.
