@@ -25,7 +25,7 @@ mod words;
 pub use batch::{Claim, ClosedSet, Side, Verdict, Verdicts, Who};
 pub use control::identity_key;
 pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
-pub use effective::{Held, Through, address_of, path_of};
+pub use effective::{Held, Through, address_of, is_network, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
 pub use places::{PlaceId, Places};
 pub use root::{RootReason, root_reason};

@@ -59,9 +59,14 @@ pub fn find<'m>(model: &'m Model, holdings: &Holdings) -> Failed<'m> {
         let (Some(from), true) = (derivation.from, fails(holdings, derivation, had)) else { continue };
         let missing = missing(derivation, had);
         let (claimed_there, circular_there) = (at(&claimed, *from_node), at(&circular, *from_node));
-        let own = missing.without(claimed_there).without(circular_there);
+        let elsewhere = claimed_there.or(circular_there);
+        // A grant of whatever there is asks for nothing beyond what the granter was to have.
+        let own = match derivation.exact || elsewhere.and(derivation.rights).is_empty() {
+            true => missing.without(elsewhere),
+            false => Rights::NONE,
+        };
         if !own.is_empty() {
-            let nothing = had.or(claimed_there).or(circular_there).is_empty();
+            let nothing = had.or(elsewhere).is_empty();
             causes.push((*derivation, if nothing { Reason::Unheld } else { Reason::Excess(own) }));
         }
         if let Some(object) = derivation.introduces

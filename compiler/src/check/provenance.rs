@@ -69,7 +69,10 @@ fn excess(model: &Model, holdings: &Holdings, derivation: &Derivation, missing: 
     {
         diagnostic = diagnostic.label(step.span, format!("{} has {has} by this", called(model, from)));
     }
-    diagnostic.help(format!("name at most {has}, or give more where it comes from"))
+    diagnostic.help(match has.is_empty() {
+        true => "give more where it comes from".to_owned(),
+        false => format!("name at most {has}, or give more where it comes from"),
+    })
 }
 
 fn no_introduction(model: &Model, derivation: &Derivation) -> Diagnostic {
@@ -100,10 +103,13 @@ fn circular(model: &Model, circle: &[&Derivation]) -> Diagnostic {
         .first()
         .map(|statement| model.capability(statement.capability).name.clone())
         .unwrap_or_default();
-    let message = format!(
-        "what is handed on of `{what}` comes from nowhere: {} justify only each other",
-        names.join(" and ")
-    );
+    let message = match names.as_slice() {
+        [alone] => format!("what is handed on of `{what}` comes from nowhere: {alone} justifies only itself"),
+        _ => format!(
+            "what is handed on of `{what}` comes from nowhere: {} justify only each other",
+            names.join(" and ")
+        ),
+    };
     let mut statements = circle.iter();
     let Some(first) = statements.next() else {
         return Diagnostic::new(

@@ -94,7 +94,12 @@ fn controls(footing: &Footing<'_>, subject: ObjectId) -> Option<Diagnostic> {
             "hand it a smaller part, away from the configuration, the store, the key and the init's units"
         }
     };
-    let help = format!("{help}, or say `trust {} reason=…` in the system file", object.name);
+    // An instance's name is no bare word of the language.
+    let named = match object.name.contains('/') {
+        true => format!("\"{}\"", object.name),
+        false => object.name.to_string(),
+    };
+    let help = format!("{help}, or say `trust {named} reason=…` in the system file");
     Some(diagnostic.label(object.span, format!("`{}` is declared here", object.name)).help(help))
 }
 

@@ -110,6 +110,21 @@ fn shared_directories(
 
 type Clash = (String, Span, Span, &'static str);
 
+/// Returns the descriptors of one world that are asked for twice, with different things.
+fn descriptors_of(name: &str, service: &Service) -> Vec<Clash> {
+    let mut first_as: BTreeMap<u32, (CapId, Span)> = BTreeMap::new();
+    let mut clashes: Vec<Clash> = Vec::new();
+    for placement in &service.placements {
+        let Some((number, span)) = placement.fd else { continue };
+        let (capability, first) = *first_as.entry(number).or_insert((placement.capability, span));
+        if capability != placement.capability {
+            let message = format!("descriptor {number} stands for two things in the world of `{name}`");
+            clashes.push((message, span, first, "choose another number, or leave `fd=` out"));
+        }
+    }
+    clashes
+}
+
 /// Returns what is wrong with the places of one world.
 fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service) -> Vec<Clash> {
     let mut places: Vec<Place<'_>> = Vec::new();
@@ -152,7 +167,7 @@ fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service
     places
         .sort_by(|a, b| by_components(a.at, b.at).then_with(|| (&a.thing, a.span).cmp(&(&b.thing, b.span))));
     let name = &model.object(id).name;
-    let mut clashes: Vec<Clash> = Vec::new();
+    let mut clashes: Vec<Clash> = descriptors_of(name, service);
     let mut facets: Vec<&Place<'_>> = Vec::new();
     let mut before: Option<&Place<'_>> = None;
     for place in &places {

@@ -334,7 +334,14 @@ impl<'a> Binder<'a> {
         self.name(user, &used.name, Binding::Instance(scope));
         let mut parameters: Vec<&str> = Vec::new();
         for item in &module.items {
-            let Item::Takes(takes) = item else { continue };
+            let takes = match item {
+                Item::Takes(takes) => takes,
+                Item::Broken(name) => {
+                    parameters.push(&name.text);
+                    continue;
+                }
+                _ => continue,
+            };
             parameters.push(&takes.name.text);
             let argument = used.arguments.iter().find(|(name, _)| name.text == takes.name.text);
             let rights = self.rights_of(&takes.rights, takes.kind.0);

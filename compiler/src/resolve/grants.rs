@@ -95,7 +95,7 @@ impl<'a> Binder<'a> {
                 self.within(named, limit, limited_at, kind, rights_span, &grant.capability)
             }
             false => {
-                self.passings.asked(limited_at, limit);
+                self.passings.asked(limited_at, Rights::NONE);
                 limit
             }
         };

@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::model::FileKind;
 use crate::source::{FileId, Files, SourceMap, Span};
 use crate::syntax::Language;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -147,9 +147,10 @@ impl Loader<'_> {
         directory: &str,
     ) -> Option<Declarations> {
         let (tree, errors) = language.read(text);
-        let broken = !errors.is_empty();
+        let mut broken: HashSet<Span> = HashSet::new();
         for error in errors {
             let span = Span { file, start: error.range.start, end: error.range.end };
+            broken.insert(span);
             let diagnostic = Diagnostic::new(error.code, error.message, span, "here");
             self.loaded.diagnostics.push(match error.help {
                 Some(help) => diagnostic.help(help),
@@ -159,8 +160,13 @@ impl Loader<'_> {
         let mut reader = Reader::new(&tree, file);
         let declarations = super::file::read(&mut reader, directory);
         // A file that is not in its language may well lack its header because of that.
-        if !broken || declarations.is_some() {
-            self.loaded.diagnostics.append(&mut reader.diagnostics);
+        if broken.is_empty() || declarations.is_some() {
+            // Nor is a word that is none of the language blamed for what it was read as.
+            let mut found = std::mem::take(&mut reader.diagnostics);
+            found.retain(|diagnostic| {
+                !diagnostic.labels.iter().any(|label| label.primary && broken.contains(&label.span))
+            });
+            self.loaded.diagnostics.append(&mut found);
         }
         declarations
     }

@@ -7,7 +7,7 @@ use super::words::{Body, Properties, Reader};
 use crate::diag::{Code, Diagnostic};
 use crate::model::Protocol;
 use crate::source::Span;
-use crate::syntax::tree::NodeId;
+use crate::syntax::tree::{NodeId, Value};
 
 /// Reads `provides NAME TRANSPORT { … }`.
 pub fn read(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration> {
@@ -17,7 +17,11 @@ pub fn read(reader: &mut Reader<'_>, node: NodeId) -> Option<ProvidesDeclaration
     let name = reader.required(&mut words, "a name", example).and_then(|name| reader.name(name));
     let mut transports: Vec<(Option<TransportDeclaration>, Span)> = Vec::new();
     for key in known {
-        let Some((_, span)) = words.peek(key) else { continue };
+        let Some((value, span)) = words.peek(key) else { continue };
+        if matches!((key, value), ("channel" | "done", Value::Bool(false))) {
+            words.take(key);
+            continue;
+        }
         let transport = match key {
             "channel" => reader.flag(&mut words, key).then_some(TransportDeclaration::Channel),
             "done" => reader.flag(&mut words, key).then_some(TransportDeclaration::Done),

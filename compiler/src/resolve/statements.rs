@@ -275,22 +275,30 @@ impl<'a> Binder<'a> {
             fd: holds.fd,
             span: holds.span,
         });
-        let meaning = Meaning::Capability { capability, limit: kind.all(), limited_at: None };
+        // A name that was attenuated stays so: what else its holder comes to have of the same thing has another name.
+        let meaning = Meaning::Capability { capability, limit, limited_at };
         match own.entry(name.text.clone()) {
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(meaning);
             }
-            std::collections::hash_map::Entry::Occupied(entry) => {
-                if holds.name.is_some()
-                    && !matches!(entry.get(), Meaning::Capability { capability: known, .. } if *known == capability)
+            std::collections::hash_map::Entry::Occupied(mut entry) => match entry.get_mut() {
+                Meaning::Capability { capability: known, limit: wider, limited_at: at }
+                    if *known == capability =>
                 {
+                    if !wider.contains(limit) {
+                        *wider = wider.or(limit);
+                        *at = limited_at.filter(|_| *wider != kind.all());
+                    }
+                }
+                _ if holds.name.is_none() => {}
+                _ => {
                     let message = format!("`{}` already has a meaning in this body", name.text);
                     self.diagnostics.push(
                         Diagnostic::new(Code::DuplicateName, message, name.span, "named again here")
                             .help("give it another name"),
                     );
                 }
-            }
+            },
         }
     }
 

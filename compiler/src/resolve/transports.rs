@@ -2,6 +2,7 @@
 
 use super::bind::Binder;
 use super::declaration::{ServiceDeclaration, TransportDeclaration};
+use super::meaning::span_of;
 use super::names::{Meaning, ScopeId};
 use super::statements::OwnNames;
 use super::words::Word;
@@ -57,7 +58,7 @@ impl Binder<'_> {
             let mut exposes = Vec::new();
             for (word, rights, span) in &provided.exposes {
                 let found = self.own_or_scope(scope, own, word);
-                let Meaning::Capability { capability, limited_at, .. } = found else {
+                let Meaning::Capability { capability, limit, limited_at } = found else {
                     self.not_a_capability(scope, word, found);
                     continue;
                 };
@@ -71,7 +72,13 @@ impl Binder<'_> {
                     );
                     continue;
                 }
-                let named = (!rights.is_empty()).then(|| self.rights_of(rights, kind));
+                let named = match span_of(rights) {
+                    Some(rights_span) => {
+                        let named = self.rights_of(rights, kind);
+                        Some(self.within(named, limit, limited_at, kind, rights_span, word))
+                    }
+                    None => limited_at.map(|_| limit),
+                };
                 exposes.push(Exposure { capability, rights: named, span: *span });
             }
             if let Some(made) = self.model.facets.get_mut(facet.index()) {

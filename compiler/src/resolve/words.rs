@@ -189,12 +189,11 @@ impl<'t> Reader<'t> {
             Value::String { text, .. } => Some(Word { text: self.recent.text(text), span }),
             Value::Number(_) | Value::Bool(_) | Value::Null => {
                 let message = format!("expected {expected}");
-                self.report(Diagnostic::new(
-                    Code::BadValue,
-                    message,
-                    span,
-                    format!("this is not {expected}"),
-                ));
+                let label = format!("this is not {expected}");
+                self.report(
+                    Diagnostic::new(Code::BadValue, message, span, label)
+                        .help(format!("write {expected} here, in quotes")),
+                );
                 None
             }
         }
