@@ -185,7 +185,6 @@ pub fn effective(
         trusted,
         exposed: vec![BTreeMap::new(); model.objects.len()],
         doors: vec![BTreeSet::new(); model.objects.len()],
-        users: vec![Vec::new(); model.facets.len()],
         work: Vec::new(),
     };
     // Without a trusted facet that exposes something there is nothing to derive.
@@ -251,8 +250,6 @@ struct Solver<'a> {
     exposed: Vec<BTreeMap<CapId, (Rights, FacetId, Span)>>,
     /// Facets that trusted listeners show to those who may connect to them, by holder: these count as held too.
     doors: Vec<BTreeSet<FacetId>>,
-    /// Who has looked through each facet, to look again when more is exposed.
-    users: Vec<Vec<ObjectId>>,
     work: Vec<News>,
 }
 
@@ -338,9 +335,6 @@ impl Solver<'_> {
         if !self.is_trusted(facet.owner) || facet.owner == holder || closed {
             return;
         }
-        if let Some(users) = self.users.get_mut(facet_id.index()) {
-            users.push(holder);
-        }
         for at in 0..facet.exposes.len() {
             self.expose(holder, facet_id, at);
         }
@@ -357,12 +351,9 @@ impl Solver<'_> {
         ) {
             return;
         }
-        let passed_on =
-            self.exposed.get(facet.owner.index()).and_then(|known| known.get(&exposure.capability));
-        let has = self
-            .holdings
-            .rights(facet.owner, exposure.capability)
-            .or(passed_on.map_or(Rights::NONE, |known| known.0));
+        // Its own holdings alone: did what is exposed to it count, to trust one object would add to what others obtain of
+        // another.
+        let has = self.holdings.rights(facet.owner, exposure.capability);
         let rights = exposure.rights.map_or(has, |named| named.and(has));
         let Some(known) = self.exposed.get_mut(holder.index()) else { return };
         let before = known.get(&exposure.capability).map_or(Rights::NONE, |known| known.0);
@@ -371,17 +362,5 @@ impl Solver<'_> {
         }
         known.entry(exposure.capability).or_insert((rights, facet_id, exposure.span)).0 = before.or(rights);
         self.work.push(News::Capability(holder, exposure.capability));
-        // What the holder exposes in turn has grown with it.
-        let own = model
-            .object(holder)
-            .process()
-            .filter(|_| self.is_trusted(holder))
-            .map_or(&[][..], |service| &service.facets);
-        for facet in own {
-            if model.facet(*facet).exposes.iter().any(|inner| inner.capability == exposure.capability) {
-                let users = self.users.get_mut(facet.index()).map(std::mem::take).unwrap_or_default();
-                self.work.extend(users.into_iter().map(|user| News::Facet(user, *facet)));
-            }
-        }
     }
 }

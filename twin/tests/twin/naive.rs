@@ -324,8 +324,8 @@ impl<'m> World<'m> {
 
     /// Whether a subject can connect to an address, other than by a facet that it holds.
     fn connects(&self, things: &Things, subject: ObjectId, to: &Address) -> bool {
-        if subject == OUTSIDE {
-            return !to.is_loopback();
+        if subject == OUTSIDE && !to.is_loopback() {
+            return true;
         }
         things[&subject].iter().any(|(thing, rights)| match to {
             Address::Ip { protocol, port, .. } => {
@@ -357,7 +357,8 @@ impl<'m> World<'m> {
                 for exposure in &facet.exposes {
                     let kind = self.model.capability(exposure.capability).kind;
                     let thing = Thing::Capability(exposure.capability);
-                    let has = self.reach[&facet.owner].get(&thing).copied().unwrap_or_default();
+                    // "As far as the trusted object itself holds it".
+                    let has = self.hold[&facet.owner].get(&thing).copied().unwrap_or_default();
                     let rights = has.and(exposure.rights.unwrap_or(kind.all()));
                     let never = matches!(kind, Kind::Control | Kind::Identity | Kind::Privilege);
                     if !never && !rights.is_empty() {
