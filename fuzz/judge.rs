@@ -7,17 +7,29 @@ use capc::authority::Authority;
 use capc::emit::found::found as listed;
 use capc::emit::report::{self, Colour};
 use capc::emit::selection::{Selection, Wanted};
-use capc::emit::{diagnostics, dot, drawing, graph, mermaid, svg};
+use capc::emit::{diagnostics, dot, drawing, github, graph, mermaid, sarif, svg};
 use capc::model::SYSTEM;
 use capc::resolve::Names;
 use capc::source::Files;
+use capc::syntax::SyntaxError;
+use capc::syntax::tree::Tree;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The reader of KDL reads to the end, and what it underlines is in the text.
 pub fn kdl(bytes: &[u8]) {
+    reader(bytes, capc::syntax::kdl::read);
+}
+
+/// So does the reader of TOML; what it makes of a file is compiled like any other.
+pub fn toml(bytes: &[u8]) {
+    reader(bytes, capc::syntax::toml::read);
+    compiles(bytes, "/fuzz/system.toml");
+}
+
+fn reader(bytes: &[u8], read: fn(Arc<str>) -> (Tree, Vec<SyntaxError>)) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let (tree, errors) = capc::syntax::kdl::read(Arc::from(text));
+    let (tree, errors) = read(Arc::from(text));
     for error in errors {
         let range = error.range.start as usize..error.range.end as usize;
         assert!(text.get(range).is_some(), "{error:?} underlines no text");
@@ -52,8 +64,11 @@ impl Files for OneFile<'_> {
 /// A configuration is compiled to its end, every place is one, the same bytes give the same answer, and questions about what
 /// resolves are answered.
 pub fn check(bytes: &[u8]) {
-    let compile =
-        || capc::compile(&OneFile("/fuzz/system.kdl", bytes), Path::new("/fuzz/system.kdl"), "system.kdl");
+    compiles(bytes, "/fuzz/system.kdl");
+}
+
+fn compiles(bytes: &[u8], path: &str) {
+    let compile = || capc::compile(&OneFile(path, bytes), Path::new(path), "system");
     let compilation = compile();
     let found = json(&compilation);
     for diagnostic in found["diagnostics"].as_array().unwrap_or(&Vec::new()) {
@@ -66,8 +81,10 @@ pub fn check(bytes: &[u8]) {
         }
     }
     let human = report::human(&compilation.diagnostics, &compilation.sources, Colour::Off, 100);
-    let plain = report::plain(&listed([(&*compilation.diagnostics, &compilation.sources)]));
-    for text in [human, plain] {
+    let all = listed([(&*compilation.diagnostics, &compilation.sources)]);
+    let sarif = serde_json::to_string(&sarif::log(&all, Path::new("/fuzz"))).unwrap_or_default();
+    assert!(sarif.len() > 2, "SARIF has room for everything");
+    for text in [human, report::plain(&all), github::commands(&all, Path::new("/fuzz"))] {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\0']), "a report moves no cursor");
     }
     assert_eq!(found, json(&compile()), "the same input gives the same answer");

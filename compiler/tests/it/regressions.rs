@@ -23,6 +23,11 @@ fn bytes_that_broke_the_reader_of_kdl_no_longer_do() {
 }
 
 #[test]
+fn bytes_that_broke_the_reader_of_toml_no_longer_do() {
+    check("toml", judge::toml);
+}
+
+#[test]
 fn bytes_that_broke_a_compilation_no_longer_do() {
     check("check", judge::check);
     check("kdl", judge::check);
