@@ -84,7 +84,11 @@ pub fn has_answers(compilation: &Compilation) -> bool {
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Exit {
-    let meant = nearest(name, known);
+    let known: Vec<&str> = known.collect();
+    // Who leaves the instance out means what has this name inside one.
+    let inside =
+        known.iter().copied().find(|known| known.rsplit_once('/').is_some_and(|(_, own)| own == name));
+    let meant = inside.or_else(|| nearest(name, known));
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
     Failure::usage(format!("no {what} is named `{name}`{meant}")).report()
 }

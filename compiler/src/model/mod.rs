@@ -340,8 +340,8 @@ impl Model {
         }
     }
 
-    /// Returns whether `object` is trusted for the assertions of `scope`: its own scope's, and those of each file
-    /// further out to which every `use` between lends its trust (`trust=#true`); scopes inside those too.
+    /// Returns whether `object` is trusted for the assertions of `scope`: of its own file, and of each file further out to
+    /// which every `use` between lends its trust (`trust=#true`). What the system trusts is trusted by all.
     #[must_use]
     pub fn is_trusted(&self, object: ObjectId, scope: ObjectId) -> bool {
         let known = self.object(object);
@@ -352,25 +352,14 @@ impl Model {
             return false;
         }
         let mut domain = known.scope;
-        while let ObjectKind::Scope(inner) = &self.object(domain).kind {
+        while domain != scope && domain != SYSTEM {
+            let ObjectKind::Scope(inner) = &self.object(domain).kind else { return false };
             match inner.parent {
                 Some(parent) if inner.lends_trust => domain = parent,
-                _ => break,
-            }
-        }
-        let mut asker = scope;
-        loop {
-            if asker == domain {
-                return true;
-            }
-            match &self.object(asker).kind {
-                ObjectKind::Scope(inner) => match inner.parent {
-                    Some(parent) => asker = parent,
-                    None => return false,
-                },
                 _ => return false,
             }
         }
+        true
     }
 }
 

@@ -283,7 +283,7 @@ fn takes(reader: &mut Reader<'_>, node: NodeId, file: FileKind) -> Option<Item> 
     });
     if let Some(name) = &name
         && file == FileKind::Module
-        && ["as", "trust", "file"].contains(&&*name.text)
+        && ["as", "trust"].contains(&&*name.text)
     {
         reader.bad(name, "`use` has a word of its own of this name", "choose another name for the parameter");
     }

@@ -147,9 +147,9 @@ fn a_token_of_ten_megabytes_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_hundred_thousand_declarations_on_one_line_are_read_to_the_last() {
+fn two_hundred_thousand_declarations_on_one_line_are_read_to_the_last() {
     let mut text = "system x;".to_owned();
-    for number in 0..100_000 {
+    for number in 0..200_000 {
         text += &format!("file f{number} \"/f/{number}\";");
     }
     text += "fil last \"/l\"";
@@ -193,4 +193,16 @@ fn a_file_that_is_no_file_is_refused() {
     rustix::fs::mkfifoat(rustix::fs::CWD, scene.path.join("fifo.kdl"), 0o644.into()).unwrap();
     scene.capc(["check", "fifo.kdl"]).exits(2);
     scene.capc(["check", "/dev/zero"]).exits(2);
+}
+#[test]
+fn what_turns_text_round_is_refused_in_names_and_shown_harmless() {
+    for control in
+        ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{061c}', '\u{0}', '\u{7f}', '\u{9b}']
+    {
+        let text = format!(
+            "system x\nservice \"we{control}b\" {{ run \"/x\" }}\ndir d \"/srv/{control}\"\n// {control}\n"
+        );
+        let run = check("bidi", &text).exits(1);
+        assert!(!run.err.contains(control) && !run.out.contains(control), "{control:?}");
+    }
 }

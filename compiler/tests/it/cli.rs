@@ -119,3 +119,15 @@ fn questions_are_answered_for_a_configuration_with_a_circle() {
     let run = scene.capc(["who".as_ref(), "a.started".as_ref(), "--config".as_ref(), file.as_os_str()]);
     run.exits(0).says("b  connect").complains("bootstrap-cycle");
 }
+
+#[test]
+fn who_leaves_the_instance_out_is_told_the_whole_name() {
+    let scene = Scene::new("inside");
+    scene.write("web.kdl", "module web\nservice nginx {\n    run \"/usr/sbin/nginx\"\n    provides status channel=#true\n}\ngives status=nginx.status\n");
+    scene.write("x.kdl", "system x\nuse \"web.kdl\" as=shop\n");
+    scene.capc(["what", "nginx", "--config", "x.kdl"]).exits(2).complains("did you mean `shop/nginx`?");
+    scene
+        .capc(["who", "nginx.status", "--config", "x.kdl"])
+        .exits(2)
+        .complains("did you mean `shop/nginx.status`?");
+}
