@@ -32,7 +32,7 @@ pub fn run(work: &str, file: Option<&str>) -> Result<Duration, Box<dyn std::erro
             for (from, to) in relation() {
                 edges.get_mut(from as usize).ok_or("no such vertex")?.push(to);
             }
-            Ok(timed(|| capc::order::components(VERTICES, &edges).len()).1)
+            Ok(timed(|| capc::components::Components::of_lists(&edges).count()).1)
         }
         "components-petgraph" => {
             let edges: Vec<(u32, u32)> = relation().collect();

@@ -14,6 +14,7 @@ pub mod syntax;
 pub mod model;
 pub mod resolve;
 pub mod holdings;
+pub mod components;
 pub mod order;
 pub mod authority;
 pub mod certificate;

@@ -162,75 +162,6 @@ fn held_path<'m>(
     Some((path, last.span))
 }
 
-/// Returns the strongly connected components of a relation over `0..count`, members ascending, in no particular order.
-///
-/// Tarjan's algorithm with a stack of its own, so that depth is bounded by memory alone.
-#[must_use]
-pub fn components(count: usize, edges: &[Vec<u32>]) -> Vec<Vec<u32>> {
-    const UNSEEN: u32 = u32::MAX;
-    let mut order = vec![UNSEEN; count];
-    let mut low = vec![UNSEEN; count];
-    let mut on_stack = vec![false; count];
-    let mut stack: Vec<u32> = Vec::new();
-    let mut components = Vec::new();
-    let mut next = 0;
-    let mut frames: Vec<(u32, usize)> = Vec::new();
-    let value = |table: &[u32], at: u32| table.get(at as usize).copied().unwrap_or(UNSEEN);
-    for root in 0..count as u32 {
-        if value(&order, root) != UNSEEN {
-            continue;
-        }
-        frames.push((root, 0));
-        while let Some((vertex, edge)) = frames.last_mut() {
-            let vertex = *vertex;
-            if *edge == 0 && value(&order, vertex) == UNSEEN {
-                set(&mut order, vertex, next);
-                set(&mut low, vertex, next);
-                next += 1;
-                stack.push(vertex);
-                set(&mut on_stack, vertex, true);
-            }
-            let target = edges.get(vertex as usize).and_then(|targets| targets.get(*edge)).copied();
-            *edge += 1;
-            match target {
-                Some(target) if value(&order, target) == UNSEEN => frames.push((target, 0)),
-                Some(target) => {
-                    if on_stack.get(target as usize) == Some(&true) {
-                        let least = value(&low, vertex).min(value(&order, target));
-                        set(&mut low, vertex, least);
-                    }
-                }
-                None => {
-                    frames.pop();
-                    if let Some((parent, _)) = frames.last() {
-                        let least = value(&low, *parent).min(value(&low, vertex));
-                        set(&mut low, *parent, least);
-                    }
-                    if value(&low, vertex) == value(&order, vertex) {
-                        let mut component = Vec::new();
-                        while let Some(member) = stack.pop() {
-                            set(&mut on_stack, member, false);
-                            component.push(member);
-                            if member == vertex {
-                                break;
-                            }
-                        }
-                        component.sort_unstable();
-                        components.push(component);
-                    }
-                }
-            }
-        }
-    }
-    components
-}
-
-fn set<T>(table: &mut [T], at: u32, value: T) {
-    if let Some(place) = table.get_mut(at as usize) {
-        *place = value;
-    }
-}
-
 /// Returns the services in waves: each is in the first wave after everything that it waits for. Sorted by name.
 ///
 /// Services of a circle, and what waits for them, are in none.
@@ -271,43 +202,4 @@ pub fn waves(model: &Model, waits: &Waits) -> Vec<Vec<ObjectId>> {
         waves.push(std::mem::replace(&mut wave, next));
     }
     waves
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn components_are_those_that_petgraph_finds() {
-        let mut state = 1u64;
-        let mut roll = |sides: u32| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as u32 % sides
-        };
-        for _ in 0..500 {
-            let count = 1 + roll(12);
-            let mut edges = vec![Vec::new(); count as usize];
-            let mut graph = petgraph::graph::DiGraph::<(), ()>::new();
-            let nodes: Vec<_> = (0..count).map(|_| graph.add_node(())).collect();
-            for _ in 0..roll(2 * count) {
-                let (from, to) = (roll(count), roll(count));
-                edges[from as usize].push(to);
-                graph.add_edge(nodes[from as usize], nodes[to as usize], ());
-            }
-            let ours: BTreeSet<Vec<u32>> = components(count as usize, &edges).into_iter().collect();
-            let theirs = petgraph::algo::kosaraju_scc(&graph).into_iter().map(|component| {
-                let mut component: Vec<u32> = component.iter().map(|node| node.index() as u32).collect();
-                component.sort_unstable();
-                component
-            });
-            assert_eq!(ours, theirs.collect());
-        }
-    }
-
-    #[test]
-    fn a_chain_of_a_hundred_thousand_needs_no_stack() {
-        let edges: Vec<Vec<u32>> = (0..100_000u32).map(|at| vec![(at + 1) % 100_000]).collect();
-        assert_eq!(components(edges.len(), &edges).len(), 1);
-    }
 }

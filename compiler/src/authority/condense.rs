@@ -2,97 +2,41 @@
 
 use super::Authority;
 use super::edges::{Carries, Node};
+use crate::components::Components;
 
 /// Components in an order in which edges lead from later ones to earlier ones.
 pub(super) struct Condensed {
-    /// For each node its component.
-    of: Vec<u32>,
-    /// For each component where its members begin in `members`; one more at the end.
-    starts: Vec<u32>,
-    members: Vec<Node>,
+    components: Components,
     /// For each component where its edges begin in `out`; one more at the end.
     begins: Vec<u32>,
     out: Vec<u32>,
 }
 
-const UNSEEN: u32 = u32::MAX;
-
 impl Condensed {
-    /// Condenses a graph: one pass over the edges that an explicit stack keeps off the program's own (Tarjan 1972).
+    /// Condenses a graph: one pass over the edges.
     pub(super) fn new(authority: &Authority<'_>, along: Carries) -> Self {
-        let count = authority.nodes();
-        let mut order = vec![UNSEEN; count];
-        let mut low = vec![UNSEEN; count];
-        let mut of = vec![UNSEEN; count];
-        let (mut starts, mut members) = (vec![0], Vec::with_capacity(count));
-        let (mut stack, mut frames): (Vec<u32>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
-        let (mut next, mut components) = (0, 0);
-        for root in 0..count as u32 {
-            if at(&order, root) != UNSEEN {
-                continue;
-            }
-            frames.push((root, 0));
-            while let Some((vertex, edge)) = frames.last_mut() {
-                let vertex = *vertex;
-                if at(&order, vertex) == UNSEEN {
-                    set(&mut order, vertex, next);
-                    set(&mut low, vertex, next);
-                    next += 1;
-                    stack.push(vertex);
-                }
-                let edges = authority.edges_from(Node(vertex));
-                let mut down = None;
-                while let Some(found) = edges.get(*edge as usize) {
-                    *edge += 1;
-                    if !found.carries.has(along) {
-                        continue;
-                    }
-                    let to = found.to.0;
-                    if at(&order, to) == UNSEEN {
-                        down = Some(to);
-                        break;
-                    }
-                    // What has no component yet is still on the stack.
-                    if at(&of, to) == UNSEEN {
-                        let least = at(&low, vertex).min(at(&order, to));
-                        set(&mut low, vertex, least);
-                    }
-                }
-                if let Some(to) = down {
-                    frames.push((to, 0));
-                    continue;
-                }
-                frames.pop();
-                if let Some((parent, _)) = frames.last() {
-                    let least = at(&low, *parent).min(at(&low, vertex));
-                    set(&mut low, *parent, least);
-                }
-                if at(&low, vertex) == at(&order, vertex) {
-                    while let Some(member) = stack.pop() {
-                        set(&mut of, member, components);
-                        members.push(Node(member));
-                        if member == vertex {
-                            break;
-                        }
-                    }
-                    starts.push(members.len() as u32);
-                    components += 1;
-                }
-            }
-        }
-        let mut condensed = Self { of, starts, members, begins: vec![0], out: Vec::new() };
+        let components = Components::new(authority.nodes(), |vertex, place| {
+            let left = authority.edges_from(Node(vertex)).get(*place as usize..)?;
+            let skipped = left.iter().position(|edge| edge.carries.has(along))?;
+            *place += skipped as u32 + 1;
+            left.get(skipped).map(|edge| edge.to.0)
+        });
+        let mut condensed = Self { components, begins: vec![0], out: Vec::new() };
         condensed.link(authority, along);
         condensed
     }
 
     fn link(&mut self, authority: &Authority<'_>, along: Carries) {
-        let mut seen = vec![UNSEEN; self.count()];
+        let mut seen = vec![NONE; self.count()];
         for component in 0..self.count() as u32 {
-            for node in self.members.get(self.range(component)).unwrap_or(&[]) {
-                for edge in authority.edges_from(*node).iter().filter(|edge| edge.carries.has(along)) {
-                    let to = at(&self.of, edge.to.0);
-                    if to != component && at(&seen, to) != component {
-                        set(&mut seen, to, component);
+            for node in self.components.members(component) {
+                for edge in authority.edges_from(Node(*node)).iter().filter(|edge| edge.carries.has(along)) {
+                    let to = self.components.of(edge.to.0);
+                    if to != component
+                        && let Some(seen) = seen.get_mut(to as usize)
+                        && *seen != component
+                    {
+                        *seen = component;
                         self.out.push(to);
                     }
                 }
@@ -101,38 +45,26 @@ impl Condensed {
         }
     }
 
-    fn range(&self, component: u32) -> std::ops::Range<usize> {
-        at(&self.starts, component) as usize..at(&self.starts, component + 1) as usize
-    }
-
     /// Returns how many components there are.
     pub(super) const fn count(&self) -> usize {
-        self.starts.len() - 1
+        self.components.count()
     }
 
     /// Returns a node's component.
     pub(super) fn of(&self, node: Node) -> u32 {
-        at(&self.of, node.0)
+        self.components.of(node.0)
     }
 
     /// Returns the nodes of a component.
-    pub(super) fn members(&self, component: u32) -> &[Node] {
-        self.members.get(self.range(component)).unwrap_or(&[])
+    pub(super) fn members(&self, component: u32) -> impl ExactSizeIterator<Item = Node> {
+        self.components.members(component).iter().map(|node| Node(*node))
     }
 
     /// Returns the components to which edges lead, all of them earlier ones.
     pub(super) fn out(&self, component: u32) -> &[u32] {
-        let range = at(&self.begins, component) as usize..at(&self.begins, component + 1) as usize;
-        self.out.get(range).unwrap_or(&[])
+        let begin = |component: u32| self.begins.get(component as usize).copied().unwrap_or(0) as usize;
+        self.out.get(begin(component)..begin(component + 1)).unwrap_or(&[])
     }
 }
 
-fn at(table: &[u32], index: u32) -> u32 {
-    table.get(index as usize).copied().unwrap_or(UNSEEN)
-}
-
-fn set(table: &mut [u32], index: u32, value: u32) {
-    if let Some(place) = table.get_mut(index as usize) {
-        *place = value;
-    }
-}
+const NONE: u32 = u32::MAX;

@@ -2,9 +2,10 @@
 
 use super::circle::shortest_circle;
 use super::cuts::{Change, Component, fewest};
+use crate::components::Components;
 use crate::diag::{Code, Cut, CycleEdge, Detail, Diagnostic};
 use crate::model::{Model, ObjectId};
-use crate::order::{Wait, Waits, components};
+use crate::order::{Wait, Waits};
 
 /// How many names, and how many places, one report shows; programs get all.
 const SHOWN: usize = 12;
@@ -19,11 +20,11 @@ pub fn check(model: &Model, waits: &Waits) -> Vec<Diagnostic> {
             edges.push(wait.to.0);
         }
     }
-    let components = components(edges.len(), &edges);
+    let components = Components::of_lists(&edges);
     // For each object its component, and its place in it by name.
     let mut members: Vec<Vec<ObjectId>> = Vec::new();
     let mut place = vec![(u32::MAX, 0u32); model.objects.len()];
-    for component in &components {
+    for component in components.all() {
         let mut ids: Vec<ObjectId> = component.iter().map(|id| ObjectId(*id)).collect();
         ids.sort_by(|a, b| model.object(*a).name.cmp(&model.object(*b).name));
         for (at, id) in ids.iter().enumerate() {

@@ -5,9 +5,9 @@
 //! consequence, and the report is about the other statement.
 
 use super::circle::shortest_circle;
+use crate::components::Components;
 use crate::holdings::{DerivationId, Holdings};
 use crate::model::{CapId, Derivation, Model, ObjectId, Rights, Statement};
-use crate::order::components;
 use std::collections::{HashMap, HashSet};
 
 /// Why a statement does not do what it says.
@@ -248,7 +248,7 @@ impl<'m> Claims<'m> {
             }
         }
         let mut circles: Vec<Vec<&Derivation>> = Vec::new();
-        for component in components(edges.len(), &edges) {
+        for component in Components::of_lists(&edges).all() {
             if component.iter().any(|vertex| from_outside.contains(vertex)) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Differences of authority: what is the same differs in nothing, and what differs is said, by the edit that did it.
 
 use crate::machine;
-use crate::scene::{Run, Scene, repository};
+use crate::scene::{Run, Scene, files_below, repository};
 use capc::authority::{Authority, Carries};
 use capc::holdings;
 use capc::model::{Model, RECONFIGURE, SYSTEM};
@@ -9,7 +9,6 @@ use capc::query::{Detail, Side, diff};
 use capc::source::{RealFiles, SourceMap};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const BANK: &str = r#"system bank
@@ -31,23 +30,6 @@ service printer {
 }
 "#;
 
-fn files(below: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut directories = vec![below.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "kdl") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 fn difference(old: (&Model, &SourceMap), new: (&Model, &SourceMap), detail: Detail) -> Value {
     let (before, after) = (holdings::derive(old.0), holdings::derive(new.0));
     let before = Authority::new(old.0, &before, SYSTEM);
@@ -66,7 +48,7 @@ fn is_empty(answer: &Value) {
 #[test]
 fn a_configuration_does_not_differ_from_itself() {
     let mut tried = 0;
-    for path in files(&repository().join("testdata")) {
+    for path in files_below(&repository().join("testdata"), "kdl") {
         let compile = || capc::compile(&RealFiles, &path, "x.kdl");
         let (one, other) = (compile(), compile());
         if let (Some(old), Some(new)) = (&one.model, &other.model) {

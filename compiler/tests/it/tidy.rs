@@ -1,24 +1,6 @@
 //! House rules.
 
-use crate::scene::repository;
-use std::path::{Path, PathBuf};
-
-fn sources(below: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut directories = vec![below.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(&directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use crate::scene::{files_below, repository};
 
 #[test]
 fn a_module_uses_only_modules_declared_before_it() {
@@ -27,7 +9,7 @@ fn a_module_uses_only_modules_declared_before_it() {
     let order: Vec<&str> =
         lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert!(order.len() > 10);
-    for path in sources(&source) {
+    for path in files_below(&source, "rs") {
         let relative = path.strip_prefix(&source).unwrap();
         let room = relative
             .components()
@@ -54,7 +36,7 @@ fn a_module_uses_only_modules_declared_before_it() {
 #[test]
 fn no_file_holds_two_notions() {
     for room in ["compiler/src", "runtime-stub/src", "supervisor/src", "schemas/src"] {
-        for path in sources(&repository().join(room)) {
+        for path in files_below(&repository().join(room), "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let lines = text.split("#[cfg(test)]").next().unwrap().lines().count();
             assert!(lines <= 500, "{} has {lines} lines without its tests", path.display());

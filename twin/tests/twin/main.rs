@@ -83,9 +83,9 @@ fn components_are_those_of_petgraph() {
             edges[from].push(to as u32);
             oracle.add_edge(nodes[from], nodes[to], ());
         }
-        let found: BTreeSet<BTreeSet<u32>> = capc::order::components(count, &edges)
-            .into_iter()
-            .map(|component| component.into_iter().collect())
+        let found: BTreeSet<BTreeSet<u32>> = capc::components::Components::of_lists(&edges)
+            .all()
+            .map(|component| component.iter().copied().collect())
             .collect();
         let expected: BTreeSet<BTreeSet<u32>> = petgraph::algo::tarjan_scc(&oracle)
             .into_iter()

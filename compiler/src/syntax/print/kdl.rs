@@ -2,6 +2,7 @@
 
 use super::super::tree::{Children, Entry, NodeId, Range, Tree, Value};
 use super::super::vocabulary::{self, FILE, Properties, Slot, Style, Word};
+use super::quoted;
 use super::remarks::{Remark, Remarks};
 
 /// Where words come from.
@@ -271,25 +272,5 @@ fn text(text: &str, style: Style) -> String {
     if is_plain && style == Style::Bare {
         return text.to_owned();
     }
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            other if other.is_control() || is_format(other) => {
-                quoted.push_str(&format!("\\u{{{:x}}}", u32::from(other)));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// Says whether a character may not stand in a file, or ends a line.
-pub(super) fn is_format(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    quoted(text, |character| format!("\\u{{{:x}}}", u32::from(character)))
 }

@@ -168,3 +168,26 @@ fn too_deep(tree: &Tree) -> Option<SyntaxError> {
     }
     None
 }
+
+/// Returns a text in quotes; `code` writes a character by its number, where the languages differ.
+fn quoted(text: &str, code: impl Fn(char) -> String) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            other if other.is_control() || is_format(other) => quoted.push_str(&code(other)),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Says whether a character may not stand in a file, or ends a line.
+fn is_format(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::super::SyntaxError;
 use super::super::tree::{Entry, NodeId, Range, Tree, Value};
 use super::super::vocabulary::{self, FILE, Several, Slot, Word};
-use super::kdl::is_format;
+use super::quoted;
 use super::remarks::{Remark, Remarks};
 use crate::diag::Code;
 
@@ -391,20 +391,5 @@ fn key(text: &str) -> String {
 }
 
 fn string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            other if other.is_control() || is_format(other) => {
-                quoted.push_str(&format!("\\u{:04X}", u32::from(other)));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
+    quoted(text, |character| format!("\\u{:04X}", u32::from(character)))
 }
