@@ -75,25 +75,58 @@ pub fn compile_with_homes(
     homes: &[resolve::Named],
     terms: &lint::Terms,
 ) -> Compilation {
-    let resolve::Resolved { sources, model, names, mut diagnostics, unreadable } =
-        resolve::resolve_with_homes(files, main, shown, homes);
-    let resolves = !diagnostics.iter().any(Diagnostic::is_error);
-    let holdings = model.as_ref().map(holdings::derive);
-    let mut checked = None;
-    if let (Some(model), Some(holdings)) = (&model, &holdings) {
-        let (evidence, found) = check::check(model, holdings);
-        diagnostics.extend(found);
-        // What does not mean what it says would be warned about for what it does not say.
-        if diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers()) {
-            diagnostics.extend(lint::lint(model, holdings, terms));
-        }
-        checked = evidence.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+    let mut compilation = Compilation::read(files, main, shown, homes);
+    compilation.judge(terms);
+    compilation
+}
+
+/// Compiles a configuration file to be compared: what has answers is not judged, which costs as much as to understand it.
+#[must_use]
+pub fn compile_to_compare(files: &dyn source::Files, main: &Path, shown: &str) -> Compilation {
+    let mut compilation = Compilation::read(files, main, shown, &[]);
+    let means = |(model, holdings)| check::provenance(model, holdings).is_empty();
+    if !compilation.has_answers() || !compilation.parts().is_some_and(means) {
+        compilation.judge(&lint::Terms::default());
     }
-    resolve::sort(&mut diagnostics);
-    Compilation { sources, model, holdings, checked, names, diagnostics, resolves, unreadable }
+    compilation
 }
 
 impl Compilation {
+    /// Reads what a file says, and who holds what.
+    fn read(files: &dyn source::Files, main: &Path, shown: &str, homes: &[resolve::Named]) -> Self {
+        let resolve::Resolved { sources, model, names, diagnostics, unreadable } =
+            resolve::resolve_with_homes(files, main, shown, homes);
+        let resolves = !diagnostics.iter().any(Diagnostic::is_error);
+        let holdings = model.as_ref().map(holdings::derive);
+        Self { sources, model, holdings, checked: None, names, diagnostics, resolves, unreadable }
+    }
+
+    /// Checks every rule and tries every lint.
+    fn judge(&mut self, terms: &lint::Terms) {
+        if let (Some(model), Some(holdings)) = (&self.model, &self.holdings) {
+            let (evidence, found) = check::check(model, holdings);
+            self.diagnostics.extend(found);
+            // What does not mean what it says would be warned about for what it does not say.
+            if self.has_answers() {
+                self.diagnostics.extend(lint::lint(model, holdings, terms));
+            }
+            self.checked = evidence.filter(|_| !self.diagnostics.iter().any(Diagnostic::is_error));
+        }
+        resolve::sort(&mut self.diagnostics);
+    }
+
+    /// Returns the model and its holdings, if there are any.
+    #[must_use]
+    pub fn parts(&self) -> Option<(&model::Model, &holdings::Holdings)> {
+        Some((self.model.as_ref()?, self.holdings.as_ref()?))
+    }
+
+    /// Returns whether every name resolves, so that what is wrong concerns no answer.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        self.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers())
+    }
+
     /// Returns whether anything stops what comes after.
     #[must_use]
     pub fn has_errors(&self) -> bool {

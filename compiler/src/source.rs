@@ -110,7 +110,7 @@ impl SourceFile {
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
             let bytes = self.text.as_bytes();
-            let newlines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            let newlines = self.text.match_indices('\n');
             let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at as u32 + 1)).collect();
             let blocks = bytes.chunks(BLOCK).scan(0, |before, block| {
                 let here = *before;

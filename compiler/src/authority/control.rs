@@ -5,7 +5,7 @@ use super::edges::{Carries, EdgeRule, Entering, Meeting, Node, Party, Sink};
 use super::effective::{Effective, Held, Through, own_paths, place_of_holding};
 use super::overlap::{At, ByPlace, Overlap, Ways};
 use super::places::Places;
-use super::root::root_reason;
+use super::root::{Near, root_reason};
 use crate::holdings::Holdings;
 use crate::model::{CapId, Kind, Model, OUTSIDE, ObjectId, RECONFIGURE, Resource, Target, path_contains};
 use std::collections::BTreeMap;
@@ -38,6 +38,12 @@ pub fn touches_loader(model: &Model, path: &str) -> bool {
     let moved =
         |(from, to): (&str, &str)| is_loaders(from) && (path_contains(to, path) || path_contains(path, to));
     is_loaders(path) || model.aliases.own().any(moved)
+}
+
+/// Returns paths of which one is met by every path that touches the system loader's own.
+pub fn loader_places(model: &Model) -> impl Iterator<Item = &str> {
+    let moved = model.aliases.own().filter(|(from, _)| is_loaders(from)).map(|(_, to)| to);
+    ["/usr", "/etc"].into_iter().chain(moved)
 }
 
 /// The loader's own (ld.so(8)): `/usr/lib*`, `/etc/ld.so.*`.
@@ -119,12 +125,13 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
 }
 
 fn root(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
+    let near = Near::new(model);
     for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
         if let Some(span) = object.process().and_then(|process| process.unconfined) {
             sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, Carries::ALL, span);
         }
         for held in effective.of(id) {
-            if root_reason(model, places, held).is_some() {
+            if root_reason(model, &near, places, held).is_some() {
                 sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, counts(held), held.span);
             }
         }

@@ -28,7 +28,7 @@ pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
 pub use effective::{Held, Through, address_of, is_network, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
 pub use places::{PlaceId, Places};
-pub use root::{RootReason, root_reason};
+pub use root::{Near, RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
 pub use ways::Ways;
@@ -72,6 +72,7 @@ pub struct Footing<'m> {
     trusted: Vec<bool>,
     places: Places,
     effective: Effective,
+    near: root::Near<'m>,
 }
 
 impl<'m> Footing<'m> {
@@ -85,13 +86,13 @@ impl<'m> Footing<'m> {
         let places = Places::new(paths(model));
         let ports = ports::Ports::new(model, holdings, &places);
         let effective = effective::effective(model, holdings, &places, &ports, &trusted);
-        Self { model, holdings, trusted, places, effective }
+        Self { model, holdings, trusted, places, effective, near: root::Near::new(model) }
     }
 
     /// Returns everything by which an object itself controls `reconfigure`, by place in the source.
     #[must_use]
     pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
-        root::root_reasons(self.model, &self.places, self.effective.of(subject), subject)
+        root::root_reasons(self.model, &self.near, &self.places, self.effective.of(subject), subject)
     }
 }
 
@@ -116,7 +117,7 @@ impl<'m> Authority<'m> {
     /// Draws the edges.
     #[must_use]
     pub fn drawn(footing: Footing<'m>) -> Self {
-        let Footing { model, holdings, trusted, places, effective } = footing;
+        let Footing { model, holdings, trusted, places, effective, .. } = footing;
         let mut sink = edges::Sink::new(model, &trusted);
         relay::add(&mut sink, model, &effective, &places);
         control::add(&mut sink, model, holdings, &effective, &places);

@@ -6,11 +6,12 @@
 //! kernel's `include/uapi/linux/capability.h`; *devices* is the kernel's `Documentation/admin-guide/devices.txt`.
 
 use super::Authority;
-use super::control::touches_loader;
+use super::control::{loader_places, touches_loader};
 use super::effective::{Held, is_directory};
 use super::places::Places;
-use crate::model::{Kind, Model, ObjectId, Resource, Target, path_contains};
+use crate::model::{Kind, Model, ObjectId, Resource, Target, by_components, path_contains};
 use crate::source::Span;
+use std::borrow::Cow;
 
 /// One thing that amounts to root.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -185,9 +186,41 @@ impl RootReason {
     }
 }
 
+/// The outermost paths with which something must meet to amount to root by its path: most that is held meets none of them,
+/// and need not be compared with each row.
+pub struct Near<'m>(Vec<Cow<'m, str>>);
+
+impl<'m> Near<'m> {
+    /// Returns those of a model.
+    #[must_use]
+    pub fn new(model: &'m Model) -> Self {
+        let root = &model.root;
+        let own = [&root.config, &root.store, &root.key].map(|own| Cow::Borrowed(&*own.path));
+        let rows = OWN.iter().chain(SOCKETS).map(|row| model.aliases.known(row.name));
+        let loaders = loader_places(model).map(Cow::Borrowed);
+        Self::outermost(own.into_iter().chain(rows).chain(loaders).collect())
+    }
+
+    fn outermost(mut all: Vec<Cow<'m, str>>) -> Self {
+        all.sort_unstable_by(|a, b| by_components(a, b));
+        all.dedup_by(|inner, outer| path_contains(outer, inner));
+        Self(all)
+    }
+
+    /// Returns whether a path is one of them, or inside one, or above one.
+    #[must_use]
+    pub fn meets(&self, path: &str) -> bool {
+        // None lies in another, so that the one above a path, if any, is the last before it.
+        let at = self.0.partition_point(|near| by_components(near, path).is_lt());
+        let above = at.checked_sub(1).and_then(|before| self.0.get(before));
+        above.is_some_and(|above| path_contains(above, path))
+            || self.0.get(at).is_some_and(|inside| path_contains(path, inside))
+    }
+}
+
 /// Returns why something that is held controls `reconfigure`, if it does.
 #[must_use]
-pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootReason> {
+pub fn root_reason(model: &Model, near: &Near<'_>, places: &Places, held: &Held) -> Option<RootReason> {
     if held.rights.is_empty() {
         return None;
     }
@@ -200,6 +233,9 @@ pub fn root_reason(model: &Model, places: &Places, held: &Held) -> Option<RootRe
         if let Some(row) = raw {
             return Some(RootReason::Device(row));
         }
+    }
+    if !near.meets(path) {
+        return None;
     }
     let touches = |own: &str| path_contains(own, path) || path_contains(path, own);
     if held.file().is_some() {
@@ -254,13 +290,14 @@ impl Authority<'_> {
     /// Returns everything by which an object itself controls `reconfigure`, by place.
     #[must_use]
     pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
-        root_reasons(self.model, &self.places, self.held(subject), subject)
+        root_reasons(self.model, &Near::new(self.model), &self.places, self.held(subject), subject)
     }
 }
 
 /// Returns everything by which an object that holds these things controls `reconfigure`, by place in the source.
 pub fn root_reasons<'p>(
     model: &Model,
+    near: &Near<'_>,
     places: &'p Places,
     held: &[Held],
     subject: ObjectId,
@@ -269,7 +306,7 @@ pub fn root_reasons<'p>(
     let mut reasons: Vec<(Span, RootReason, &'p str)> =
         unconfined.map(|span| (span, RootReason::Unconfined, "")).into_iter().collect();
     reasons.extend(held.iter().filter_map(|held| {
-        let reason = root_reason(model, places, held)?;
+        let reason = root_reason(model, near, places, held)?;
         Some((held.span, reason, held.place.map_or("", |place| places.path(place))))
     }));
     reasons.sort_by_key(|(span, _, _)| *span);
@@ -290,6 +327,18 @@ mod tests {
             ["/dev/memory", "/dev/null", "/dev/sound", "/dev/disk", "/dev/mdx", "/dev/ttyS0", "/dev/sd"]
         {
             assert!(!raw(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_meets_what_amounts_to_root_below_at_and_above_it() {
+        let paths = ["/usr", "/run/capc", "/etc/passwd", "/run/docker/sock", "/etc", "/run/docker.sock"];
+        let near = Near::outermost(paths.map(Cow::Borrowed).to_vec());
+        for path in ["/", "/run", "/run/capc", "/run/capc/x", "/usr/share", "/etc", "/etc/a", "/run/docker"] {
+            assert!(near.meets(path), "{path}");
+        }
+        for path in ["/srv", "/run/capc-x", "/run/cap", "/run/docker.soc", "/run/docker/socks", "/usrx"] {
+            assert!(!near.meets(path), "{path}");
         }
     }
 

@@ -50,7 +50,11 @@ fn listeners(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnosti
             all.entry(Some((*protocol, *port))).or_default().push(listener);
         }
     }
-    for holding in holdings.all().iter().filter(|holding| model.object(holding.holder).service().is_some()) {
+    let is_listen = |resource: &Resource| matches!(resource, Resource::Listen(_));
+    for holding in of_resources(model, holdings, is_listen) {
+        if model.object(holding.holder).service().is_none() {
+            continue;
+        }
         let Target::Resource(object) = model.capability(holding.capability).target else { continue };
         let Some(Resource::Listen(address)) = model.object(object).resource() else { continue };
         let (key, host) = match address {
@@ -111,6 +115,21 @@ fn clashes(
     }
 }
 
+/// Returns the holdings of some resources and their parts, by holder and capability: few of all that there are.
+fn of_resources<'m>(
+    model: &Model,
+    holdings: &'m Holdings,
+    is_one: impl Fn(&Resource) -> bool,
+) -> Vec<&'m Holding> {
+    let capabilities = model.capabilities.iter().zip(0..).filter(|(known, _)| match known.target {
+        Target::Resource(object) => model.object(object).resource().is_some_and(&is_one),
+        Target::Facet(_) => false,
+    });
+    let mut found: Vec<&Holding> = capabilities.flat_map(|(_, id)| holdings.holders(CapId(id))).collect();
+    found.sort_unstable_by_key(|holding| (holding.holder, holding.capability));
+    found
+}
+
 /// Returns the statement by which a holding has a right.
 fn place_of(model: &Model, holdings: &Holdings, holding: &Holding, right: Rights) -> Span {
     let step = holdings.steps(model, holding, right).last().copied();
@@ -142,7 +161,8 @@ type Whom<'m> = Result<(Option<&'m str>, ObjectId), ObjectId>;
 fn states(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>) {
     let mut writers: BTreeMap<&Arc<str>, (ObjectId, Whom<'_>, Span)> = BTreeMap::new();
     let mut reported: BTreeSet<(&Arc<str>, ObjectId)> = BTreeSet::new();
-    for holding in holdings.all() {
+    let is_state = |resource: &Resource| matches!(resource, Resource::Path { kind: Kind::State, .. });
+    for holding in of_resources(model, holdings, is_state) {
         let known = model.capability(holding.capability);
         let Target::Resource(state) = known.target else { continue };
         let Some(Resource::Path { kind: Kind::State, path }) = model.object(state).resource() else {

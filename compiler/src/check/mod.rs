@@ -11,6 +11,8 @@ mod assertion_failed;
 mod vacuous;
 mod worlds;
 
+pub use provenance::check as provenance;
+
 use crate::authority::{Authority, Footing};
 use crate::certificate::Grounds;
 use crate::diag::Diagnostic;

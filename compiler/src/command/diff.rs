@@ -1,16 +1,15 @@
 //! `capc diff`: which authority was gained, lost or widened between two files, generations or revisions.
 
 use super::generation::SealedFiles;
-use super::question::has_answers;
 use super::revision::{self, Repository};
 use super::{Failure, compile, print_json};
 use crate::Compilation;
 use crate::authority::Authority;
 use crate::cli::{AnswerFormat, Diff, Exit};
 use crate::emit::report::{Colour, harmless};
-use crate::holdings::Holdings;
-use crate::model::{Model, SYSTEM};
+use crate::model::SYSTEM;
 use crate::query::{self, Detail, Side};
+use crate::source::RealFiles;
 use std::path::Path;
 use std::thread;
 
@@ -32,12 +31,17 @@ enum Source {
 impl Source {
     fn compile(&self) -> Result<Compilation, Failure> {
         match self {
-            Self::File(path) => compile::named(path),
+            Self::File(path) => {
+                let main = compile::absolute(path)?;
+                Ok(crate::compile_to_compare(&RealFiles, &main, &path.to_string_lossy()))
+            }
             Self::Generation(path) => {
                 let files = SealedFiles::read(path)?;
-                Ok(crate::compile(&files, &files.main, &files.name))
+                Ok(crate::compile_to_compare(&files, &files.main, &files.name))
             }
-            Self::Revision(revision) => Ok(crate::compile(revision, &revision.main(), revision.shown())),
+            Self::Revision(revision) => {
+                Ok(crate::compile_to_compare(revision, &revision.main(), revision.shown()))
+            }
         }
     }
 
@@ -61,7 +65,7 @@ fn compared(arguments: &Diff) -> Result<Exit, Failure> {
     let (first, second) = (first.map_err(broken)??, second?);
     let mut worst = Exit::Clean;
     for (source, compilation) in [(&old, &first), (&new, &second)] {
-        if !has_answers(compilation) {
+        if !compilation.has_answers() {
             super::complain!("capc: `{}` cannot be compared:", harmless(&source.describe()));
             let exit = compile::complain(compilation);
             worst = if exit as u8 > worst as u8 { exit } else { worst };
@@ -70,12 +74,16 @@ fn compared(arguments: &Diff) -> Result<Exit, Failure> {
     if worst != Exit::Clean {
         return Ok(worst);
     }
-    let (Some((old_model, old_holdings)), Some((new_model, new_holdings))) = (parts(&first), parts(&second))
+    let (Some((old_model, old_holdings)), Some((new_model, new_holdings))) = (first.parts(), second.parts())
     else {
         return Ok(Exit::Errors);
     };
-    let before = Authority::new(old_model, old_holdings, SYSTEM);
-    let after = Authority::new(new_model, new_holdings, SYSTEM);
+    let (before, after) = thread::scope(|scope| {
+        let before = scope.spawn(|| Authority::new(old_model, old_holdings, SYSTEM));
+        let after = Authority::new(new_model, new_holdings, SYSTEM);
+        (before.join(), after)
+    });
+    let before = before.map_err(broken)?;
     let detail = if arguments.all { Detail::Pairs } else { Detail::Groups };
     let answer =
         query::diff(&Side::new(&before, &first.sources), &Side::new(&after, &second.sources), detail);
@@ -87,10 +95,6 @@ fn compared(arguments: &Diff) -> Result<Exit, Failure> {
         AnswerFormat::Json => print_json(&answer)?,
     }
     Ok(if answer.gains() { Exit::Errors } else { Exit::Clean })
-}
-
-fn parts(compilation: &Compilation) -> Option<(&Model, &Holdings)> {
-    Some((compilation.model.as_ref()?, compilation.holdings.as_ref()?))
 }
 
 /// Returns the lines that say what was gained in green, and lost in red.

@@ -33,7 +33,7 @@ impl Answerable {
         };
         let compilation = compilation.map_err(|failure| failure.report())?;
         let complaint = compile::complain(&compilation);
-        if has_answers(&compilation) { Ok(Self { compilation }) } else { Err(complaint) }
+        if compilation.has_answers() { Ok(Self { compilation }) } else { Err(complaint) }
     }
 
     /// Returns the model, its holdings and its sources.
@@ -76,11 +76,6 @@ impl Answerable {
             Failure::usage(format!("no object is of the kind `{name}`; there are {all}")).report()
         })
     }
-}
-
-/// Returns whether every name resolves, so that what is wrong concerns no answer.
-pub fn has_answers(compilation: &Compilation) -> bool {
-    compilation.diagnostics.iter().all(|diagnostic| diagnostic.code.leaves_answers())
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Exit {

@@ -1,9 +1,8 @@
 //! The paths that one subject may do something with, each with what it may do at or above it.
 
 use crate::holdings::Holdings;
-use crate::model::{CapId, Kind, Model, ObjectId, Rights, Target, path_contains};
+use crate::model::{CapId, Kind, Model, ObjectId, Rights, Target, by_components, path_contains};
 use crate::source::Span;
-use std::cmp::Ordering;
 
 /// A right to a path.
 #[derive(Copy, Clone, Debug)]
@@ -19,38 +18,41 @@ pub struct PathRight<'m> {
 }
 
 /// Returns what a subject was given of paths, and its own code; each directory before what lies in it.
-///
-/// What it mounts itself is left out: nobody gave it that.
-pub fn paths_of<'m>(model: &'m Model, holdings: &Holdings, subject: ObjectId) -> Vec<PathRight<'m>> {
-    let mut paths: Vec<PathRight<'m>> = Vec::new();
-    for holding in holdings.of(subject) {
-        let known = model.capability(holding.capability);
-        let made = matches!(known.target, Target::Facet(facet) if model.facet(facet).owner == subject);
-        let has_content = matches!(known.kind, Kind::Dir | Kind::File | Kind::State | Kind::Mount);
-        if let (Some(path), true, false) = (&known.path, has_content, made) {
-            let step = holdings.last_step(model, holding);
-            paths.push(PathRight {
-                path,
-                rights: holding.rights,
-                capability: Some(holding.capability),
-                span: step.map_or(model.object(subject).span, |step| step.span),
-            });
-        }
-    }
-    if let Some(service) = model.object(subject).process() {
-        let prepare = service.prepare.iter().map(|(path, _)| path);
-        for code in service.program.iter().chain(prepare).chain(&service.image) {
-            let rights = Kind::FS_READ.or(Kind::FS_EXEC);
-            paths.push(PathRight { path: &code.path, rights, capability: None, span: code.span });
-        }
-    }
-    paths.sort_by(|a, b| by_path(a, b).then(a.span.cmp(&b.span)).then(a.capability.cmp(&b.capability)));
+pub fn paths_of<'m>(model: &'m Model, holdings: &'m Holdings, subject: ObjectId) -> Vec<PathRight<'m>> {
+    let mut paths: Vec<PathRight<'m>> = each_of(model, holdings, subject).collect();
+    paths.sort_by(|a, b| {
+        by_components(a.path, b.path).then(a.span.cmp(&b.span)).then(a.capability.cmp(&b.capability))
+    });
     paths
 }
 
-/// Components are compared, not bytes: `/a-b` must not come between `/a` and `/a/b`.
-fn by_path(a: &PathRight<'_>, b: &PathRight<'_>) -> Ordering {
-    a.path.split('/').cmp(b.path.split('/'))
+/// Returns the same in no order.
+///
+/// What it mounts itself is left out: nobody gave it that.
+pub fn each_of<'m>(
+    model: &'m Model,
+    holdings: &'m Holdings,
+    subject: ObjectId,
+) -> impl Iterator<Item = PathRight<'m>> {
+    let object = model.object(subject);
+    let given = holdings.of(subject).iter().filter_map(move |holding| {
+        let known = model.capability(holding.capability);
+        let made = matches!(known.target, Target::Facet(facet) if model.facet(facet).owner == subject);
+        let has_content = matches!(known.kind, Kind::Dir | Kind::File | Kind::State | Kind::Mount);
+        let path = known.path.as_deref().filter(|_| has_content && !made)?;
+        let span = holdings.last_step(model, holding).map_or(object.span, |step| step.span);
+        Some(PathRight { path, rights: holding.rights, capability: Some(holding.capability), span })
+    });
+    let code = object.process().into_iter().flat_map(|service| {
+        service.program.iter().chain(service.prepare.iter().map(|(path, _)| path)).chain(&service.image)
+    });
+    let rights = Kind::FS_READ.or(Kind::FS_EXEC);
+    given.chain(code.map(move |code| PathRight {
+        path: &code.path,
+        rights,
+        capability: None,
+        span: code.span,
+    }))
 }
 
 /// Calls `look` with the rights to each path, and with those that count there: its own and those of the paths above it.

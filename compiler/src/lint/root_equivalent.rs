@@ -3,7 +3,7 @@
 //! In other hands it is an error: `root-cycle`.
 
 use super::{Finding, Thing, actors};
-use crate::authority::{Held, Places, Through, root_reason};
+use crate::authority::{Held, Near, Places, Through, root_reason};
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::{Holding, Holdings};
 use crate::model::{Kind, Model, Object, ObjectId};
@@ -20,7 +20,7 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
         found.extend(candidates.map(|holding| (id, object, trust, holding)));
     }
     let paths = found.iter().filter_map(|(.., holding)| model.capability(holding.capability).path.as_ref());
-    let places = Places::new(paths);
+    let (places, near) = (Places::new(paths), Near::new(model));
     let mut findings = Vec::new();
     for (id, object, trust, holding) in found {
         let known = model.capability(holding.capability);
@@ -33,7 +33,7 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
             through: Through::Holding,
             span,
         };
-        let Some(reason) = root_reason(model, &places, &held) else { continue };
+        let Some(reason) = root_reason(model, &near, &places, &held) else { continue };
         let message = format!("`{}` holds `{}`, which amounts to root", object.name, known.name);
         let diagnostic = Diagnostic::new(
             Code::RootEquivalent,

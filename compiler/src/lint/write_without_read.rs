@@ -2,7 +2,7 @@
 //!
 //! `create` alone is not meant: a directory that one may only put things into is a way to deliver them.
 
-use super::paths::{each_with_those_above, paths_of};
+use super::paths::{each_of, each_with_those_above, paths_of};
 use super::{Finding, Thing, actors};
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
@@ -12,14 +12,12 @@ use crate::model::{Kind, Model};
 pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (id, object) in actors(model) {
-        let paths = paths_of(model, holdings, id);
-        let blind = paths
-            .iter()
+        let blind = each_of(model, holdings, id)
             .any(|path| path.rights.contains(Kind::FS_MODIFY) && !path.rights.contains(Kind::FS_READ));
         if !blind {
             continue;
         }
-        each_with_those_above(&paths, |here, above| {
+        each_with_those_above(&paths_of(model, holdings, id), |here, above| {
             if above.iter().any(|path| path.rights.contains(Kind::FS_READ)) {
                 return;
             }
