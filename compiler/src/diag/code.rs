@@ -56,7 +56,7 @@ macro_rules! codes {
 
 codes! {
     errors {
-        /// The text is no KDL 2.
+        /// The text is no KDL 2, or no TOML.
         Syntax = "syntax",
         /// A node, property or right that the language does not have.
         UnknownWord = "unknown-word",
