@@ -9,6 +9,9 @@ use crate::source::Span;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// With so many mistakes found, no further one gets a suggestion.
+const MOST_SUGGESTIONS: usize = 1000;
+
 /// One step on the way from a name to what it means.
 enum Way {
     /// There.
@@ -322,11 +325,14 @@ impl Binder<'_> {
             },
             None => Vec::new(),
         };
-        let mut known: Vec<&str> =
-            names.names.keys().map(|name| &**name).chain(facet_words.iter().map(String::as_str)).collect();
-        known.sort_unstable();
-        if let Some(meant) = nearest(&word.text, known) {
-            return unknown.help(format!("did you mean `{meant}`?"));
+        // Each suggestion looks at every name, and nobody reads more of them than are shown.
+        if self.diagnostics.len() < MOST_SUGGESTIONS {
+            let own = names.names.keys().map(|name| &**name);
+            let mut known: Vec<&str> = own.chain(facet_words.iter().map(String::as_str)).collect();
+            known.sort_unstable();
+            if let Some(meant) = nearest(&word.text, known) {
+                return unknown.help(format!("did you mean `{meant}`?"));
+            }
         }
         if !facet_words.is_empty() {
             let mut facets: Vec<&str> = facet_words.iter().map(String::as_str).collect();
