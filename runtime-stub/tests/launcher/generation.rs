@@ -132,14 +132,19 @@ impl Store {
         let entries =
             entries.iter().map(|(path, digest)| Entry { digest: *digest, path: RelPath::new(path).unwrap() });
         seal::write(&mut text, &header, [self.trusted[0]], [source], entries).unwrap();
-        fs::write(generation.join("SEAL"), &text).unwrap();
-        fs::write(generation.join("SEAL.sig"), self.signature(text.as_bytes())).unwrap();
+        self.write_seal(&text);
         self.introduce();
         match &self.floor {
             Some(floor) => fs::write(self.dir.join("floor"), floor).unwrap(),
             None => drop(fs::remove_file(self.dir.join("floor"))),
         }
         own(&self.dir, self.owner);
+    }
+
+    /// Writes any text as the SEAL, signed.
+    pub fn write_seal(&self, text: &str) {
+        fs::write(self.generation().join("SEAL"), text).unwrap();
+        fs::write(self.generation().join("SEAL.sig"), self.signature(text.as_bytes())).unwrap();
     }
 
     /// Returns the signatures of all keys, in the order of the public ones.
@@ -155,8 +160,8 @@ impl Store {
         text
     }
 
-    /// Writes the trust root into a copy of the launcher.
-    fn introduce(&self) {
+    /// Returns the record of the trust root.
+    pub fn record(&self) -> [u8; trust::RECORD_BYTES] {
         let path = |name: &str| self.dir.join(name).into_os_string().into_encoded_bytes();
         let (floor, runtime) = (path("floor"), path("run"));
         let runtime = self.runtime.clone().map_or(runtime, |path| path.into_os_string().into_encoded_bytes());
@@ -171,6 +176,11 @@ impl Store {
         signers.sort();
         let mut text = String::new();
         trust::write(&mut text, &root, signers).unwrap();
+        trust::record_of(&text).unwrap()
+    }
+
+    /// Writes the trust root into a copy of the launcher.
+    fn introduce(&self) {
         let mut image = fs::read(bare_launcher()).unwrap();
         let places: Vec<usize> = image
             .windows(16)
@@ -179,7 +189,7 @@ impl Store {
             .map(|(at, _)| at)
             .collect();
         assert_eq!(places.len(), 1, "the magic stands once in the image");
-        image[places[0]..places[0] + trust::RECORD_BYTES].copy_from_slice(&trust::record_of(&text).unwrap());
+        image[places[0]..places[0] + trust::RECORD_BYTES].copy_from_slice(&self.record());
         place_program(&image, &self.launcher());
         fs::set_permissions(self.launcher(), fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -12,4 +12,5 @@ mod house;
 mod lives;
 mod refusals;
 mod starts;
+mod tampering;
 mod world;
