@@ -134,7 +134,7 @@ fn help(
     let name = |id: &ObjectId| format!("`{}`", authority.model.object(*id).name);
     match (chain, base) {
         (Some(chain), _) if chain.hops.is_empty() => {
-            format!("take `{what}` from {subject}, or leave the assertion out")
+            format!("take what gives `{what}` from {subject}, or leave the assertion out")
         }
         (Some(_), Some([only])) => format!(
             "take one of these steps away, or review {} and mark it `trusted`, with the reason why it relays nothing of this",

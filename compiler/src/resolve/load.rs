@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::model::FileKind;
 use crate::source::{FileId, Files, SourceMap, Span};
 use crate::syntax::Language;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -146,8 +146,8 @@ impl Loader<'_> {
         text: Arc<str>,
         directory: &str,
     ) -> Option<Declarations> {
-        let (tree, errors) = language.read(text);
-        let mut broken: HashSet<Span> = HashSet::new();
+        let (tree, errors) = language.read(text.clone());
+        let mut broken: BTreeSet<Span> = BTreeSet::new();
         for error in errors {
             let span = Span { file, start: error.range.start, end: error.range.end };
             broken.insert(span);
@@ -161,10 +161,19 @@ impl Loader<'_> {
         let declarations = super::file::read(&mut reader, directory);
         // A file that is not in its language may well lack its header because of that.
         if broken.is_empty() || declarations.is_some() {
-            // Nor is a word that is none of the language blamed for what it was read as.
+            // Nor is a word that is none of the language blamed for what it was read as, or a statement for what is
+            // missing where something that cannot be read stands in its place.
+            let stands_for_it = |span: Span| {
+                let next = broken.range(Span { start: span.end, ..span }..).next();
+                let between = next.and_then(|next| text.get(span.end as usize..next.start as usize));
+                between.is_some_and(|between| !between.contains('\n'))
+            };
             let mut found = std::mem::take(&mut reader.diagnostics);
             found.retain(|diagnostic| {
-                !diagnostic.labels.iter().any(|label| label.primary && broken.contains(&label.span))
+                let follows = |span: Span| {
+                    broken.contains(&span) || (diagnostic.code == Code::MissingWord && stands_for_it(span))
+                };
+                !diagnostic.labels.iter().any(|label| label.primary && follows(label.span))
             });
             self.loaded.diagnostics.append(&mut found);
         }
