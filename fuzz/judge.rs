@@ -13,6 +13,9 @@ use capc::resolve::Names;
 use capc::source::Files;
 use capc::syntax::SyntaxError;
 use capc::syntax::tree::Tree;
+use capc_schemas::manifest::Manifest;
+use capc_schemas::seal::{ScopeKind, Seal};
+use capc_schemas::sshsig;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -106,6 +109,41 @@ fn compiles(bytes: &[u8], path: &str) {
         assert!(dot::dot(&picture).ends_with("}\n"));
         assert!(svg::svg(&picture).ends_with("</svg>\n"));
         assert!(mermaid::mermaid(&picture).starts_with("flowchart"));
+    }
+}
+
+/// A SEAL that reads would be written again byte for byte, and knows each of its files.
+pub fn seal(bytes: &[u8]) {
+    let Ok(seal) = Seal::parse(bytes) else { return };
+    let mut written = String::new();
+    let parts = (seal.signers(), seal.sources(), seal.entries());
+    let done = capc_schemas::seal::write(&mut written, &seal.header, parts.0, parts.1, parts.2);
+    assert!(done.is_ok() && written.as_bytes() == bytes, "what is read is what is written");
+    assert!(seal.entries().all(|entry| seal.digest_of(entry.path) == Some(entry.digest)));
+}
+
+/// So would a manifest, line by line.
+pub fn manifest(bytes: &[u8]) {
+    let Ok(manifest) = Manifest::parse(bytes) else { return };
+    let mut written = String::new();
+    let done = manifest.lines().try_for_each(|line| line.write(&mut written));
+    assert!(done.is_ok() && written.as_bytes() == bytes, "what is read is what is written");
+}
+
+/// So would a signature file; and but for the signer's own, none is good.
+pub fn sshsig(bytes: &[u8]) {
+    let key = capc::seal::MemoryKey::new(&[7; 32]);
+    let namespace = ScopeKind::System.namespace();
+    if let Some((signature, rest)) = sshsig::signature_of(bytes, namespace, &key.public()) {
+        let mut written = String::new();
+        let done = sshsig::write(&mut written, namespace, &key.public(), &signature);
+        assert!(
+            done.is_ok() && [written.as_bytes(), rest].concat() == bytes,
+            "what is read is what is written"
+        );
+    }
+    if capc::seal::verify(b"sealed\n", bytes, &[key.public()]).is_ok() {
+        assert_eq!(bytes, key.sign(b"sealed\n").as_bytes(), "nobody else signs");
     }
 }
 

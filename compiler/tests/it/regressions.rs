@@ -32,3 +32,15 @@ fn bytes_that_broke_a_compilation_no_longer_do() {
     check("check", judge::check);
     check("kdl", judge::check);
 }
+
+#[test]
+fn bytes_that_broke_a_reader_of_sealed_texts_no_longer_do() {
+    check("seal", judge::seal);
+    check("manifest", judge::manifest);
+    check("sshsig", judge::sshsig);
+    for sample in ["seal", "manifest"] {
+        let text =
+            std::fs::read(repository().join("schemas/samples/v1/whole").with_extension(sample)).unwrap();
+        if sample == "seal" { judge::seal(&text) } else { judge::manifest(&text) }
+    }
+}

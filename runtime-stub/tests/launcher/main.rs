@@ -11,6 +11,7 @@ mod generation;
 mod house;
 mod lives;
 mod refusals;
+mod signatures;
 mod starts;
 mod tampering;
 mod world;

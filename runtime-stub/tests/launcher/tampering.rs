@@ -21,7 +21,7 @@ fn store() -> Store {
 }
 
 /// The launcher's verification, inside this process.
-struct Verifier {
+pub struct Verifier {
     record: [u8; capc_schemas::trust::RECORD_BYTES],
     generation: CString,
     seal: Vec<u8>,
@@ -30,7 +30,7 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn of(store: &Store) -> Self {
+    pub fn of(store: &Store) -> Self {
         let room = |most: usize| vec![0; most + 1];
         Self {
             record: store.record(),
@@ -42,7 +42,7 @@ impl Verifier {
     }
 
     /// Returns why the service is refused, if it is.
-    fn refusal(&mut self, service: &str) -> Option<String> {
+    pub fn refusal(&mut self, service: &str) -> Option<String> {
         let trust = load::trust(&self.record).unwrap();
         let buffers =
             Buffers { seal: &mut self.seal, signature: &mut self.signature, manifest: &mut self.manifest };
