@@ -294,7 +294,9 @@ fn spare_bit(encoded: &str) -> String {
 fn keygen(arguments: &[&str], input: &Path) -> Output {
     let input = fs::File::open(input).unwrap();
     let output = Command::new("ssh-keygen").args(arguments).stdin(input).output();
-    output.expect("this test needs ssh-keygen: apt-get install openssh-client")
+    output.unwrap_or_else(|error| {
+        panic!("this test needs ssh-keygen: apt-get install openssh-client ({error})")
+    })
 }
 
 /// Asks `ssh-keygen` whether a file is a signature over the SEAL by one of these keys.
