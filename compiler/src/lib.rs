@@ -17,6 +17,7 @@ pub mod holdings;
 pub mod components;
 pub mod order;
 pub mod authority;
+pub mod index;
 pub mod certificate;
 pub mod check;
 pub mod lint;

@@ -77,8 +77,10 @@ pub struct SourceFile {
     pub name: String,
     /// As opened.
     pub path: PathBuf,
-    /// Its text.
+    /// Its text; empty where only its lines are known.
     pub text: Arc<str>,
+    /// How long its text is.
+    length: u32,
     /// Made when the first place is asked for: most files have nothing wrong with them.
     index: OnceLock<Index>,
 }
@@ -104,7 +106,7 @@ pub struct Place {
 
 impl SourceFile {
     fn new(name: String, path: PathBuf, text: Arc<str>) -> Self {
-        Self { name, path, text, index: OnceLock::new() }
+        Self { name, path, length: text.len() as u32, text, index: OnceLock::new() }
     }
 
     fn index(&self) -> &Index {
@@ -136,7 +138,7 @@ impl SourceFile {
     /// Returns the line and column of a byte offset; past the end it is the end.
     #[must_use]
     pub fn place(&self, offset: u32) -> Place {
-        let offset = offset.min(self.text.len() as u32);
+        let offset = offset.min(self.length);
         let line_starts = &self.index().line_starts;
         let line = line_starts.partition_point(|start| *start <= offset).max(1);
         let start = line_starts.get(line - 1).copied().unwrap_or(0);
@@ -178,6 +180,13 @@ impl SourceMap {
     /// Adds a file and returns its id.
     pub fn add(&mut self, name: String, path: PathBuf, text: Arc<str>) -> FileId {
         self.files.push(SourceFile::new(name, path, text));
+        FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Adds a file of which only the beginnings of its lines are known, so that places have lines but no columns.
+    pub fn add_lines(&mut self, name: String, path: PathBuf, line_starts: Vec<u32>, length: u32) -> FileId {
+        let index = OnceLock::from(Index { line_starts, characters: Vec::new() });
+        self.files.push(SourceFile { name, path, text: Arc::default(), length, index });
         FileId(self.files.len() as u32 - 1)
     }
 

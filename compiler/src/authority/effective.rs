@@ -77,6 +77,12 @@ pub struct Effective {
 }
 
 impl Effective {
+    /// Returns what was derived before: by holder, and for each object where its entries begin, one more at the end.
+    #[must_use]
+    pub const fn restored(all: Vec<Held>, starts: Vec<u32>) -> Self {
+        Self { all, starts }
+    }
+
     /// Returns what an object counts as holding.
     #[must_use]
     pub fn of(&self, holder: ObjectId) -> &[Held] {

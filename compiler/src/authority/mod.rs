@@ -21,6 +21,7 @@ mod batch;
 mod sets;
 mod ways;
 mod words;
+mod restored;
 
 pub use batch::{Claim, ClosedSet, Side, Verdict, Verdicts, Who};
 pub use control::identity_key;
@@ -28,6 +29,7 @@ pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
 pub use effective::{Held, Through, address_of, is_network, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
 pub use places::{PlaceId, Places};
+pub use restored::Drawn;
 pub use root::{Near, RootReason, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};

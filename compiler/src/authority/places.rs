@@ -62,6 +62,19 @@ impl Places {
         Self { paths, parents, ends, ids }
     }
 
+    /// Returns a tree that was made before: each path with the one above and one past the last that lies in it, in order.
+    #[must_use]
+    pub fn restored(all: Vec<(Arc<str>, Option<PlaceId>, u32)>) -> Self {
+        let ids = all.iter().zip(0..).map(|((path, ..), at)| (path.clone(), PlaceId(at))).collect();
+        let mut places = Self { ids, ..Self::default() };
+        for (path, parent, end) in all {
+            places.paths.push(path);
+            places.parents.push(parent);
+            places.ends.push(end);
+        }
+        places
+    }
+
     /// Returns how many there are.
     #[must_use]
     pub const fn count(&self) -> usize {

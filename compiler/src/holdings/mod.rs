@@ -31,6 +31,32 @@ pub struct Holding {
     provenance: [u32; MOST_RIGHTS],
 }
 
+impl Holding {
+    /// Returns a holding that was derived before, with the rule instance that settles each right.
+    #[must_use]
+    pub fn restored(
+        holder: ObjectId,
+        capability: CapId,
+        rights: Rights,
+        settled: &[(Rights, DerivationId)],
+    ) -> Self {
+        let mut provenance = [NOTHING; MOST_RIGHTS];
+        for (right, derivation) in settled {
+            if let Some(place) = provenance.get_mut(right.0.trailing_zeros() as usize) {
+                *place = derivation.0;
+            }
+        }
+        Self { holder, capability, rights, provenance }
+    }
+
+    /// Returns the rule instance that settles the least of some rights.
+    #[must_use]
+    pub fn settled_by(&self, rights: Rights) -> Option<DerivationId> {
+        let settled = *self.provenance.get(rights.0.trailing_zeros() as usize)?;
+        (settled != NOTHING).then_some(DerivationId(settled))
+    }
+}
+
 /// No index.
 const NOTHING: u32 = u32::MAX;
 
@@ -211,6 +237,17 @@ fn index(
 }
 
 impl Holdings {
+    /// Returns what was derived before: by holder, then capability, and for each rule instance the holding that it needs.
+    ///
+    /// Every rule instance of the model must derive something, so that whoever introduces somebody knows them.
+    #[must_use]
+    pub fn restored(model: &Model, all: Vec<Holding>, premises: impl Iterator<Item = Option<u32>>) -> Self {
+        let introductions =
+            model.derivations.iter().filter_map(|step| Some((step.from?.holder, step.introduces?)));
+        let premises = premises.map(|premise| premise.unwrap_or(NOTHING)).collect();
+        index(model, all, premises, introductions.collect())
+    }
+
     /// Returns every holding, by the ids of holder and capability.
     #[must_use]
     pub fn all(&self) -> &[Holding] {
@@ -261,6 +298,10 @@ impl Holdings {
         let mut steps = Vec::new();
         let mut at = Some(holding);
         while let Some(derivation) = at.and_then(|holding| step(model, holding, right)) {
+            // What was restored could lead round in a circle; nothing that is derived does.
+            if steps.len() >= self.all.len() {
+                break;
+            }
             steps.push(derivation);
             at = derivation.from.and_then(|from| self.get(from.holder, from.capability));
         }

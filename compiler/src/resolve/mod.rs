@@ -66,6 +66,17 @@ impl Names {
         known.or_else(|| own.position(|known| &*known.name == name).map(|at| CapId(at as u32)))
     }
 
+    /// Returns names that were found before.
+    #[must_use]
+    pub fn restored(names: impl IntoIterator<Item = (String, CapId)>) -> Self {
+        Self { capabilities: names.into_iter().collect() }
+    }
+
+    /// Returns the names that scopes have for capabilities.
+    pub fn known(&self) -> impl Iterator<Item = (&str, CapId)> {
+        self.capabilities.iter().map(|(name, capability)| (name.as_str(), *capability))
+    }
+
     /// Returns the names of all capabilities.
     pub fn capabilities<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a str> {
         self.capabilities
