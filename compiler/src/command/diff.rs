@@ -1,13 +1,12 @@
 //! `capc diff`: which authority was gained, lost or widened between two files, generations or revisions.
 
-use super::generation::SealedFiles;
+use super::generation::{Sealed, SealedFiles, Texts};
+use super::question::Answerable;
 use super::revision::{self, Repository};
 use super::{Failure, compile, print_json};
 use crate::Compilation;
-use crate::authority::Authority;
 use crate::cli::{AnswerFormat, Diff, Exit};
 use crate::emit::report::{Colour, harmless};
-use crate::model::SYSTEM;
 use crate::query::{self, Detail, Side};
 use crate::source::RealFiles;
 use std::path::Path;
@@ -29,20 +28,26 @@ enum Source {
 }
 
 impl Source {
-    fn compile(&self) -> Result<Compilation, Failure> {
-        match self {
+    /// Returns what answers, or a compilation whose names do not resolve.
+    fn open(&self) -> Result<Result<Answerable, Box<Compilation>>, Failure> {
+        let compilation = match self {
             Self::File(path) => {
                 let main = compile::absolute(path)?;
-                Ok(crate::compile_to_compare(&RealFiles, &main, &path.to_string_lossy()))
+                crate::compile_to_compare(&RealFiles, &main, &path.to_string_lossy())
             }
             Self::Generation(path) => {
-                let files = SealedFiles::read(path)?;
-                Ok(crate::compile_to_compare(&files, &files.main, &files.name))
+                let sealed = Sealed::open(path)?;
+                if let Some(restored) = sealed.restored(Texts::Wanted)? {
+                    return Ok(Ok(Answerable::restored(restored)));
+                }
+                let files = SealedFiles::read(&sealed)?;
+                crate::compile_to_compare(&files, &files.main, &files.name)
             }
             Self::Revision(revision) => {
-                Ok(crate::compile_to_compare(revision, &revision.main(), revision.shown()))
+                crate::compile_to_compare(revision, &revision.main(), revision.shown())
             }
-        }
+        };
+        Ok(Answerable::of(compilation))
     }
 
     fn describe(&self) -> String {
@@ -56,31 +61,29 @@ impl Source {
 fn compared(arguments: &Diff) -> Result<Exit, Failure> {
     let (old, new) = sources(arguments)?;
     let (first, second) = thread::scope(|scope| {
-        let first = scope.spawn(|| old.compile());
-        let second = new.compile();
+        let first = scope.spawn(|| old.open());
+        let second = new.open();
         (first.join(), second)
     });
     let broken =
         |_| Failure { exit: Exit::Internal, message: "a comparison died; please report this".to_owned() };
-    let (first, second) = (first.map_err(broken)??, second?);
-    let mut worst = Exit::Clean;
-    for (source, compilation) in [(&old, &first), (&new, &second)] {
-        if !compilation.has_answers() {
-            super::complain!("capc: `{}` cannot be compared:", harmless(&source.describe()));
-            let exit = compile::complain(compilation);
-            worst = if exit as u8 > worst as u8 { exit } else { worst };
+    let (mut first, mut second) = match (first.map_err(broken)??, second?) {
+        (Ok(first), Ok(second)) => (first, second),
+        (first, second) => {
+            let mut worst = Exit::Clean;
+            for (source, compilation) in [(&old, first.err()), (&new, second.err())] {
+                let Some(compilation) = compilation else { continue };
+                super::complain!("capc: `{}` cannot be compared:", harmless(&source.describe()));
+                let exit = compile::complain(&compilation);
+                worst = if exit as u8 > worst as u8 { exit } else { worst };
+            }
+            return Ok(worst);
         }
-    }
-    if worst != Exit::Clean {
-        return Ok(worst);
-    }
-    let (Some((old_model, old_holdings)), Some((new_model, new_holdings))) = (first.parts(), second.parts())
-    else {
-        return Ok(Exit::Errors);
     };
+    let drawn = (first.drawn.take(), second.drawn.take());
     let (before, after) = thread::scope(|scope| {
-        let before = scope.spawn(|| Authority::new(old_model, old_holdings, SYSTEM));
-        let after = Authority::new(new_model, new_holdings, SYSTEM);
+        let before = scope.spawn(|| first.authority(drawn.0));
+        let after = second.authority(drawn.1);
         (before.join(), after)
     });
     let before = before.map_err(broken)?;

@@ -2,8 +2,14 @@
 
 use super::Failure;
 use crate::Compilation;
+use crate::authority::Authority;
+use crate::certificate;
+use crate::emit::harmless::write_json;
+use crate::emit::selection::{Selection, Wanted};
 use crate::emit::{diagnostics::Summary, graph, store};
+use crate::index::{self, Index, Restored};
 use crate::lower::{Lowered, Mode};
+use crate::model::SYSTEM;
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
 use capc_schemas::seal::Seal;
@@ -12,6 +18,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The authority graph, for programs.
+pub const GRAPH: &str = "graph.json";
+/// The same and more, for questions.
+pub const INDEX: &str = "index";
+/// What proves the assertions that hold.
+pub const CERTIFICATE: &str = "certificate.json";
 
 /// Which sealed file holds which source: `sources/index.json`.
 #[derive(Serialize, Deserialize)]
@@ -63,10 +77,7 @@ pub fn content(
         lowered.identities.iter().map(|(name, uid)| (name.as_str(), *uid)).collect();
     content
         .insert("identities.json".to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
-    if let (Some(model), Some(holdings)) = (&compilation.model, &compilation.holdings) {
-        let document = graph::document(model, holdings, &compilation.sources);
-        content.insert("graph.json".to_owned(), json(&document).ok_or_else(|| internal("the graph"))?);
-    }
+    add_answers(&mut content, compilation).ok_or_else(|| internal("what answers questions"))?;
     let sources = add_sources(&mut content, &compilation.sources).ok_or_else(|| internal("the sources"))?;
     Ok((content, sources))
 }
@@ -75,6 +86,40 @@ fn json(value: &impl Serialize) -> Option<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).ok()?;
     bytes.push(b'\n');
     Some(bytes)
+}
+
+/// Adds what questions are answered from, and what proves the assertions: the graph is drawn from the index as it will be read
+/// back, so that the two say the same.
+fn add_answers(content: &mut Content, compilation: &Compilation) -> Option<()> {
+    let (model, holdings) = compilation.parts()?;
+    let certificate = certificate::issue(model, holdings, compilation.checked.as_ref()?.grounds());
+    content.insert(CERTIFICATE.to_owned(), json(&certificate)?);
+    let authority = Authority::new(model, holdings, SYSTEM);
+    let files = names(&compilation.sources);
+    let bytes = index::write(&authority, &compilation.names, &compilation.sources, &files);
+    let restored = Restored::read(&Index::open(&bytes).ok()?, |_| None).ok()?;
+    content.insert(GRAPH.to_owned(), graph_of(restored)?);
+    content.insert(INDEX.to_owned(), bytes);
+    Some(())
+}
+
+/// Returns `graph.json` as an index says it.
+pub fn graph_of(restored: Restored) -> Option<Vec<u8>> {
+    let Restored { model, holdings, sources, drawn, .. } = restored;
+    let authority = Authority::restored(&model, &holdings, drawn);
+    let document = graph::selected(&authority, &sources, &Selection::new(&authority, &Wanted::default()));
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, &document).ok()?;
+    bytes.push(b'\n');
+    Some(bytes)
+}
+
+/// Returns the names of files as seen from the directory of the main file.
+fn names(sources: &SourceMap) -> Vec<String> {
+    let main = sources.file(FileId(0)).map_or("", |file| &file.name);
+    let directory = main.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let inside = |name: &str| name.strip_prefix(directory)?.strip_prefix('/').map(str::to_owned);
+    sources.files().map(|(_, file)| inside(&file.name).unwrap_or_else(|| file.name.clone())).collect()
 }
 
 fn add_sources(content: &mut Content, sources: &SourceMap) -> Option<Vec<SealedSource>> {
@@ -94,25 +139,89 @@ fn add_sources(content: &mut Content, sources: &SourceMap) -> Option<Vec<SealedS
     Some(sealed)
 }
 
+/// A generation that was sealed before: what is read of it is what its SEAL says, or refused.
+pub struct Sealed {
+    path: PathBuf,
+    seal: Vec<u8>,
+}
+
+impl Sealed {
+    /// Opens a generation.
+    ///
+    /// # Errors
+    /// When its SEAL cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let seal = store::read(&path.join("SEAL")).map_err(|error| Failure::refused(error.to_string()))?;
+        Ok(Self { path: path.to_owned(), seal })
+    }
+
+    /// Reads a file whose digest is sealed; none when the SEAL does not name it.
+    ///
+    /// # Errors
+    /// When it is not what was sealed.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let seal = Seal::parse(&self.seal).map_err(|error| self.broken(format!("SEAL: {error}")))?;
+        let Some(sealed) = RelPath::new(name).and_then(|name| seal.digest_of(name)) else { return Ok(None) };
+        let bytes = store::read(&self.path.join(name)).map_err(|error| self.broken(error))?;
+        match digest(&bytes) == sealed {
+            true => Ok(Some(bytes)),
+            false => Err(self.broken(format!("`{name}` is not what was sealed"))),
+        }
+    }
+
+    /// Reads a file that must be there.
+    ///
+    /// # Errors
+    /// When it is not there, or not what was sealed.
+    pub fn need(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        self.read(name)?.ok_or_else(|| self.broken(format!("it has no `{name}`")))
+    }
+
+    /// Says what is wrong with it.
+    pub fn broken(&self, what: impl std::fmt::Display) -> Failure {
+        Failure::refused(format!("the generation `{}` cannot be read: {what}", self.path.display()))
+    }
+
+    /// Reads what its index says, with the texts of the files if they are wanted; none when it has no index that this capc
+    /// reads, as generations that were sealed before there was one.
+    ///
+    /// # Errors
+    /// When the index or a file is damaged.
+    pub fn restored(&self, texts: Texts) -> Result<Option<Restored>, Failure> {
+        let Some(bytes) = self.read(INDEX)?.filter(|bytes| Index::is_one(bytes)) else { return Ok(None) };
+        let files = match texts {
+            Texts::Left => BTreeMap::new(),
+            Texts::Wanted => SealedFiles::read(self)?.files,
+        };
+        let text = |path: &str| {
+            let bytes = files.get(Path::new(path))?;
+            Some(Arc::from(std::str::from_utf8(bytes).ok()?))
+        };
+        let restored = Index::open(&bytes).and_then(|index| Restored::read(&index, text));
+        restored.map(Some).map_err(|error| self.broken(error))
+    }
+}
+
+/// Whether the texts of the files are wanted, or only the numbers of their lines.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// They are left where they are.
+    Left,
+    /// They are.
+    Wanted,
+}
+
 /// Returns the uids that the services of a generation have, so that the next gives them the same.
 ///
 /// # Errors
 /// When they are not what its SEAL says: a number from elsewhere could be anybody's.
 pub fn identities(generation: &Path) -> Result<BTreeMap<String, u32>, Failure> {
-    const NAME: &str = "identities.json";
-    let broken = |what: &dyn std::fmt::Display| {
-        Failure::refused(format!(
-            "`{}`: {what}; remove the store to start with fresh identities",
-            generation.display()
-        ))
-    };
-    let seal_text = store::read(&generation.join("SEAL")).map_err(|error| broken(&error))?;
-    let seal = Seal::parse(&seal_text).map_err(|error| broken(&error))?;
-    let text = store::read(&generation.join(NAME)).map_err(|error| broken(&error))?;
-    if RelPath::new(NAME).and_then(|name| seal.digest_of(name)) != Some(digest(&text)) {
-        return Err(broken(&"`identities.json` is not what was sealed"));
-    }
-    serde_json::from_slice(&text).map_err(|error| broken(&error))
+    let identities = Sealed::open(generation).and_then(|sealed| {
+        serde_json::from_slice(&sealed.need("identities.json")?).map_err(|error| sealed.broken(error))
+    });
+    identities.map_err(|failure| {
+        Failure::refused(format!("{}; remove the store to start with fresh identities", failure.message))
+    })
 }
 
 /// The sources of a generation, by the paths that they were compiled from.
@@ -128,19 +237,15 @@ impl SealedFiles {
     /// Reads the sources of a generation.
     ///
     /// # Errors
-    /// When they are not there.
-    pub fn read(generation: &Path) -> Result<Self, Failure> {
-        let broken = |what: &dyn std::fmt::Display| {
-            Failure::refused(format!("the generation's sources cannot be read: {what}"))
-        };
-        let text = std::fs::read(generation.join("sources/index.json")).map_err(|error| broken(&error))?;
-        let index: SourceIndex = serde_json::from_slice(&text).map_err(|error| broken(&error))?;
+    /// When they are not there, or not what was sealed.
+    pub fn read(sealed: &Sealed) -> Result<Self, Failure> {
+        let text = sealed.need("sources/index.json")?;
+        let index: SourceIndex = serde_json::from_slice(&text).map_err(|error| sealed.broken(error))?;
         let mut files = BTreeMap::new();
         for entry in &index.files {
-            let bytes = std::fs::read(generation.join(&entry.sealed)).map_err(|error| broken(&error))?;
-            files.insert(entry.path.clone(), bytes);
+            files.insert(entry.path.clone(), sealed.need(&entry.sealed)?);
         }
-        let main = index.files.first().ok_or_else(|| broken(&"there is none"))?;
+        let main = index.files.first().ok_or_else(|| sealed.broken("it has no sources"))?;
         Ok(Self { files, main: main.path.clone(), name: main.name.clone() })
     }
 }

@@ -1,63 +1,118 @@
 //! `capc order`, `why`, `who`, `what`: questions, answered from a file or from the current generation.
 
-use super::generation::SealedFiles;
+use super::generation::{Sealed, SealedFiles, Texts};
 use super::{Failure, compile, print_json};
-use crate::authority::Authority;
+use crate::authority::{Authority, Drawn};
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
 use crate::diag::nearest;
 use crate::emit::graph::kind_word;
 use crate::emit::store;
 use crate::holdings::Holdings;
+use crate::index::Restored;
 use crate::model::{CapId, Model, ObjectId, SYSTEM, Target};
 use crate::resolve::Names;
+use crate::source::SourceMap;
 use crate::{Compilation, order as boot, query};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A configuration whose names resolve.
 pub struct Answerable {
-    compilation: Compilation,
+    model: Model,
+    holdings: Holdings,
+    names: Names,
+    /// Where things stand.
+    pub sources: SourceMap,
+    /// What had been drawn, where it had been.
+    pub drawn: Option<Drawn>,
 }
 
 impl Answerable {
-    /// Opens a file, or the sources of a store's current generation.
+    /// Opens a file, or a store's current generation.
     ///
-    /// What is wrong is printed; it stops the answer only if names do not resolve.
+    /// What is wrong is printed; it stops the answer only if names do not resolve. Of a generation it was told when it was
+    /// sealed.
     ///
     /// # Errors
     /// With the status, when there is nothing to answer from.
     pub fn open(file: Option<&PathBuf>, store_path: &Path) -> Result<Self, Exit> {
-        let compilation = match file {
-            Some(file) => compile::named(file),
+        let opened = match file {
+            Some(file) => compile::named(file).map(Self::compiled),
             None => current(store_path),
         };
-        let compilation = compilation.map_err(|failure| failure.report())?;
+        opened.map_err(|failure| failure.report())?
+    }
+
+    fn compiled(compilation: Compilation) -> Result<Self, Exit> {
         let complaint = compile::complain(&compilation);
-        if compilation.has_answers() { Ok(Self { compilation }) } else { Err(complaint) }
+        Self::of(compilation).map_err(|_| complaint)
     }
 
-    /// Returns the model, its holdings and its sources.
-    pub const fn parts(&self) -> (Option<&Model>, Option<&Holdings>, &crate::source::SourceMap) {
-        (self.compilation.model.as_ref(), self.compilation.holdings.as_ref(), &self.compilation.sources)
+    /// Returns a compilation as something that answers, or the compilation if its names do not resolve.
+    pub fn of(compilation: Compilation) -> Result<Self, Box<Compilation>> {
+        if !compilation.has_answers() {
+            return Err(Box::new(compilation));
+        }
+        match compilation {
+            Compilation { model: Some(model), holdings: Some(holdings), names, sources, .. } => {
+                Ok(Self { model, holdings, names, sources, drawn: None })
+            }
+            other => Err(Box::new(other)),
+        }
     }
 
+    /// Returns what an index says as something that answers.
+    pub fn restored(restored: Restored) -> Self {
+        let Restored { model, holdings, names, sources, drawn } = restored;
+        Self { model, holdings, names, sources, drawn: Some(drawn) }
+    }
+
+    /// Returns the authority graph as the system's own assertions see it, drawn now unless it had been.
+    pub fn authority(&self, drawn: Option<Drawn>) -> Authority<'_> {
+        match drawn {
+            Some(drawn) => Authority::restored(&self.model, &self.holdings, drawn),
+            None => Authority::new(&self.model, &self.holdings, SYSTEM),
+        }
+    }
+
+    /// Answers with what the model and its authority say.
+    pub fn answer(mut self, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>) -> Exit {
+        let drawn = self.drawn.take();
+        let authority = self.authority(drawn);
+        let asked = Asked { authority: &authority, names: &self.names, sources: &self.sources };
+        let exit = ask(&asked).unwrap_or_else(|exit| exit);
+        // The program ends now, and a large configuration takes a while to be taken apart.
+        std::mem::forget(authority);
+        std::mem::forget(self);
+        exit
+    }
+}
+
+/// What questions are asked of.
+pub struct Asked<'a> {
+    /// The authority graph.
+    pub authority: &'a Authority<'a>,
+    names: &'a Names,
+    /// Where things stand.
+    pub sources: &'a SourceMap,
+}
+
+impl Asked<'_> {
     fn capability(&self, name: &str) -> Result<CapId, Exit> {
-        let (Some(model), names) = (&self.compilation.model, &self.compilation.names) else {
-            return Err(Exit::Errors);
-        };
+        let (model, names) = (self.authority.model, self.names);
         names.capability(model, name).ok_or_else(|| unknown("capability", name, names.capabilities(model)))
     }
 
     fn subject(&self, name: &str) -> Result<ObjectId, Exit> {
-        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        let model = self.authority.model;
         Names::subject(model, name).ok_or_else(|| unknown("object", name, Names::subjects(model)))
     }
 
     /// Returns an object of any kind: by its name, or as what a capability of that name is of.
     pub fn object(&self, name: &str) -> Result<ObjectId, Exit> {
-        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        let model = self.authority.model;
         let named = model.objects().find(|(_, object)| &*object.name == name).map(|(id, _)| id);
-        let capability = || self.compilation.names.capability(model, name);
+        let capability = || self.names.capability(model, name);
         let of = |capability: CapId| match model.capability(capability).target {
             Target::Resource(resource) => resource,
             Target::Facet(facet) => model.facet(facet).owner,
@@ -68,7 +123,7 @@ impl Answerable {
 
     /// Returns a kind that some object is of.
     pub fn kind(&self, name: &str) -> Result<String, Exit> {
-        let Some(model) = &self.compilation.model else { return Err(Exit::Errors) };
+        let model = self.authority.model;
         let known: BTreeSet<String> =
             model.objects().map(|(_, object)| kind_word(&object.kind).to_owned()).collect();
         known.get(name).cloned().ok_or_else(|| {
@@ -88,8 +143,8 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     Failure::usage(format!("no {what} is named `{name}`{meant}")).report()
 }
 
-/// Compiles the sources that were sealed with the current generation.
-fn current(store_path: &Path) -> Result<Compilation, Failure> {
+/// Reads the index of the current generation, or compiles the sources of one that has none.
+fn current(store_path: &Path) -> Result<Result<Answerable, Exit>, Failure> {
     let found = store::current(store_path).map_err(|error| Failure::refused(error.to_string()))?;
     let none = || {
         Failure::usage(format!(
@@ -97,8 +152,12 @@ fn current(store_path: &Path) -> Result<Compilation, Failure> {
             store_path.display()
         ))
     };
-    let files = SealedFiles::read(&found.ok_or_else(none)?.path)?;
-    Ok(crate::compile_on(&files, &files.main, &files.name, &compile::today()))
+    let sealed = Sealed::open(&found.ok_or_else(none)?.path)?;
+    if let Some(restored) = sealed.restored(Texts::Left)? {
+        return Ok(Ok(Answerable::restored(restored)));
+    }
+    let files = SealedFiles::read(&sealed)?;
+    Ok(Answerable::compiled(crate::compile_on(&files, &files.main, &files.name, &compile::today())))
 }
 
 fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl serde::Serialize) -> Exit {
@@ -114,56 +173,50 @@ fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl ser
     }
 }
 
-/// Answers with what the model and its authority say, as the system's own assertions see it.
-fn answer(
-    answering: &Answering,
-    ask: impl FnOnce(&Answerable, &Authority<'_>) -> Result<Exit, Exit>,
-) -> Exit {
-    let open = match Answerable::open(answering.config.as_ref(), &answering.store) {
-        Ok(open) => open,
-        Err(exit) => return exit,
-    };
-    let (Some(model), Some(holdings), _) = open.parts() else { return Exit::Errors };
-    let authority = Authority::new(model, holdings, SYSTEM);
-    ask(&open, &authority).unwrap_or_else(|exit| exit)
+fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>) -> Exit {
+    match Answerable::open(answering.config.as_ref(), &answering.store) {
+        Ok(open) => open.answer(ask),
+        Err(exit) => exit,
+    }
 }
 
 /// `capc order`.
 pub fn order(arguments: &Questioned) -> Exit {
-    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store)
-    {
-        Ok(open) => open,
-        Err(exit) => return exit,
-    };
-    let (Some(model), Some(holdings), sources) = open.parts() else { return Exit::Errors };
-    let answer = query::order(model, &boot::waits(model, holdings), sources);
-    print(arguments.format, || answer.human(), &answer)
+    let file = arguments.file.as_ref().or(arguments.config.as_ref());
+    match Answerable::open(file, &arguments.store) {
+        Ok(Answerable { model, holdings, sources, .. }) => {
+            let answer = query::order(&model, &boot::waits(&model, &holdings), &sources);
+            print(arguments.format, || answer.human(), &answer)
+        }
+        Err(exit) => exit,
+    }
 }
 
 /// `capc who`.
 pub fn who(arguments: &Who) -> Exit {
-    answer(&arguments.answering, |open, authority| {
-        let answer = query::who(authority, open.capability(&arguments.capability)?, &arguments.capability);
+    ask(&arguments.answering, |asked| {
+        let capability = asked.capability(&arguments.capability)?;
+        let answer = query::who(asked.authority, capability, &arguments.capability);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })
 }
 
 /// `capc what`.
 pub fn what(arguments: &What) -> Exit {
-    answer(&arguments.answering, |open, authority| {
-        let answer = query::what(authority, open.subject(&arguments.object)?);
+    ask(&arguments.answering, |asked| {
+        let answer = query::what(asked.authority, asked.subject(&arguments.object)?);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })
 }
 
 /// `capc why`.
 pub fn why(arguments: &Why) -> Exit {
-    answer(&arguments.answering, |open, authority| {
+    ask(&arguments.answering, |asked| {
         let (object, capability) =
-            (open.subject(&arguments.object)?, open.capability(&arguments.capability)?);
+            (asked.subject(&arguments.object)?, asked.capability(&arguments.capability)?);
         let breadth = if arguments.all { query::Breadth::All } else { query::Breadth::Shortest };
         let name = &arguments.capability;
-        let answer = query::why(authority, object, capability, name, open.parts().2, breadth);
+        let answer = query::why(asked.authority, object, capability, name, asked.sources, breadth);
         Ok(print(arguments.answering.format, || answer.human(), &answer))
     })
 }

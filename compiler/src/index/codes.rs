@@ -97,7 +97,6 @@ pub const POWERBOX: u32 = 7;
 
 /// The ways of talking to a facet.
 pub mod transport {
-    #![expect(missing_docs, reason = "the words are the language's")]
     pub const SOCKET: u32 = 0;
     pub const CHANNEL: u32 = 1;
     pub const TCP: u32 = 2;
@@ -111,7 +110,6 @@ pub mod transport {
 
 /// The sorts of resources.
 pub mod resource {
-    #![expect(missing_docs, reason = "the words are the language's")]
     pub const PATH: u32 = 0;
     pub const LISTEN: u32 = 1;
     pub const CONNECT: u32 = 2;
@@ -123,14 +121,12 @@ pub mod resource {
 
 /// The sorts of addresses.
 pub mod address {
-    #![expect(missing_docs, reason = "the words are the language's")]
     pub const IP: u32 = 0;
     pub const UNIX: u32 = 1;
 }
 
 /// The bits of what stands in one number.
 pub mod flag {
-    #![expect(missing_docs, reason = "the words are the model's")]
     pub const ACTIVATED: u32 = 1;
     pub const DATA_ONLY: u32 = 2;
     /// An edge: its rule in the lowest three bits, what it carries in the next three.

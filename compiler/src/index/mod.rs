@@ -9,7 +9,9 @@ mod layout;
 mod numbers;
 mod open;
 mod read;
+mod reader;
 mod table;
+mod words;
 mod write;
 
 pub use open::{Broken, Index};

@@ -25,6 +25,12 @@ pub struct Index<'i> {
 }
 
 impl<'i> Index<'i> {
+    /// Returns whether bytes are an index of the format that this capc reads.
+    #[must_use]
+    pub fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(FORMAT)
+    }
+
     /// Finds the tables of an index.
     ///
     /// # Errors

@@ -1,18 +1,16 @@
 //! From an index back to what was compiled: the model as far as questions ask, its holdings, and its authority.
 
-use super::codes::{self, Coded, MEETINGS, flag};
+use super::codes::{self, MEETINGS, flag};
 use super::open::{Broken, Index};
-use super::table::Table;
-use crate::authority::{Authority, Carries, Drawn, Edge, EdgeRule, Held, Meeting, Node, PlaceId, Places, Through};
+use super::reader::{OUTSIDE_TABLE, Reader, UNKNOWN_CODE, below, coded, maybe, rights, rows};
+use crate::authority::{Carries, Drawn, Edge, EdgeRule, Held, Meeting, Node, PlaceId, Places, Through};
 use crate::holdings::{DerivationId, Holding, Holdings};
 use crate::model::{
-    Address, Aliases, CapId, Capability, Derivation, Exposure, Facet, FacetId, FileKind, Kind, Level, Model,
-    Never, Object, ObjectId, ObjectKind, Only, PathUse, Powerbox, Premise, Protocol, Resource, Rights, Root,
-    Rule, SYSTEM, Scope, Service, Statement, Target, Transport, User, When,
+    Aliases, CapId, Capability, Derivation, Exposure, Facet, FileKind, Kind, Model, Object, ObjectId,
+    ObjectKind, Powerbox, Premise, Root, Rule, SYSTEM, Scope, Statement, Target, Transport, When,
 };
 use crate::resolve::Names;
-use crate::source::{FileId, SourceMap, Span};
-use std::ops::Range;
+use crate::source::SourceMap;
 use std::sync::Arc;
 
 /// A configuration as an index has it: for questions alone, as what only checks and launchers look at is not there.
@@ -25,7 +23,8 @@ pub struct Restored {
     pub names: Names,
     /// The files: their names and lines, and their texts if they were handed in.
     pub sources: SourceMap,
-    drawn: Drawn,
+    /// Its authority, as the system's own assertions see it.
+    pub drawn: Drawn,
 }
 
 impl Restored {
@@ -45,108 +44,9 @@ impl Restored {
         }
         Ok(Self { model, holdings, names: Names::restored(names), sources, drawn })
     }
-
-    /// Returns the model, its names and files, and its authority as the system's own assertions see it.
-    #[must_use]
-    pub fn authority(&mut self) -> Authority<'_> {
-        Authority::restored(&self.model, &self.holdings, std::mem::take(&mut self.drawn))
-    }
 }
 
-struct Reader<'r, 'i> {
-    index: &'r Index<'i>,
-    /// Every text once, as many names share one.
-    texts: Vec<Arc<str>>,
-    spans: Vec<Span>,
-}
-
-/// Reads words one after another.
-struct Words<'r, 'i> {
-    reader: &'r Reader<'r, 'i>,
-    at: u32,
-}
-
-const OUTSIDE_TABLE: Broken = Broken("a number points outside of its table");
-const UNKNOWN_CODE: Broken = Broken("a number stands for nothing that capc knows");
-
-fn below(number: u32, count: u32) -> Result<u32, Broken> {
-    if number < count { Ok(number) } else { Err(OUTSIDE_TABLE) }
-}
-
-fn coded<T: Coded>(code: u32) -> Result<T, Broken> {
-    T::coded(code).ok_or(UNKNOWN_CODE)
-}
-
-fn rights(number: u32) -> Result<Rights, Broken> {
-    u8::try_from(number).map(Rights).map_err(|_| UNKNOWN_CODE)
-}
-
-/// Returns a number that is one more than another, or zero for none.
-fn maybe<T>(number: u32, read: impl FnOnce(u32) -> Result<T, Broken>) -> Result<Option<T>, Broken> {
-    number.checked_sub(1).map(read).transpose()
-}
-
-/// Returns which rows belong to something, which must come after those of what came before.
-fn rows<const N: usize, const M: usize>(
-    ends: &Table<'_, N>,
-    column: usize,
-    of: u32,
-    table: &Table<'_, M>,
-) -> Result<Range<u32>, Broken> {
-    let range = Table::<N>::range(ends, column, of).ok_or(OUTSIDE_TABLE)?;
-    if range.start <= range.end && range.end <= table.len() { Ok(range) } else { Err(OUTSIDE_TABLE) }
-}
-
-impl<'r, 'i> Reader<'r, 'i> {
-    fn new(index: &'r Index<'i>) -> Result<Self, Broken> {
-        let tables = &index.tables;
-        let text = |number| index.text(number).map(Arc::from).ok_or(Broken("a text ends within a letter"));
-        let texts = (0..tables.texts.len()).map(text).collect::<Result<_, _>>()?;
-        let mut spans = Vec::with_capacity(tables.spans.len() as usize);
-        for file in 0..tables.files.len() {
-            for row in rows(&tables.files, 4, file, &tables.spans)? {
-                let [start, length] = tables.spans.row(row).ok_or(OUTSIDE_TABLE)?;
-                spans.push(Span { file: FileId(file), start, end: start.saturating_add(length) });
-            }
-        }
-        if spans.len() != tables.spans.len() as usize {
-            return Err(Broken("a place is in no file"));
-        }
-        Ok(Self { index, texts, spans })
-    }
-
-    fn text(&self, number: u32) -> Result<&Arc<str>, Broken> {
-        self.texts.get(number as usize).ok_or(OUTSIDE_TABLE)
-    }
-
-    fn span(&self, number: u32) -> Result<Span, Broken> {
-        self.spans.get(number as usize).copied().ok_or(OUTSIDE_TABLE)
-    }
-
-    fn object(&self, number: u32) -> Result<ObjectId, Broken> {
-        below(number, self.index.tables.objects.len()).map(ObjectId)
-    }
-
-    fn facet(&self, number: u32) -> Result<FacetId, Broken> {
-        below(number, self.index.tables.facets.len()).map(FacetId)
-    }
-
-    fn capability(&self, number: u32) -> Result<CapId, Broken> {
-        below(number, self.index.tables.capabilities.len()).map(CapId)
-    }
-
-    fn place(&self, number: u32) -> Result<PlaceId, Broken> {
-        below(number, self.index.tables.places.len()).map(PlaceId)
-    }
-
-    fn node(&self, number: u32) -> Result<Node, Broken> {
-        below(number, self.index.tables.nodes.len()).map(Node)
-    }
-
-    fn words(&self, at: u32) -> Words<'_, 'i> {
-        Words { reader: self, at }
-    }
-
+impl Reader<'_, '_> {
     fn sources(&self, texts: impl Fn(&str) -> Option<Arc<str>>) -> Result<SourceMap, Broken> {
         let tables = &self.index.tables;
         let mut sources = SourceMap::default();
@@ -225,7 +125,7 @@ impl<'r, 'i> Reader<'r, 'i> {
             codes::RESOURCE => ObjectKind::Resource(words.resource()?),
             codes::SERVICE => ObjectKind::Service(Box::new(words.process()?)),
             codes::PROGRAM => ObjectKind::Program(Box::new(words.process()?)),
-            codes::USER => ObjectKind::User(Box::new(User::default())),
+            codes::USER => ObjectKind::User(Box::default()),
             codes::POWERBOX => {
                 let ask = maybe(words.next()?, |ask| self.facet(ask))?;
                 ObjectKind::Powerbox(Box::new(Powerbox { ask, ..Powerbox::default() }))
@@ -375,7 +275,8 @@ impl<'r, 'i> Reader<'r, 'i> {
                 counted.push((ObjectId(at), self.counted(model, row)?));
             }
         }
-        let by_capability = tables.capabilities.all().map(|[.., place]| maybe(place, |place| self.place(place)));
+        let by_capability =
+            tables.capabilities.all().map(|[.., place]| maybe(place, |place| self.place(place)));
         let mut meetings = Vec::with_capacity(tables.meetings.len() as usize);
         for [begins, subject, sort, place, span] in tables.meetings.all() {
             let place = maybe(place, |place| self.place(place))?;
@@ -404,7 +305,15 @@ impl<'r, 'i> Reader<'r, 'i> {
             cut.push(self.edge(self.node(from)?, to, flags, span)?);
         }
         let by_capability = by_capability.collect::<Result<Vec<_>, Broken>>()?;
-        Ok(Drawn::restored(model, holdings, (Places::restored(places), by_capability), counted, edges, meetings, cut))
+        Ok(Drawn::restored(
+            model,
+            holdings,
+            (Places::restored(places), by_capability),
+            counted,
+            edges,
+            meetings,
+            cut,
+        ))
     }
 
     fn counted(&self, model: &Model, row: [u32; 5]) -> Result<Held, Broken> {
@@ -433,131 +342,5 @@ impl<'r, 'i> Reader<'r, 'i> {
             consent: flags & flag::CONSENT != 0,
             span: self.span(span)?,
         })
-    }
-}
-
-impl Words<'_, '_> {
-    fn next(&mut self) -> Result<u32, Broken> {
-        let word = self.reader.index.tables.words.get(self.at, 0).ok_or(OUTSIDE_TABLE)?;
-        self.at += 1;
-        Ok(word)
-    }
-
-    /// Returns how many things follow, each of which is a word at least.
-    fn count(&mut self) -> Result<u32, Broken> {
-        let count = self.next()?;
-        below(count, self.reader.index.tables.words.len())
-    }
-
-    fn text(&mut self) -> Result<Arc<str>, Broken> {
-        let number = self.next()?;
-        self.reader.text(number).cloned()
-    }
-
-    fn maybe_text(&mut self) -> Result<Option<String>, Broken> {
-        maybe(self.next()?, |number| self.reader.text(number).map(|text| text.to_string()))
-    }
-
-    fn span(&mut self) -> Result<Span, Broken> {
-        let number = self.next()?;
-        self.reader.span(number)
-    }
-
-    fn path(&mut self) -> Result<PathUse, Broken> {
-        Ok(PathUse { path: self.text()?, span: self.span()? })
-    }
-
-    fn paths(&mut self) -> Result<Vec<PathUse>, Broken> {
-        (0..self.count()?).map(|_| self.path()).collect()
-    }
-
-    fn maybe_path(&mut self) -> Result<Option<PathUse>, Broken> {
-        match self.next()? {
-            0 => Ok(None),
-            _ => self.path().map(Some),
-        }
-    }
-
-    fn object(&mut self) -> Result<ObjectId, Broken> {
-        let number = self.next()?;
-        self.reader.object(number)
-    }
-
-    fn level(&mut self) -> Result<Level, Broken> {
-        match self.next()? {
-            0 => Ok(Level::Hold),
-            1 => Ok(Level::Reach),
-            _ => Err(UNKNOWN_CODE),
-        }
-    }
-
-    fn asserted(&mut self) -> Result<(CapId, Rights, Span), Broken> {
-        let capability = self.next()?;
-        Ok((self.reader.capability(capability)?, rights(self.next()?)?, self.span()?))
-    }
-
-    fn never(&mut self) -> Result<Never, Broken> {
-        let (scope, subject, level) = (self.object()?, self.object()?, self.level()?);
-        let (capability, rights, span) = self.asserted()?;
-        let (subject_span, capability_span) = (span, span);
-        Ok(Never { scope, subject, level, capability, rights, span, subject_span, capability_span })
-    }
-
-    fn only(&mut self) -> Result<Only, Broken> {
-        let (scope, level) = (self.object()?, self.level()?);
-        let (capability, rights, span) = self.asserted()?;
-        let mut subjects = Vec::new();
-        for _ in 0..self.count()? {
-            subjects.push((self.object()?, self.span()?));
-        }
-        Ok(Only { scope, subjects, level, capability, rights, span, capability_span: span })
-    }
-
-    fn resource(&mut self) -> Result<Resource, Broken> {
-        use codes::resource as sort;
-        Ok(match self.next()? {
-            sort::PATH => Resource::Path { kind: coded(self.next()?)?, path: self.text()? },
-            sort::LISTEN => Resource::Listen(self.address()?),
-            sort::CONNECT => Resource::Connect(self.address()?),
-            sort::IDENTITY => Resource::Identity { user: self.maybe_text()?, group: self.maybe_text()? },
-            sort::NETWORK => Resource::Network,
-            sort::PRIVILEGE => Resource::Privilege(self.text()?),
-            sort::CALLER => Resource::Caller(self.text()?),
-            _ => return Err(UNKNOWN_CODE),
-        })
-    }
-
-    fn address(&mut self) -> Result<Address, Broken> {
-        Ok(match self.next()? {
-            codes::address::IP => {
-                let protocol = coded::<Protocol>(self.next()?)?;
-                let host = self.text()?.to_string();
-                let port = u16::try_from(self.next()?).map_err(|_| UNKNOWN_CODE)?;
-                Address::Ip { protocol, host, port }
-            }
-            codes::address::UNIX => Address::Unix(self.text()?),
-            _ => return Err(UNKNOWN_CODE),
-        })
-    }
-
-    fn process(&mut self) -> Result<Service, Broken> {
-        let reader = self.reader;
-        let mut process = Service {
-            program: self.maybe_path()?,
-            prepare: self.maybe_path()?.map(|path| (path, Vec::new())),
-            image: self.paths()?,
-            config: self.paths()?,
-            argument_paths: self.paths()?,
-            ..Service::default()
-        };
-        let identity = maybe(self.next()?, |capability| reader.capability(capability))?;
-        let span = maybe(self.next()?, |span| reader.span(span))?;
-        process.identity = identity.zip(span);
-        process.unconfined = maybe(self.next()?, |span| reader.span(span))?;
-        for _ in 0..self.count()? {
-            let facet = self.next()?;
-            process.facets.push(reader.facet(facet)?);
-        }
-        Ok(process)
     }
 }

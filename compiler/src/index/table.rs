@@ -101,7 +101,10 @@ impl<'i, const N: usize> Table<'i, N> {
             if *width > 4 {
                 return None;
             }
-            *column = Column { bytes: take(rest, (rows as usize).checked_mul(usize::from(*width))?)?, width: *width };
+            *column = Column {
+                bytes: take(rest, (rows as usize).checked_mul(usize::from(*width))?)?,
+                width: *width,
+            };
         }
         Some(Self { rows, columns })
     }
@@ -137,7 +140,11 @@ impl<'i, const N: usize> Table<'i, N> {
     }
 
     /// Returns the rows that belong to something, where a column of another table says at which row those of each end.
-    pub fn range<const M: usize>(ends: &Table<'_, M>, column: usize, of: u32) -> Option<std::ops::Range<u32>> {
+    pub fn range<const M: usize>(
+        ends: &Table<'_, M>,
+        column: usize,
+        of: u32,
+    ) -> Option<std::ops::Range<u32>> {
         let begin = of.checked_sub(1).map_or(Some(0), |before| ends.get(before, column))?;
         Some(begin..ends.get(of, column)?)
     }

@@ -304,7 +304,8 @@ impl<'w, 'm> Writer<'w, 'm> {
             Transport::Launch => sort::LAUNCH,
             Transport::Ask => sort::ASK,
         };
-        let flags = if *activated { flag::ACTIVATED } else { 0 } | if *data_only { flag::DATA_ONLY } else { 0 };
+        let flags =
+            if *activated { flag::ACTIVATED } else { 0 } | if *data_only { flag::DATA_ONLY } else { 0 };
         let row = [
             owner.0,
             self.numbers.text(name),
@@ -439,4 +440,3 @@ fn flags(edge: &Edge) -> u32 {
         | if edge.relayed { flag::RELAYED } else { 0 }
         | if edge.consent { flag::CONSENT } else { 0 }
 }
-

@@ -77,6 +77,129 @@ fn the_same_input_seals_the_same_bytes_number_and_previous_apart() {
     assert_eq!(seal(1), seal(2));
 }
 
+/// Seals again what lies in a generation, with the right key: whoever signs could sign anything.
+fn seal_again(scene: &Scene, generation: &Path, changed: &str) {
+    let sum = |path: &Path| {
+        let mut sum = Command::new("sha256sum");
+        sum.arg(path);
+        run(sum).exits(0).out.split_whitespace().next().unwrap().to_owned()
+    };
+    let text = std::fs::read_to_string(generation.join("SEAL")).unwrap();
+    let line = |line: &str| match line.split_once("  ") {
+        Some((_, path)) if path == changed => format!("{}  {path}\n", sum(&generation.join(path))),
+        _ => format!("{line}\n"),
+    };
+    std::fs::write(generation.join("SEAL"), text.lines().map(line).collect::<String>()).unwrap();
+    std::fs::remove_file(generation.join("SEAL.sig")).unwrap();
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-Y", "sign", "-n", "capc.system.v1", "-f"]).arg(scene.path.join("key"));
+    sign.arg(generation.join("SEAL"));
+    run(sign).exits(0);
+}
+
+const ASSERTED: &str = r#"system asserted
+dir given "./given"
+secret stamp "./given/file"
+service reader { run "/usr/bin/cat" "/given/file"; oneshot; holds given; provides api channel=#true; }
+service other { run "/usr/bin/env"; oneshot; holds reader.api; trusted "tells nobody"; }
+service third { run "/usr/bin/env"; oneshot; holds fourth.door; }
+service fourth { run "/usr/bin/env"; oneshot; provides door channel=#true; }
+never third reaches stamp
+never third holds given read
+"#;
+
+#[test]
+fn a_generation_answers_as_its_configuration_does() {
+    let scene = scene("answers");
+    scene.write("system.kdl", ASSERTED);
+    reconfigure(&scene).exits(0);
+    let graph = std::fs::read_to_string(scene.path.join("store/current/graph.json")).unwrap();
+    // What was sealed answers, whatever became of the file; what was warned of then is not said again.
+    let questions: &[&[&str]] = &[
+        &["why", "other", "given"],
+        &["why", "other", "given", "--all"],
+        &["why", "third", "stamp"],
+        &["who", "given"],
+        &["what", "reader"],
+        &["graph"],
+        &["graph", "--format", "svg"],
+        &["order"],
+    ];
+    let asked = |more: &[&str]| {
+        let formats = [&[][..], &["--format", "json"]];
+        let all =
+            questions.iter().flat_map(|question| formats.map(|format| [question, format, more].concat()));
+        all.filter(|words| words.iter().filter(|word| **word == "--format").count() < 2)
+            .map(|words| scene.capc(words).exits(0))
+            .collect::<Vec<_>>()
+    };
+    let from_file: Vec<String> = asked(&["--config", "system.kdl"]).into_iter().map(|run| run.out).collect();
+    let from_generation = asked(&["--store", "store"]);
+    assert!(from_generation.iter().all(|run| run.err.is_empty()));
+    assert_eq!(from_generation.iter().map(|run| run.out.clone()).collect::<Vec<_>>(), from_file);
+    assert_eq!(scene.capc(["graph", "system.kdl", "--format", "json"]).out, graph);
+    scene.write("system.kdl", ASSERTED.replace("holds reader.api; ", ""));
+    reconfigure(&scene).exits(0);
+    let diff = scene.capc(["diff", "2", "1", "--store", "store"]).exits(1);
+    diff.says("system.kdl:5  service other").says("+ other holds reader.api: connect");
+    scene.capc(["why", "nobody", "given", "--store", "store"]).exits(2).complains("no object is named");
+}
+
+#[test]
+fn an_index_that_is_not_what_was_sealed_answers_nothing() {
+    let scene = scene("damaged");
+    reconfigure(&scene).exits(0);
+    let path = scene.path.join("store/generations/1/index");
+    let whole = std::fs::read(&path).unwrap();
+    let ask = || scene.capc(["why", "reader", "given", "--store", "store"]).exits(3);
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(ask().complains("`index` is not what was sealed").out, "");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(ask().complains("index").out, "");
+    // Sealed with the right key, and still no index.
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    seal_again(&scene, &scene.path.join("store/generations/1"), "index");
+    assert_eq!(ask().complains("the index is damaged: it is cut off").out, "");
+}
+
+#[test]
+fn a_certificate_that_proves_less_than_is_asserted_is_refused() {
+    let scene = scene("certificate");
+    scene.write("system.kdl", ASSERTED);
+    reconfigure(&scene).exits(0);
+    let verify = || scene.capc(["verify", "--store", "store", "--key", "key.pub"]);
+    verify().exits(0).says("2 assertions proved");
+    let generation = scene.path.join("store/generations/1");
+    let path = generation.join("certificate.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let graph = std::fs::read_to_string(generation.join("graph.json")).unwrap();
+    let certificate: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let tampered = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = certificate.clone();
+        change(&mut changed);
+        assert_ne!(changed, certificate);
+        std::fs::write(&path, serde_json::to_string(&changed).unwrap()).unwrap();
+        seal_again(&scene, &generation, "certificate.json");
+        verify().exits(3).complains("certificate.json");
+    };
+    // Of those whom somebody reaches, one is left out.
+    tampered(&|certificate| {
+        let sets = certificate["views"][0]["sets"].as_array_mut().unwrap();
+        for members in sets.iter_mut().map(|set| set["members"].as_array_mut().unwrap()) {
+            members.retain(|member| member != "fourth");
+        }
+    });
+    tampered(&|certificate| certificate["views"][0]["assertions"].as_array_mut().unwrap().truncate(1));
+    tampered(&|certificate| certificate["views"][0]["trusted"] = serde_json::json!([]));
+    tampered(&|certificate| certificate["format"] = "capc/certificate/0".into());
+    std::fs::write(&path, &whole).unwrap();
+    seal_again(&scene, &generation, "certificate.json");
+    verify().exits(0);
+    std::fs::write(generation.join("graph.json"), graph.replacen("reader", "writer", 1)).unwrap();
+    seal_again(&scene, &generation, "graph.json");
+    verify().exits(3).complains("graph.json");
+}
+
 #[test]
 fn a_dry_run_touches_nothing() {
     let scene = scene("dry");

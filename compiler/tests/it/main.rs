@@ -19,6 +19,7 @@ mod pictures;
 mod why;
 mod fmt;
 mod answers;
+mod index;
 mod bad_input;
 mod regressions;
 mod formats;

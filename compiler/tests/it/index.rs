@@ -1,0 +1,176 @@
+//! What is read back from an index answers every question as the configuration itself does, byte for byte.
+
+use crate::machine;
+use crate::scene::{files_below, repository};
+use capc::Compilation;
+use capc::authority::Authority;
+use capc::emit::selection::{Selection, Wanted};
+use capc::emit::{dot, drawing, graph};
+use capc::holdings::Holdings;
+use capc::index::{Index, Restored, write};
+use capc::model::{CapId, Model, SYSTEM};
+use capc::query::{self, Breadth, Detail, Side};
+use capc::resolve::Names;
+use capc::source::{RealFiles, SourceMap};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A configuration with what questions need of it.
+struct Parts<'a> {
+    model: &'a Model,
+    holdings: &'a Holdings,
+    names: &'a Names,
+    sources: &'a SourceMap,
+    authority: Authority<'a>,
+}
+
+/// Keeps one answer for people and for programs.
+fn told(out: &mut Vec<String>, human: String, answer: &impl Serialize) {
+    out.push(human);
+    out.push(serde_json::to_string(answer).unwrap());
+}
+
+/// Every answer to every question; of something large, as many pairs as there is time for.
+fn answers(parts: &Parts<'_>) -> Vec<String> {
+    let Parts { model, holdings, names, sources, authority } = parts;
+    let mut out = Vec::new();
+    let order = query::order(model, &capc::order::waits(model, holdings), sources);
+    told(&mut out, order.human(), &order);
+    let all = Selection::new(authority, &Wanted::default());
+    told(&mut out, dot::dot(&drawing::picture(authority, &all)), &graph::selected(authority, sources, &all));
+    let capabilities: Vec<CapId> = (0..model.capabilities.len() as u32).map(CapId).collect();
+    let subjects: Vec<_> = model.objects().filter(|(_, object)| object.is_subject()).collect();
+    let step = 1 + subjects.len() * capabilities.len() / 400;
+    for (at, capability) in capabilities.iter().enumerate() {
+        let name = &model.capability(*capability).name;
+        let who = query::who(authority, *capability, name);
+        told(&mut out, who.human(), &who);
+        for (subject, _) in subjects.iter().skip(at % step).step_by(step) {
+            for breadth in [Breadth::Shortest, Breadth::All] {
+                let why = query::why(authority, *subject, *capability, name, sources, breadth);
+                told(&mut out, why.human(), &why);
+            }
+        }
+    }
+    for (subject, _) in &subjects {
+        let what = query::what(authority, *subject);
+        told(&mut out, what.human(), &what);
+    }
+    let known = names.known().map(|(name, capability)| format!("{name} {}", capability.0));
+    out.extend(known);
+    out
+}
+
+fn difference(old: &Parts<'_>, new: &Parts<'_>) -> [String; 2] {
+    let sides = (Side::new(&old.authority, old.sources), Side::new(&new.authority, new.sources));
+    let answer = query::diff(&sides.0, &sides.1, Detail::Pairs);
+    [answer.human(), serde_json::to_string(&answer).unwrap()]
+}
+
+fn texts(sources: &SourceMap) -> impl Fn(&str) -> Option<Arc<str>> + '_ {
+    |path| sources.files().find(|(_, file)| file.path == Path::new(path)).map(|(_, file)| file.text.clone())
+}
+
+/// Compares the answers of what was compiled with those of what was read back, and the two with something else.
+#[track_caller]
+fn check(parts: &Parts<'_>, other: Option<&Parts<'_>>, what: &str) {
+    let files: Vec<String> = parts.sources.files().map(|(_, file)| file.name.clone()).collect();
+    let bytes = write(&parts.authority, parts.names, parts.sources, &files);
+    let index = Index::open(&bytes).unwrap();
+    let read = |text: &dyn Fn(&str) -> Option<Arc<str>>| Restored::read(&index, text).unwrap();
+    let (with_texts, without) = (read(&texts(parts.sources)), read(&|_| None));
+    let expected = answers(parts);
+    let sides = |other: &Parts<'_>, parts: &Parts<'_>| [difference(other, parts), difference(parts, other)];
+    let expected_sides = other.map(|other| sides(other, parts));
+    for (restored, has_texts) in [(with_texts, true), (without, false)] {
+        let Restored { model, holdings, names, sources, drawn } = restored;
+        let authority = Authority::restored(&model, &holdings, drawn);
+        let read = Parts { model: &model, holdings: &holdings, names: &names, sources: &sources, authority };
+        for (found, expected) in answers(&read).iter().zip(&expected) {
+            assert_eq!(found, expected, "{what}");
+        }
+        assert_eq!(answers(&read).len(), expected.len(), "{what}");
+        if has_texts {
+            assert_eq!(other.map(|other| sides(other, &read)), expected_sides, "{what}");
+        }
+        let again = write(&read.authority, read.names, read.sources, &files);
+        assert!(!has_texts || again == bytes, "{what}: what is read back is written as it was");
+    }
+}
+
+/// Compiles a file; none when its names do not resolve.
+fn compiled(path: &Path) -> Option<Compilation> {
+    let compilation = capc::compile(&RealFiles, path, &path.to_string_lossy());
+    (compilation.has_answers() && compilation.parts().is_some()).then_some(compilation)
+}
+
+fn parts(compilation: &Compilation) -> Parts<'_> {
+    let (model, holdings) = compilation.parts().unwrap();
+    let authority = Authority::new(model, holdings, SYSTEM);
+    Parts { model, holdings, names: &compilation.names, sources: &compilation.sources, authority }
+}
+
+#[test]
+fn every_answer_from_an_index_is_that_of_the_configuration() {
+    let mut before: Option<Compilation> = None;
+    let mut tried = 0;
+    for below in ["accept", "system", "diff", "lint", "reject"] {
+        for extension in ["kdl", "toml"] {
+            for path in files_below(&repository().join("testdata").join(below), extension) {
+                let Some(compilation) = compiled(&path) else { continue };
+                let other = before.as_ref().map(parts);
+                check(&parts(&compilation), other.as_ref(), &path.to_string_lossy());
+                before = Some(compilation);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 60, "{tried}");
+}
+
+#[test]
+fn so_it_is_for_random_machines_that_use_every_rule() {
+    for seed in 0..30 {
+        let model = machine::random(seed);
+        let holdings = capc::holdings::derive(&model);
+        let authority = Authority::new(&model, &holdings, SYSTEM);
+        let mut sources = SourceMap::default();
+        sources.add("random.kdl".to_owned(), PathBuf::from("/random.kdl"), "word\n".repeat(2000).into());
+        let names = Names::default();
+        let parts = Parts { model: &model, holdings: &holdings, names: &names, sources: &sources, authority };
+        check(&parts, None, &format!("seed {seed}"));
+    }
+}
+
+// A generation's digest guards its index; whatever else lies there must be refused and not break anything.
+#[test]
+fn a_damaged_index_is_refused_or_answers_and_never_breaks_anything() {
+    let path = repository().join("testdata/system/web/system.kdl");
+    let compilation = compiled(&path).unwrap();
+    let parts = parts(&compilation);
+    let bytes = write(&parts.authority, parts.names, parts.sources, &["system.kdl".to_owned()]);
+    let read = |bytes: &[u8]| Restored::read(&Index::open(bytes)?, |_| None);
+    for length in 0..bytes.len() {
+        assert!(read(&bytes[..length]).is_err(), "{length} bytes are too few");
+    }
+    assert!(read(&[&bytes[..], b"\0"].concat()).is_err(), "something stands after the end");
+    let mut refused = 0;
+    for at in 0..bytes.len() {
+        for value in [bytes[at] ^ 1, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] = value;
+            let Ok(Restored { model, holdings, names, sources, drawn }) = read(&damaged) else {
+                refused += 1;
+                continue;
+            };
+            let authority = Authority::restored(&model, &holdings, drawn);
+            let parts =
+                Parts { model: &model, holdings: &holdings, names: &names, sources: &sources, authority };
+            if at % 64 == 0 {
+                answers(&parts);
+            }
+        }
+    }
+    assert!(refused > bytes.len() / 3, "{refused} of {}", 2 * bytes.len());
+}
