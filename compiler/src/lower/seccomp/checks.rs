@@ -42,6 +42,10 @@ const MSG_FASTOPEN: u32 = 0x2000_0000;
 /// `CLONE_NEW*` and `CLONE_PARENT`: no namespaces, and no children for the init.
 const CLONE_BEYOND: u32 = 0x7e02_0000 | 0x8000;
 const SET_ID: u32 = 0o6000;
+/// A file in memory that stays without the right to be executed (memfd_create(2)).
+const MFD_NOEXEC_SEAL: u32 = 8;
+/// A listener decides calls in place of the kernel.
+const SECCOMP_FILTER_FLAG_NEW_LISTENER: u32 = 8;
 /// `O_CREAT` or `__O_TMPFILE`: only then is there a mode.
 const O_MAKES: u32 = 0o100 | 0o20_000_000;
 
@@ -84,6 +88,11 @@ fn refuse_bits(argument: u8, bits: u32) -> Check {
     Check::HasAnyOf { argument, bits, then: Check::Fail(EPERM).into(), otherwise: Check::Allow.into() }
 }
 
+/// Without one of the bits it is as if the kernel had no such call: programs fall back.
+fn needs_bits(argument: u8, bits: u32) -> Check {
+    Check::HasAnyOf { argument, bits, then: Check::Allow.into(), otherwise: Check::Fail(ENOSYS).into() }
+}
+
 fn only(argument: u8, values: &[u32]) -> Check {
     one_of(argument, ALL, values, Check::Allow, Check::Fail(EPERM))
 }
@@ -108,6 +117,9 @@ pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
         // F_SETLEASE, F_NOTIFY: a reader could hold up whoever writes.
         (fcntl, one_of(1, ALL, &[1024, 1026], Check::Fail(EPERM), Check::Allow)),
         (prctl, only(0, &PRCTL)),
+        // Otherwise what a service writes into memory is a program, past every mount without `exec` and past Landlock.
+        (memfd_create, needs_bits(1, MFD_NOEXEC_SEAL)),
+        (seccomp, refuse_bits(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)),
         // What it is, and PER_LINUX.
         (personality, only(0, &[0, u32::MAX])),
         (open, made_by(1, 2)),

@@ -2,7 +2,7 @@
 //!
 //! The start was what the default profiles of Docker and Podman permit a container; left out is what could reach beyond
 //! the world, what only administrators use, and what hides its arguments from a filter.
-//! A call with `// checked` beside it is granted with some arguments only: see `checks`.
+//! Calls that are granted with some arguments only stand in `checks`.
 
 use syscalls::x86_64::Sysno::{self, *};
 
@@ -21,7 +21,7 @@ const GRANTED: &[(&str, &[Sysno])] = &[
         chown, fchown, lchown, fchownat, name_to_handle_at,
         getxattr, lgetxattr, fgetxattr, listxattr, llistxattr, flistxattr, setxattr, lsetxattr, fsetxattr,
         removexattr, lremovexattr, fremovexattr, getxattrat, listxattrat, setxattrat, removexattrat,
-        inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch, memfd_create,
+        inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch,
     ]),
     ("waiting for events", &[
         poll, ppoll, select, pselect6, epoll_create, epoll_create1, epoll_ctl, epoll_wait, epoll_pwait, epoll_pwait2,
@@ -30,7 +30,7 @@ const GRANTED: &[(&str, &[Sysno])] = &[
     ]),
     ("memory", &[
         brk, mmap, munmap, mremap, mprotect, madvise, msync, mincore, mlock, mlock2, munlock, mlockall, munlockall,
-        remap_file_pages, pkey_alloc, pkey_free, pkey_mprotect, memfd_secret, mseal, map_shadow_stack, membarrier,
+        remap_file_pages, pkey_alloc, pkey_free, pkey_mprotect, mseal, map_shadow_stack, membarrier,
     ]),
     ("processes and threads of its own", &[
         fork, vfork, execve, execveat, exit, exit_group, wait4, waitid, getpid, getppid, gettid, set_tid_address,
@@ -54,7 +54,7 @@ const GRANTED: &[(&str, &[Sysno])] = &[
         setresuid, setresgid, setfsuid, setfsgid, setgroups, capget, capset,
     ]),
     ("less authority for itself", &[
-        seccomp, landlock_create_ruleset, landlock_add_rule, landlock_restrict_self,
+        landlock_create_ruleset, landlock_add_rule, landlock_restrict_self,
     ]),
     ("sockets, once `socket` has made one", &[
         bind, listen, accept, accept4, connect, shutdown, getsockname, getpeername, getsockopt,

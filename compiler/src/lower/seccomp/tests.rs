@@ -302,3 +302,19 @@ fn a_reader_holds_up_no_writer_and_marks_no_passed_socket_for_good() {
         check(NO_NETWORK, Sysno::setsockopt, &[3, 1, option], EPERM);
     }
 }
+
+#[test]
+fn a_file_in_memory_is_no_program() {
+    check(NO_NETWORK, Sysno::memfd_create, &[0, 0], ENOSYS);
+    check(NO_NETWORK, Sysno::memfd_create, &[0, 1], ENOSYS);
+    // MFD_EXEC, MFD_NOEXEC_SEAL with MFD_CLOEXEC.
+    check(NO_NETWORK, Sysno::memfd_create, &[0, 0x10], ENOSYS);
+    check(NO_NETWORK, Sysno::memfd_create, &[0, 9], Outcome::Allow);
+    check(NO_NETWORK, Sysno::memfd_secret, &[], EPERM);
+}
+
+#[test]
+fn a_filter_may_be_added_but_no_listener() {
+    check(NO_NETWORK, Sysno::seccomp, &[1, 0], Outcome::Allow);
+    check(NO_NETWORK, Sysno::seccomp, &[1, 8], EPERM);
+}

@@ -1,0 +1,38 @@
+//! Tries from inside a world what nobody in it was given, and says what came of each: `capc-attacks KEY=VALUE…`.
+//!
+//! Each attempt runs in a child of its own, so that a filter that kills is an answer too. One line each on standard
+//! output: `open` or `closed`, the area, what was tried, and the error. The arguments say where what lies; see [`Aim`].
+//! Outside of every world, as root, most of it is open: that shows that the attempts are real.
+
+mod aim;
+mod attempt;
+mod attempts;
+
+use aim::Aim;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // What an attempt starts, if it can start it: it has then succeeded.
+    if std::env::args().nth(1).as_deref() == Some(aim::SUCCEED) {
+        return ExitCode::SUCCESS;
+    }
+    let aim = match Aim::from_arguments(std::env::args().skip(1)) {
+        Ok(aim) => aim,
+        Err(error) => {
+            eprintln!("capc-attacks: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (mut open, mut tried) = (0, 0);
+    for (area, attacks) in attempts::AREAS {
+        for attack in *attacks {
+            let outcome = attempt::outcome(attack, &aim);
+            let word = if outcome == attempt::Outcome::Open { "open" } else { "closed" };
+            println!("{word}\t{area}\t{}\t{outcome}", attack.name);
+            tried += 1;
+            open += usize::from(word == "open");
+        }
+    }
+    println!("{tried} tried, {open} open");
+    ExitCode::SUCCESS
+}
