@@ -1,4 +1,5 @@
 //! Attacks from inside of worlds: what is open is known, and explained in `docs/security.md`.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
 use capc_attacks::outside::Outside;
 use capc_attacks::report::{Line, open};
