@@ -51,7 +51,7 @@ pub enum Command {
     #[command(after_help = "Example: capc who tls-key --config system.kdl")]
     Who(Who),
     /// List all that an object can obtain
-    #[command(after_help = "Example: capc what nginx --config system.kdl")]
+    #[command(after_help = "Example: capc what alice/editor --config system.kdl --home alice.kdl")]
     What(What),
     /// Show which authority was gained, lost or widened, edit by edit
     ///
@@ -66,7 +66,8 @@ pub enum Command {
     ///
     /// Indents and spaces, in place, and keeps comments. A file with mistakes in it is not touched.
     #[command(
-        after_help = "Example: capc fmt --check system.kdl modules/web.toml\nExample: capc fmt --to toml system.kdl"
+        after_help = "Example: capc fmt --check system.kdl modules/web.toml\nExample: capc fmt --to toml system.kdl\n\
+Example: capc fmt --stdin-filename system.kdl - < system.kdl"
     )]
     Fmt(Fmt),
     /// Explain a diagnostic's code
@@ -123,12 +124,15 @@ pub struct Check {
 /// `capc fmt`.
 #[derive(Debug, Args)]
 pub struct Fmt {
-    /// Files in KDL, or in TOML if their names end with `.toml`.
+    /// Files in KDL, or in TOML if their names end with `.toml`; `-` alone is standard input, put in order on standard output.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Touch nothing: print which files would change, and end with status 1 if any would.
     #[arg(long, conflicts_with = "to")]
     pub check: bool,
+    /// The name of what `-` reads, for reports; as of a file, it decides the language. By default it is KDL.
+    #[arg(long, value_name = "FILE")]
+    pub stdin_filename: Option<PathBuf>,
     /// Touch nothing: print the one file in this language.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     pub to: Option<FileLanguage>,
@@ -250,6 +254,9 @@ pub struct Questioned {
     /// The same, as an option.
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub config: Option<PathBuf>,
+    /// A user's home file beside the system file; may be given several times.
+    #[arg(long = "home", value_name = "FILE")]
+    pub homes: Vec<PathBuf>,
     /// The store whose current generation answers.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
     pub store: PathBuf,
@@ -264,6 +271,9 @@ pub struct Answering {
     /// The system file; by default the current generation answers.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// A user's home file beside the system file; may be given several times.
+    #[arg(long = "home", value_name = "FILE")]
+    pub homes: Vec<PathBuf>,
     /// The store whose current generation answers.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
     pub store: PathBuf,
@@ -280,6 +290,9 @@ pub struct Graph {
     /// The same, as an option.
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub config: Option<PathBuf>,
+    /// A user's home file beside the system file; may be given several times.
+    #[arg(long = "home", value_name = "FILE")]
+    pub homes: Vec<PathBuf>,
     /// The store whose current generation answers.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
     pub store: PathBuf,
@@ -348,6 +361,9 @@ pub struct Diff {
     /// The file whose revisions are compared; with one revision, with the file as it lies here.
     #[arg(last = true, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// A user's home file beside each side, of the same revision; may be given several times.
+    #[arg(long = "home", value_name = "FILE")]
+    pub homes: Vec<PathBuf>,
     /// List reachable authority pair by pair too.
     #[arg(long)]
     pub all: bool,

@@ -83,8 +83,13 @@ pub fn compile_with_homes(
 
 /// Compiles a configuration file to be compared: what has answers is not judged, which costs as much as to understand it.
 #[must_use]
-pub fn compile_to_compare(files: &dyn source::Files, main: &Path, shown: &str) -> Compilation {
-    let mut compilation = Compilation::read(files, main, shown, &[]);
+pub fn compile_to_compare(
+    files: &dyn source::Files,
+    main: &Path,
+    shown: &str,
+    homes: &[resolve::Named],
+) -> Compilation {
+    let mut compilation = Compilation::read(files, main, shown, homes);
     let means = |(model, holdings)| check::provenance(model, holdings).is_empty();
     if !compilation.has_answers() || !compilation.parts().is_some_and(means) {
         compilation.judge(&lint::Terms::default());

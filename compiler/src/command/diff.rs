@@ -2,14 +2,15 @@
 
 use super::generation::{Sealed, SealedFiles, Texts};
 use super::question::Answerable;
-use super::revision::{self, Repository};
-use super::{Failure, compile, print_json};
+use super::revision::{self, Repository, Revision};
+use super::{Failure, compile, print_json, together};
 use crate::Compilation;
 use crate::cli::{AnswerFormat, Diff, Exit};
 use crate::emit::report::{Colour, harmless};
 use crate::query::{self, Detail, Side};
+use crate::resolve::Named;
 use crate::source::RealFiles;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// Compares and prints; 1 when anything was gained.
@@ -22,18 +23,21 @@ pub fn run(arguments: &Diff) -> Exit {
 
 /// One side as named: it reads its files only when it is compiled.
 enum Source {
-    File(std::path::PathBuf),
-    Generation(std::path::PathBuf),
-    Revision(revision::Revision),
+    File(PathBuf, Vec<Named>),
+    Generation(PathBuf),
+    Revision(Revision, Vec<Named>),
 }
 
 impl Source {
     /// Returns what answers, or a compilation whose names do not resolve.
     fn open(&self) -> Result<Result<Answerable, Box<Compilation>>, Failure> {
         let compilation = match self {
-            Self::File(path) => {
+            Self::File(path, homes) => {
                 let main = compile::absolute(path)?;
-                crate::compile_to_compare(&RealFiles, &main, &path.to_string_lossy())
+                let compilation =
+                    crate::compile_to_compare(&RealFiles, &main, &path.to_string_lossy(), homes);
+                together::beside_a_system(&compilation, homes)?;
+                compilation
             }
             Self::Generation(path) => {
                 let sealed = Sealed::open(path)?;
@@ -41,10 +45,13 @@ impl Source {
                     return Ok(Ok(Answerable::restored(restored)));
                 }
                 let files = SealedFiles::read(&sealed)?;
-                crate::compile_to_compare(&files, &files.main, &files.name)
+                crate::compile_to_compare(&files, &files.main, &files.name, &[])
             }
-            Self::Revision(revision) => {
-                crate::compile_to_compare(revision, &revision.main(), revision.shown())
+            Self::Revision(revision, homes) => {
+                let compilation =
+                    crate::compile_to_compare(revision, &revision.main(), revision.shown(), homes);
+                together::beside_a_system(&compilation, homes)?;
+                compilation
             }
         };
         Ok(Answerable::of(compilation))
@@ -52,8 +59,8 @@ impl Source {
 
     fn describe(&self) -> String {
         match self {
-            Self::File(path) | Self::Generation(path) => path.display().to_string(),
-            Self::Revision(revision) => revision.describe(),
+            Self::File(path, _) | Self::Generation(path) => path.display().to_string(),
+            Self::Revision(revision, _) => revision.describe(),
         }
     }
 }
@@ -115,39 +122,71 @@ fn painted(text: &str, colour: Colour) -> String {
 
 /// Returns what the arguments name: two revisions of one file, or two of files, generations and `REVISION:FILE`.
 fn sources(arguments: &Diff) -> Result<(Source, Source), Failure> {
-    let Diff { old, new, file, store, .. } = arguments;
+    let Diff { old, new, file, homes, .. } = arguments;
     let Some(file) = file else {
         let Some(new) = new else {
             return Err(Failure::usage(
                 "name what to compare with: `capc diff OLD NEW`, or `capc diff REVISION..REVISION -- FILE`",
             ));
         };
-        return Ok((source(old, store)?, source(new, store)?));
+        return Ok((source(old, arguments)?, source(new, arguments)?));
     };
     let repository = Repository::open()?;
-    let revision = |name: &str| Ok(Source::Revision(repository.file(name, file)?));
+    let revision = |name: &str| at_revision(&repository, name, repository.file(name, file)?, homes);
     match (new, revision::range(old)) {
         (Some(new), _) => Ok((revision(old)?, revision(new)?)),
         (None, Some((from, revision::Dots::Two, to))) => Ok((revision(from)?, revision(to)?)),
         (None, Some((from, revision::Dots::Three, to))) => {
             Ok((revision(&repository.merge_base(from, to)?)?, revision(to)?))
         }
-        (None, None) => Ok((revision(old)?, Source::File(file.clone()))),
+        (None, None) => Ok((revision(old)?, here(file, homes)?)),
     }
 }
 
-fn source(name: &str, store: &Path) -> Result<Source, Failure> {
+/// Returns a file as it lies here, with homes.
+fn here(file: &Path, homes: &[PathBuf]) -> Result<Source, Failure> {
+    Ok(Source::File(file.to_owned(), together::homes(&RealFiles, homes)?))
+}
+
+/// Returns a file of a revision, with homes of the same.
+fn at_revision(
+    repository: &Repository,
+    name: &str,
+    revision: Revision,
+    homes: &[PathBuf],
+) -> Result<Source, Failure> {
+    let home = |path: &PathBuf| {
+        let home = repository.file(name, path)?;
+        together::home(&home, Named { path: home.main(), shown: home.shown().to_owned() })
+    };
+    let homes = homes.iter().map(home).collect::<Result<_, Failure>>()?;
+    Ok(Source::Revision(revision, homes))
+}
+
+/// Returns a generation, which has no homes.
+fn generation(path: PathBuf, homes: &[PathBuf]) -> Result<Source, Failure> {
+    match homes {
+        [] => Ok(Source::Generation(path)),
+        _ => Err(Failure::usage(format!(
+            "`{}` is a generation of a system, which has no homes: compare files or revisions with --home",
+            path.display()
+        ))),
+    }
+}
+
+fn source(name: &str, arguments: &Diff) -> Result<Source, Failure> {
+    let Diff { store, homes, .. } = arguments;
     let path = Path::new(name);
     if path.is_dir() {
-        return Ok(Source::Generation(path.to_owned()));
+        return generation(path.to_owned(), homes);
     }
     if path.exists() {
-        return Ok(Source::File(path.to_owned()));
+        return here(path, homes);
     }
     if name.parse::<u64>().is_ok() {
-        let generation = store.join("generations").join(name);
-        return match generation.is_dir() {
-            true => Ok(Source::Generation(generation)),
+        let sealed = store.join("generations").join(name);
+        return match sealed.is_dir() {
+            true => generation(sealed, homes),
             false => Err(Failure::usage(format!(
                 "there is no file `{name}`, and the store `{}` has no generation {name}",
                 store.display()
@@ -155,7 +194,11 @@ fn source(name: &str, store: &Path) -> Result<Source, Failure> {
         };
     }
     match name.split_once(':') {
-        Some((revision, path)) => Ok(Source::Revision(Repository::open()?.blob(revision, path)?)),
+        Some((revision, path)) => {
+            let repository = Repository::open()?;
+            let revision = if revision.is_empty() { "HEAD" } else { revision };
+            at_revision(&repository, revision, repository.blob(revision, path)?, homes)
+        }
         None => Err(Failure::usage(format!(
             "there is no file `{name}`; generations are named by their number or directory, revisions as \
 `REVISION:FILE` or `REVISION..REVISION -- FILE`"

@@ -4,12 +4,12 @@ use super::{Failure, compile, complain, complain_as_is, say, say_as_is};
 use crate::cli::{Exit, FileLanguage, Fmt};
 use crate::diag::Diagnostic;
 use crate::emit::report;
-use crate::source::{Files, RealFiles, SourceMap, Span};
+use crate::source::{Files, MAX_FILE_BYTES, RealFiles, SourceMap, Span};
 use crate::syntax::{Language, SyntaxError, print};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Formats each file by itself.
@@ -18,6 +18,16 @@ pub fn run(arguments: &Fmt) -> Exit {
     if let (Some(_), [_, second, ..]) = (arguments.to, arguments.files.as_slice()) {
         let message = format!("`--to` prints one file, and `{}` is a second one", second.display());
         return Failure::usage(message).report();
+    }
+    let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
+    match arguments.files.iter().find(|file| is_stdin(file)) {
+        Some(_) if arguments.files.len() > 1 => {
+            return Failure::usage("`-` is standard input, which goes by itself").report();
+        }
+        None if arguments.stdin_filename.is_some() => {
+            return Failure::usage("--stdin-filename names what `-` reads, and there is no `-`").report();
+        }
+        _ => {}
     }
     for file in &arguments.files {
         let exit = match one(file, arguments) {
@@ -31,10 +41,25 @@ pub fn run(arguments: &Fmt) -> Exit {
     worst
 }
 
+/// Where what is written goes.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Place {
+    /// Into the file that was read.
+    File,
+    /// To standard output, changed or not.
+    Output,
+}
+
 fn one(path: &Path, arguments: &Fmt) -> Result<Exit, Failure> {
+    let (path, read, place) = match path.as_os_str() == "-" {
+        true => {
+            let name = arguments.stdin_filename.as_deref().unwrap_or(Path::new("<stdin>"));
+            (name, standard_input(), Place::Output)
+        }
+        false => (path, RealFiles.read(path), Place::File),
+    };
     let shown = path.display();
-    let bytes =
-        RealFiles.read(path).map_err(|error| Failure::usage(format!("cannot read `{shown}`: {error}")))?;
+    let bytes = read.map_err(|error| Failure::usage(format!("cannot read `{shown}`: {error}")))?;
     let text: Arc<str> = match String::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(error) => {
@@ -61,7 +86,7 @@ fn one(path: &Path, arguments: &Fmt) -> Result<Exit, Failure> {
         Ok(written) => written,
         Err(errors) => return Ok(refuse(path, text, errors)),
     };
-    if arguments.to.is_some() {
+    if arguments.to.is_some() || (place == Place::Output && !arguments.check) {
         say_as_is!("{written}");
         return Ok(Exit::Clean);
     }
@@ -75,6 +100,16 @@ fn one(path: &Path, arguments: &Fmt) -> Result<Exit, Failure> {
     replace(path, written.as_bytes())
         .map_err(|error| Failure::refused(format!("cannot write `{shown}`: {error}")))?;
     Ok(Exit::Clean)
+}
+
+/// Reads standard input to its end.
+fn standard_input() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_FILE_BYTES {
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 GiB")),
+        false => Ok(bytes),
+    }
 }
 
 /// Prints why a file is not touched.

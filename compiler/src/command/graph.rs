@@ -9,8 +9,8 @@ use crate::model::Level;
 
 /// Prints the graph.
 pub fn run(arguments: &Graph) -> Exit {
-    let open = match Answerable::open(arguments.file.as_ref().or(arguments.config.as_ref()), &arguments.store)
-    {
+    let file = arguments.file.as_ref().or(arguments.config.as_ref());
+    let open = match Answerable::open(file, &arguments.homes, &arguments.store) {
         Ok(open) => open,
         Err(exit) => return exit,
     };

@@ -1,7 +1,7 @@
 //! `capc order`, `why`, `who`, `what`: questions, answered from a file or from the current generation.
 
 use super::generation::{Sealed, SealedFiles, Texts};
-use super::{Failure, compile, print_json};
+use super::{Failure, compile, print_json, together};
 use crate::authority::{Authority, Drawn};
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
 use crate::diag::nearest;
@@ -11,7 +11,7 @@ use crate::holdings::Holdings;
 use crate::index::Restored;
 use crate::model::{CapId, Model, ObjectId, SYSTEM, Target};
 use crate::resolve::Names;
-use crate::source::SourceMap;
+use crate::source::{RealFiles, SourceMap};
 use crate::{Compilation, order as boot, query};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,17 +28,20 @@ pub struct Answerable {
 }
 
 impl Answerable {
-    /// Opens a file, or a store's current generation.
+    /// Opens a file with homes of its users, or a store's current generation.
     ///
     /// What is wrong is printed; it stops the answer only if names do not resolve. Of a generation it was told when it was
     /// sealed.
     ///
     /// # Errors
     /// With the status, when there is nothing to answer from.
-    pub fn open(file: Option<&PathBuf>, store_path: &Path) -> Result<Self, Exit> {
-        let opened = match file {
-            Some(file) => compile::named(file).map(Self::compiled),
-            None => current(store_path),
+    pub fn open(file: Option<&PathBuf>, homes: &[PathBuf], store_path: &Path) -> Result<Self, Exit> {
+        let opened = match (file, homes) {
+            (Some(file), homes) => {
+                together::compile_with(&RealFiles, file, homes, &compile::today()).map(Self::compiled)
+            }
+            (None, []) => current(store_path),
+            (None, _) => Err(Failure::usage("--home goes beside a system file: name it with --config")),
         };
         opened.map_err(|failure| failure.report())?
     }
@@ -174,7 +177,7 @@ fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl ser
 }
 
 fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>) -> Exit {
-    match Answerable::open(answering.config.as_ref(), &answering.store) {
+    match Answerable::open(answering.config.as_ref(), &answering.homes, &answering.store) {
         Ok(open) => open.answer(ask),
         Err(exit) => exit,
     }
@@ -183,7 +186,7 @@ fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>
 /// `capc order`.
 pub fn order(arguments: &Questioned) -> Exit {
     let file = arguments.file.as_ref().or(arguments.config.as_ref());
-    match Answerable::open(file, &arguments.store) {
+    match Answerable::open(file, &arguments.homes, &arguments.store) {
         Ok(Answerable { model, holdings, sources, .. }) => {
             let answer = query::order(&model, &boot::waits(&model, &holdings), &sources);
             print(arguments.format, || answer.human(), &answer)

@@ -46,6 +46,24 @@ fn is_empty(answer: &Value) {
 }
 
 #[test]
+fn a_new_holding_says_who_comes_by_it_through_its_holder() {
+    let scene = Scene::new("diff-through");
+    scene.write("old.kdl", BANK);
+    let new = BANK.replace("    holds vault.api\n", "    holds vault.api\n    holds tls-key\n");
+    scene
+        .write("new.kdl", new.replace("/usr/bin/printer\"\n", "/usr/bin/printer\"\n    holds teller.desk\n"));
+    let answer = |old: &str, new: &str| -> Value {
+        serde_json::from_str(&scene.capc(["diff", old, new, "--format", "json"]).out).unwrap()
+    };
+    let gained = answer("old.kdl", "new.kdl")["gained"].clone();
+    let key = gained.as_array().unwrap().iter().find(|change| change["capability"] == "tls-key").unwrap();
+    assert_eq!(key["through"], serde_json::json!({ "hold": ["printer", "vault"], "reach": [] }));
+    // What is lost through somebody may still be had through another: the groups would say more than is known.
+    let lost = answer("new.kdl", "old.kdl")["lost"].clone();
+    assert!(lost.as_array().unwrap().iter().all(|change| change.get("through").is_none()), "{lost:#}");
+}
+
+#[test]
 fn a_configuration_does_not_differ_from_itself() {
     let mut tried = 0;
     for path in files_below(&repository().join("testdata"), "kdl") {

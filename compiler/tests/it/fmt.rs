@@ -378,3 +378,28 @@ fn whatever_reads_without_mistakes_can_be_put_in_order_and_said_otherwise() {
     }
     assert!(tried.iter().all(|tried| *tried > 50), "{tried:?}");
 }
+
+/// Runs `capc fmt` with words and a text on standard input; compares status and standard output.
+#[track_caller]
+fn piped(words: &[&str], text: &str, status: i32, expected: &str) {
+    let scene = Scene::new("fmt-stdin");
+    scene.write("text", text);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec \"$@\" < text", "sh", env!("CARGO_BIN_EXE_capc"), "fmt"]).args(words);
+    command.current_dir(&scene.path);
+    let run = crate::scene::run(command).exits(status);
+    assert_eq!(run.out, expected, "{}", run.err);
+}
+
+#[test]
+fn standard_input_is_put_in_order_on_standard_output() {
+    piped(&["-"], "system   a\n\n", 0, "system a\n");
+    piped(&["-"], "system a\n", 0, "system a\n");
+    piped(&["--to", "toml", "-"], "system a\n", 0, "system = \"a\"\n");
+    piped(&["--stdin-filename", "x/a.toml", "-"], "system   = \"a\"\n", 0, "system = \"a\"\n");
+    piped(&["--check", "-"], "system   a\n", 1, "<stdin>\n");
+    piped(&["--check", "-"], "system a\n", 0, "");
+    // What has mistakes in it comes to nothing, so that an editor keeps what it had.
+    piped(&["-"], "system a {\n", 1, "");
+    piped(&["-", "other.kdl"], "system a\n", 2, "");
+}

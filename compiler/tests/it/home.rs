@@ -100,3 +100,68 @@ fn an_object_of_a_home_does_not_hide_what_is_taken() {
         &["duplicate-name: `backup` would hide `backup.launch`, which is taken"],
     );
 }
+
+const EDITOR: &str = "home alice\ntakes documents dir read\nprogram editor { run \"/usr/bin/vim\"; holds documents read; holds tty }\n";
+
+#[test]
+fn questions_know_the_homes_that_are_named_beside_the_system() {
+    let scene = Scene::new("home-questions");
+    scene.write("system.kdl", SYSTEM);
+    scene.write("alice.kdl", EDITOR);
+    let ask = |words: &[&str]| scene.capc(words);
+    let beside = ["--config", "system.kdl", "--home", "alice.kdl"];
+    let why = ask(&[&["why", "alice/editor", "documents"][..], &beside].concat()).exits(0);
+    why.says("alice/editor holds documents").says("alice.kdl:3");
+    ask(&[&["who", "documents"][..], &beside].concat()).exits(0).says("alice/editor  read");
+    ask(&[&["what", "alice/editor"][..], &beside].concat()).exits(0).says("documents");
+    ask(&[&["order"][..], &beside].concat()).exits(0);
+    let graph = ask(&["graph", "system.kdl", "--home", "alice.kdl", "--format", "json"]).exits(0);
+    graph.says("alice/editor");
+    ask(&["why", "alice/editor", "documents", "--config", "system.kdl"])
+        .exits(2)
+        .complains("no object is named");
+}
+
+#[test]
+fn what_is_no_home_of_a_system_is_refused_beside_it() {
+    let scene = Scene::new("home-refused");
+    scene.write("system.kdl", SYSTEM);
+    scene.write("alice.kdl", EDITOR);
+    let ask = |config: &str, home: &str| {
+        scene.capc(["what", "outside", "--config", config, "--home", home]).exits(2)
+    };
+    ask("system.kdl", "system.kdl").complains("this is a system file and no home");
+    ask("system.kdl", "gone.kdl").complains("cannot be read");
+    ask("alice.kdl", "alice.kdl").complains("--home goes with a system file");
+    scene.capc(["what", "outside", "--home", "alice.kdl"]).exits(2).complains("--config");
+    scene.capc(["diff", ".", "system.kdl", "--home", "alice.kdl"]).exits(2).complains("which has no homes");
+}
+
+#[test]
+fn a_difference_knows_the_homes_of_each_side() {
+    let scene = Scene::new("home-diff");
+    scene.write("new.kdl", SYSTEM);
+    scene.write("alice.kdl", EDITOR);
+    scene.capc(["diff", "new.kdl", "new.kdl", "--home", "alice.kdl"]).exits(0).says("no authority");
+    let git = |words: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(words)
+            .current_dir(&scene.path);
+        crate::scene::run(git).exits(0);
+    };
+    scene.write("system.kdl", SYSTEM);
+    scene.write("alice.kdl", EDITOR);
+    git(&["init", "-q"]);
+    git(&["add", "system.kdl", "alice.kdl"]);
+    git(&["commit", "-qm", "first"]);
+    scene.write(
+        "alice.kdl",
+        EDITOR
+            .replace("takes documents dir read", "takes documents dir read\ntakes photos dir")
+            .replace("holds tty", "holds tty; holds photos"),
+    );
+    let run = scene.capc(["diff", "HEAD", "--home", "alice.kdl", "--", "system.kdl"]).exits(1);
+    run.says("alice/editor holds pictures/2026");
+    scene.capc(["diff", "HEAD:system.kdl", "system.kdl", "--home", "alice.kdl"]).exits(1);
+}

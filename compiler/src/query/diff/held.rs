@@ -62,13 +62,13 @@ pub fn changes(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>) -> (Vec<Change>
                     .zip(&news)
                     .map(|(step, news)| *news == News::New && step.statement != Statement::Given)
                     .collect(),
-                through: Through::default(),
+                through: None,
                 edit,
             });
             if changes.len() <= MOST_THROUGH
                 && let Some(change) = changes.last_mut()
             {
-                change.through = through(side, holder, known.kind, rights);
+                change.through = Some(through(side, holder, known.kind, rights));
             }
         }
     }
@@ -202,7 +202,7 @@ fn own(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>) -> Vec<Change> {
                 kept: Vec::new(),
                 place: None,
                 fresh: vec![true],
-                through: Through::default(),
+                through: None,
                 edit: side.edit(used.span),
             });
         }

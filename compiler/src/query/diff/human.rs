@@ -110,6 +110,7 @@ fn gained(out: &mut String, change: &Change, edit: &Edit) {
         let place = if elsewhere { format!("  ({}:{})", step.file, step.line) } else { String::new() };
         let _ = writeln!(out, "    {}: {}{place}", step.rule, step.text);
     }
+    let Some(through) = through else { return };
     if !through.hold.is_empty() {
         let _ = writeln!(out, "    so could come to hold it: {}", list(&through.hold));
     }

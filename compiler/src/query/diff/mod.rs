@@ -90,15 +90,15 @@ pub struct Change {
     /// Which steps the other side does not have.
     #[serde(skip)]
     fresh: Vec<bool>,
-    /// Who comes by it through the object, and at which level.
-    #[serde(skip)]
-    through: Through,
+    /// Who comes by it through the object, and at which level; of a new holding, unless there are very many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    through: Option<Through>,
     #[serde(skip)]
     edit: Edit,
 }
 
 /// Who else comes by what an object holds: subjects, sorted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Serialize)]
 struct Through {
     hold: Vec<String>,
     reach: Vec<String>,
@@ -131,6 +131,8 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, detail: Detail) -> DiffAnswer {
     let (ours, theirs) = ((new, &new_numbers), (old, &old_numbers));
     let (mut gained, causes) = held::changes(ours, theirs);
     let (mut lost, _) = held::changes(theirs, ours);
+    // Who could obtain what through somebody may still obtain it through another.
+    lost.iter_mut().for_each(|change| change.through = None);
     let joined = joined::joined(ours, theirs, &causes);
     if detail == Detail::Pairs {
         gained.extend(pairs::pairs(ours, theirs));

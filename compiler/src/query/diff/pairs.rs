@@ -2,7 +2,7 @@
 
 use super::joined::fresh_edges;
 use super::shared::{Numbers, same_thing};
-use super::{Change, Side, Through};
+use super::{Change, Side};
 use crate::authority::{Carries, Marks, Node, Towards};
 use crate::model::{CapId, Level, ObjectId, Rights};
 use crate::source::Span;
@@ -113,7 +113,7 @@ fn change(
         kept: Vec::new(),
         place: None,
         fresh: vec![true; steps.len()],
-        through: Through::default(),
+        through: None,
         edit: side.edit(span),
     }
 }
