@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::world::World;
 use super::{Run, Subject};
-use capc_schemas::manifest::FileMode;
+use capc_schemas::manifest::{FileMode, Rights};
 
 /// How large a private place is unless `scratch` says it.
 const USUAL_SIZE: u64 = 64 << 20;
@@ -38,7 +38,11 @@ pub fn furnish(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
         }
     }
     for device in DEVICES {
-        world.put_if_free(device, Place::Device { from: device.to_owned() }, object.span);
+        world.put_if_free(
+            device,
+            Place::Device { from: device.to_owned(), rights: Rights::READ.or(Rights::MODIFY) },
+            object.span,
+        );
     }
     let links = DESCRIPTOR_LINKS.iter().map(|(at, target)| ((*at).to_owned(), (*target).to_owned()));
     for (at, target) in links.chain(run.host.root_links.clone()) {

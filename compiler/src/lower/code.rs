@@ -199,7 +199,7 @@ pub fn add_config(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
                         "leave it out",
                     ),
                 },
-                FileType::Socket | FileType::Other => {
+                FileType::Socket | FileType::Device | FileType::Other => {
                     let message = format!("`{path}` is {}, which cannot be sealed", file_type.words());
                     let help = "take it out of the directory, or name the files one by one";
                     run.refusals.refuse(config.span, message, "part of this", help);

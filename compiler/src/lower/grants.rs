@@ -26,8 +26,8 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
             Kind::State => state::add(run, world, subject, &held, (&at, resource)),
             Kind::Secret => add_secret(run, world, &held, (&at, &path)),
             Kind::Socket => add_socket(run, world, &held, (&at, &path)),
-            Kind::Device
-            | Kind::Network
+            Kind::Device => add_device(run, world, &held, (&at, &path)),
+            Kind::Network
             | Kind::Privilege
             | Kind::Caller
             | Kind::Listen
@@ -80,12 +80,12 @@ fn add_path(
     let fits = match metadata.file_type {
         FileType::Directory => held.capability.kind == Kind::Dir,
         FileType::Regular => held.capability.kind == Kind::File || is_part,
-        FileType::Link | FileType::Socket | FileType::Other => false,
+        FileType::Link | FileType::Socket | FileType::Device | FileType::Other => false,
     };
     if !fits {
         let message =
             format!("`{path}` is {}, not a {}", metadata.file_type.words(), held.capability.kind.word());
-        let help = "declare it as what it is: `dir`, `file`, or `socket`";
+        let help = "declare it as what it is: `dir`, `file`, `socket`, or `device`";
         return run.refusals.refuse(held.span, message, "granted here", help);
     }
     let granted = Granted {
@@ -163,6 +163,38 @@ fn add_socket(run: &mut Run<'_>, world: &mut World, held: &Held<'_>, (at, path):
         return run.refusals.refuse(held.span, message, "needed by this", help);
     }
     put_socket(run, world, (at, path), held.span);
+}
+
+/// A device node; who may open it is decided by its mode, as everywhere.
+fn add_device(run: &mut Run<'_>, world: &mut World, held: &Held<'_>, (at, path): (&str, &str)) {
+    let Some(metadata) = straight(run, path, held.span) else { return };
+    if metadata.file_type != FileType::Device {
+        let message = format!("`{path}` is {}, not a device", metadata.file_type.words());
+        let help = "declare it as what it is: `dir`, `file`, or `socket`";
+        return run.refusals.refuse(held.span, message, "granted here", help);
+    }
+    let (reads, writes) = (held.rights.contains(Kind::DEVICE_READ), held.rights.contains(Kind::DEVICE_WRITE));
+    // Whoever may only `ioctl` has to open it for something.
+    let wishes = [(Wish::Read, reads || !writes), (Wish::Write, writes)];
+    let may = |wish: Wish| match run.options.mode {
+        Mode::Root => permits(metadata, (world.uid, world.gid), wish),
+        Mode::User => run.host.machine.may(path, wish),
+    };
+    if !wishes.into_iter().filter(|(_, wanted)| *wanted).all(|(wish, _)| may(wish)) {
+        let message = format!("`{}` could not open `{path}`: {}", world.name, words(metadata));
+        let help = "let the service run `as` an identity of the device's group (`identity NAME group=…`), or change its mode";
+        return run.refusals.refuse(held.span, message, "granted here", help);
+    }
+    let pairs = [
+        (Kind::DEVICE_READ, manifest::Rights::READ),
+        (Kind::DEVICE_WRITE, manifest::Rights::MODIFY),
+        (Kind::DEVICE_IOCTL, manifest::Rights::DEVICE),
+    ];
+    let rights = pairs.into_iter().filter(|(right, _)| held.rights.contains(*right));
+    let rights = rights.fold(manifest::Rights::NONE, |all, (_, right)| all.or(right));
+    // Below that, whoever opens a device may do everything with it that `ioctl` does.
+    world.needs_abi(5);
+    world.put(at, Place::Device { from: path.to_owned(), rights }, held.span, &mut run.refusals);
 }
 
 /// Puts a socket's file at a place; no right is needed but the one that its mode gives.

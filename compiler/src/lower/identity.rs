@@ -7,7 +7,7 @@ use super::{Mode, Options};
 use crate::machine::Machine;
 use crate::model::{Model, ObjectId, Resource, Service, Target};
 use crate::source::Span;
-use capc_schemas::manifest::FileMode;
+use capc_schemas::manifest::{FileMode, Network};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The first number of those that no distribution gives to anybody (systemd's `UIDS-GIDS` table leaves them free).
@@ -135,11 +135,12 @@ pub fn describe(world: &mut World, service: &Service, hosts: &BTreeSet<(String, 
     let home = service.workdir.as_ref().map_or("/", |workdir| &*workdir.path);
     let (uid, gid) = (world.uid, world.gid);
     let hosts: String = hosts.iter().map(|(address, name)| format!("{address} {name}\n")).collect();
+    let dns = if world.network == Network::Open { " dns" } else { "" };
     let files = [
         ("/etc/passwd", format!("{name}:x:{uid}:{gid}::{home}:/usr/sbin/nologin\n")),
         ("/etc/group", format!("{name}:x:{gid}:\n")),
         ("/etc/hosts", format!("127.0.0.1 localhost {name}\n::1 localhost\n{hosts}")),
-        ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+        ("/etc/nsswitch.conf", format!("passwd: files\ngroup: files\nhosts: files{dns}\n")),
     ];
     let Some(mode) = FileMode::new(0o444) else { return };
     for (at, content) in files {

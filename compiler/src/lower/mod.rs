@@ -22,6 +22,7 @@ mod grants;
 mod state;
 mod facets;
 mod network;
+mod privileges;
 mod descriptors;
 mod limits;
 mod write;
@@ -167,10 +168,11 @@ impl<'a> Run<'a> {
         grants::add(self, &mut world, subject);
         facets::add(self, &mut world, subject);
         let network = network::add(self, &mut world, subject);
+        let beyond = privileges::add(self, &mut world, subject);
         let passed = descriptors::add(self, &mut world, subject);
         limits::add(self, &mut world, subject);
         identity::describe(&mut world, service, &network.hosts, object.span);
-        world.filter = seccomp::filter(network.sockets);
+        world.filter = seccomp::filter(network.sockets, &beyond);
         world.settle(self.host.machine, &mut self.refusals);
         if let Some(workdir) = &service.workdir {
             world.workdir = workdir.path.to_string();

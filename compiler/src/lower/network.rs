@@ -32,10 +32,10 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
             Target::Resource(resource) => match model.object(resource).resource() {
                 Some(Resource::Listen(address)) => listen(run, world, &mut uses, &held, address),
                 Some(Resource::Connect(address)) => connect(run, world, &mut uses, &held, address),
+                Some(Resource::Network) => whole(world, &mut uses),
                 Some(
                     Resource::Path { .. }
                     | Resource::Identity { .. }
-                    | Resource::Network
                     | Resource::Privilege(_)
                     | Resource::Caller(_),
                 )
@@ -70,8 +70,8 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) -> Us
     let facets = subject.service.facets.iter().map(|id| model.facet(*id));
     let listens =
         !world.bind_ports.is_empty() || facets.into_iter().any(|facet| makes_socket(&facet.transport));
-    uses.sockets.deaf = uses.sockets.tcp && !listens;
-    if world.network == Network::Host {
+    uses.sockets.deaf = uses.sockets.tcp && !listens && world.network != Network::Open;
+    if world.network != Network::Private {
         // Below that, abstract sockets and signals of the host's network would be in reach.
         world.needs_abi(6);
     }
@@ -146,10 +146,25 @@ fn refuse_shared_ground(run: &mut Run<'_>, world: &World, path: &str, span: Span
     }
 }
 
+/// The network of the host, all of it.
+fn whole(world: &mut World, uses: &mut Uses) {
+    world.network = Network::Open;
+    uses.sockets.tcp = true;
+    uses.sockets.udp = true;
+    uses.sockets.routes = true;
+}
+
+/// The network of the host for some ports, unless it is all granted.
+fn some(world: &mut World) {
+    if world.network == Network::Private {
+        world.network = Network::Host;
+    }
+}
+
 /// A port that the service binds itself.
 fn bind(run: &mut Run<'_>, world: &mut World, uses: &mut Uses, address: &Address, span: Span) {
     let Address::Ip { protocol, port, .. } = address else { return };
-    world.network = Network::Host;
+    some(world);
     match protocol {
         Protocol::Tcp => {
             uses.sockets.tcp = true;
@@ -189,7 +204,7 @@ fn connect(run: &mut Run<'_>, world: &mut World, uses: &mut Uses, held: &Held<'_
         let help = "use `connect tcp=`, or let a service of its own hold the network and ask it over a facet";
         return run.refusals.refuse(held.span, message, "cannot be enforced", help);
     }
-    world.network = Network::Host;
+    some(world);
     uses.sockets.tcp = true;
     world.connect_ports.insert(*port);
     if host == "localhost" || host.parse::<IpAddr>().is_ok() {

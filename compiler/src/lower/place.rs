@@ -12,8 +12,8 @@ pub enum Place {
     Link { target: String },
     /// A generated file.
     Text { mode: FileMode, content: String },
-    /// A device node.
-    Device { from: String },
+    /// A device node, with what may be done with it.
+    Device { from: String, rights: Rights },
     /// A file with a digest.
     Pinned { from: String, digest: Digest, execution: Execution },
     /// Code.
@@ -74,7 +74,7 @@ impl Place {
             Self::Tmpfs { sockets: false, .. } => Rights::READ.or(WRITE),
             Self::Link { .. } => Rights::NONE,
             Self::Text { .. } | Self::Secret { .. } => Rights::READ,
-            Self::Device { .. } => Rights::READ.or(Rights::MODIFY),
+            Self::Device { rights, .. } => *rights,
             Self::Pinned { execution: Execution::NoExec, .. } => Rights::READ,
             Self::Pinned { execution: Execution::Exec, .. } | Self::Image { .. } => READ_EXEC,
             Self::Grant(grant) => grant.rights,
@@ -91,6 +91,8 @@ impl Place {
                 let exec = if grant.execution() == Execution::NoExec { Rights::EXEC } else { Rights::NONE };
                 if grant.access() == Access::ReadOnly { exec.or(CHANGE) } else { exec }
             }
+            // A mount without `exec`, on which reading and writing a device is no change.
+            Self::Device { .. } => Rights::EXEC.or(Rights::CREATE).or(Rights::REMOVE).or(Rights::SOCKET),
             // Code is bound read-only and everything else is the service's own, so nothing is gained there.
             _ => Rights::READ.or(Rights::EXEC).or(CHANGE),
         }
@@ -123,7 +125,7 @@ impl Place {
             Self::Tmpfs { .. } => "a private place in memory".into(),
             Self::Link { target } => format!("a link to `{target}`"),
             Self::Text { .. } => "a generated file".into(),
-            Self::Device { from } | Self::Pinned { from, .. } | Self::Image { from } => {
+            Self::Device { from, .. } | Self::Pinned { from, .. } | Self::Image { from } => {
                 format!("`{from}` of the machine")
             }
             Self::Grant(grant) => format!("what is granted of `{}`", grant.from),
@@ -149,6 +151,10 @@ pub fn merge(there: &mut Place, new: &Place) -> bool {
         {
             grant.rights = grant.rights.or(other.rights);
             grant.state = grant.state.take().or(other.state.clone());
+            return true;
+        }
+        (Place::Device { from, rights }, Place::Device { from: other, rights: more }) if from == other => {
+            *rights = rights.or(*more);
             return true;
         }
         // What is read-only and sealed as code or configuration is readable with that already.

@@ -96,7 +96,7 @@ fn stands_in(place: &Place, inside: &str, outer: &str, machine: &dyn Machine) ->
         }
         (Place::Link { .. }, _) => Standing::Nowhere,
         (_, Ok(FileType::Directory)) if is_dir => Standing::Mountable,
-        (_, Ok(FileType::Regular | FileType::Socket)) if !is_dir => Standing::Mountable,
+        (_, Ok(FileType::Regular | FileType::Socket | FileType::Device)) if !is_dir => Standing::Mountable,
         (Place::Pinned { from, .. }, Ok(FileType::Link)) => match walk(machine, inside) {
             Ok(walk) if walk.real == *from && path_contains(outer, from) => Standing::ThereAlready,
             _ => Standing::Nowhere,

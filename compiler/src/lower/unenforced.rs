@@ -25,11 +25,6 @@ pub fn refuse<'a>(run: &mut Run<'a>, subject: Subject<'a>) {
 /// Returns what kinds are that no world can have yet, and what to write instead.
 const fn beyond(kind: Kind) -> Option<(&'static str, &'static str)> {
     match kind {
-        Kind::Device => Some(("a device", "run what needs it outside of capc, and hold a `socket` of it")),
-        Kind::Network => {
-            Some(("the host's network", "name what it connects to and listens on: `connect`, `listen`"))
-        }
-        Kind::Privilege => Some(("a kernel privilege", "run what needs it outside of capc")),
         Kind::Caller => Some(("its caller's", "leave it out: nobody launches a service")),
         Kind::Launch => Some(("a program's `launch`", "run the program as a service")),
         Kind::Ask => Some(("a powerbox's `ask`", "endow the service with what it needs")),
@@ -40,6 +35,9 @@ const fn beyond(kind: Kind) -> Option<(&'static str, &'static str)> {
         | Kind::Listen
         | Kind::Connect
         | Kind::Socket
+        | Kind::Device
+        | Kind::Network
+        | Kind::Privilege
         | Kind::Identity
         | Kind::Facet
         // Who provides one is refused.
@@ -72,17 +70,13 @@ fn words(service: &Service, refusals: &mut Refusals) {
         stop: _,
         reload: _,
         schedule,
-        syscalls,
+        syscalls: _,
         unconfined,
     } = service;
     if let Some((when, span)) = schedule {
         let message = format!("no init of this version starts a service by the calendar (`{when}`)");
         let help = "leave `schedule` out, and start it with what keeps the time on this machine";
         refusals.refuse(*span, message, "said here", help);
-    }
-    for (group, span) in syscalls {
-        let message = format!("this version of the launcher cannot open the system calls of `{group}`");
-        refusals.refuse(*span, message, "asked for here", "leave `syscalls` out");
     }
     if let Some(span) = unconfined {
         let message = "this version of the launcher starts nothing without a world";

@@ -116,7 +116,9 @@ impl Text {
             (Kind::Text, Place::Text { mode, content }) => {
                 self.line(Line::Text { at, mode: *mode, content: token(content) })
             }
-            (Kind::Device, Place::Device { from }) => self.line(Line::Device { at, from: path(from)? }),
+            (Kind::Device, Place::Device { from, rights: _ }) => {
+                self.line(Line::Device { at, from: path(from)? })
+            }
             (Kind::Pinned, Place::Pinned { from, digest, execution }) => {
                 self.line(Line::Pinned { at, from: path(from)?, digest: *digest, execution: *execution })
             }

@@ -65,6 +65,11 @@ impl FakeMachine {
         self.add(path, FileType::Socket, Vec::new())
     }
 
+    /// Adds a device.
+    pub fn device(&mut self, path: &str) -> &mut Self {
+        self.add(path, FileType::Device, Vec::new())
+    }
+
     /// Gives what lies at a path to somebody.
     pub fn owned(&mut self, path: &str, uid: u32, gid: u32, mode: u32) -> &mut Self {
         let metadata = &mut self.entries.get_mut(path).unwrap().metadata;

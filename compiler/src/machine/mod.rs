@@ -27,7 +27,9 @@ pub enum FileType {
     Link,
     /// A unix socket.
     Socket,
-    /// A device node or a named pipe.
+    /// A device node.
+    Device,
+    /// A named pipe.
     Other,
 }
 
@@ -40,7 +42,8 @@ impl FileType {
             Self::Directory => "a directory",
             Self::Link => "a symbolic link",
             Self::Socket => "a socket",
-            Self::Other => "a device or a pipe",
+            Self::Device => "a device",
+            Self::Other => "a named pipe",
         }
     }
 }

@@ -54,6 +54,8 @@ impl Machine for RealMachine {
             FileType::Link
         } else if kind.is_socket() {
             FileType::Socket
+        } else if kind.is_char_device() || kind.is_block_device() {
+            FileType::Device
         } else {
             FileType::Other
         };

@@ -19,7 +19,7 @@ pub use assertion::{Level, Never, Only, Trust, Waived, Waiver};
 pub use date::Date;
 pub use object::{FileKind, Object, ObjectKind, Scope};
 pub use passing::{PassedAs, Passing};
-pub use resource::{Address, Protocol, Resource};
+pub use resource::{Address, PRIVILEGES, Protocol, Resource, privilege_number};
 pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
 

@@ -86,3 +86,21 @@ impl Resource {
         }
     }
 }
+
+/// The kernel's privileges without `CAP_`, in the order of their numbers (linux/capability.h).
+#[rustfmt::skip]
+pub const PRIVILEGES: [&str; 41] = [
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
+/// Returns the number of a privilege by its name, `CAP_NET_ADMIN`.
+#[must_use]
+pub fn privilege_number(name: &str) -> Option<u8> {
+    let bare = name.strip_prefix("CAP_")?;
+    PRIVILEGES.iter().position(|known| *known == bare).and_then(|at| u8::try_from(at).ok())
+}

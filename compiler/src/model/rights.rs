@@ -164,6 +164,12 @@ impl Kind {
     pub const ACCEPT: Rights = Rights(1);
     /// `bind` of a `listen`.
     pub const BIND: Rights = Rights(2);
+    /// `read` of a `device`.
+    pub const DEVICE_READ: Rights = Rights(1);
+    /// `write` of a `device`.
+    pub const DEVICE_WRITE: Rights = Rights(2);
+    /// `ioctl` of a `device`.
+    pub const DEVICE_IOCTL: Rights = Rights(4);
     /// `replace` of a `control`.
     pub const REPLACE: Rights = Rights(4);
 

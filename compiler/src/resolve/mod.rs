@@ -33,6 +33,7 @@ use crate::model::{CapId, FileKind, Model, ObjectId};
 use crate::source::{FileId, Files, SourceMap};
 pub use load::Named;
 use names::{Meaning, ScopeId};
+pub use service::SYSCALLS;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -23,51 +23,6 @@ pub const RESOURCES: [&str; 11] = [
     "identity",
 ];
 
-/// The kernel's privileges, as capabilities(7) lists them, without `CAP_`.
-const PRIVILEGES: [&str; 41] = [
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "PERFMON",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
-];
-
 /// Reads one of [`RESOURCES`].
 pub fn read(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> Option<Item> {
     match reader.tree.name(node) {
@@ -106,14 +61,14 @@ fn privilege(reader: &mut Reader<'_>, node: NodeId) -> Option<Item> {
 
 fn known_privilege(reader: &mut Reader<'_>, word: &Word) {
     let bare = word.text.strip_prefix("CAP_");
-    if bare.is_some_and(|bare| PRIVILEGES.contains(&bare)) {
+    if bare.is_some_and(|bare| crate::model::PRIVILEGES.contains(&bare)) {
         return;
     }
     let shown: String = word.text.chars().take(60).collect();
     let message = format!("`{shown}` is no privilege of the kernel");
     let wrong = Diagnostic::new(Code::BadValue, message, word.span, "not in capabilities(7)");
     let meant = word.text.to_ascii_uppercase();
-    let names: Vec<String> = PRIVILEGES.iter().map(|name| format!("CAP_{name}")).collect();
+    let names: Vec<String> = crate::model::PRIVILEGES.iter().map(|name| format!("CAP_{name}")).collect();
     let meant = if meant.starts_with("CAP_") { meant } else { format!("CAP_{meant}") };
     let wrong = with_suggestion(wrong, &meant, names.iter().map(String::as_str));
     reader.report(match wrong.help {

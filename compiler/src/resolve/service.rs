@@ -49,7 +49,7 @@ const ONCE: [&str; 13] = [
 ];
 
 /// Groups of system calls that nobody has without saying so; `docs/language.md` lists what is in them.
-const SYSCALLS: [&str; 8] =
+pub const SYSCALLS: [&str; 8] =
     ["io_uring", "bpf", "perf", "keyring", "ptrace", "namespaces", "mount", "userfaultfd"];
 
 /// Reads `service NAME { … }` or `program NAME { … }`.

@@ -150,3 +150,61 @@ fn what_a_service_changes_in_a_state_directory_is_there_the_next_time() {
     scene.plain_capc(["up", "system.kdl"]).exits(0).says("wrote");
     scene.plain_capc(["up", "system.kdl"]).exits(0).says("found an entry");
 }
+
+const KINDS: &str = r#"system kinds
+network net
+privilege roots "CAP_SYS_CHROOT"
+trust chrooter reason="shows that a privilege is there"
+service spaces { run "/usr/bin/unshare" "--user" "/usr/bin/true"; image "/usr/bin/true"; syscalls "namespaces"; oneshot; }
+service chrooter { run "/usr/sbin/chroot" "/" "/usr/bin/true"; image "/usr/bin/true"; holds roots; oneshot; }
+service networker { run "/bin/bash" "-c" "exec 3<>/dev/tcp/127.0.0.1/PORT && read -r line <&3 && echo \"heard $line\""; holds net; oneshot; }
+"#;
+
+#[test]
+fn a_network_a_privilege_and_a_group_of_system_calls_are_there_when_granted() {
+    use std::io::Write;
+    if !needs_root("kinds of capabilities as root") {
+        return;
+    }
+    let scene = Scene::new("kinds");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let greeter = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"a greeting\n").unwrap();
+    });
+    scene.write("system.kdl", KINDS.replace("PORT", &port));
+    scene.capc(["up", "system.kdl", "--store", "store"]).exits(0).says("heard a greeting");
+    greeter.join().unwrap();
+}
+
+#[test]
+fn a_device_is_there_when_granted_as_root_and_as_a_plain_user() {
+    if !needs_root("a device of a test's own") {
+        return;
+    }
+    let scene = Scene::new("device");
+    let node = scene.path.join("node");
+    let node = node.display();
+    // The device of /dev/zero (null(4)), under a name that no world has by itself.
+    let made =
+        std::process::Command::new("mknod").args(["-m", "666", &node.to_string(), "c", "1", "5"]).status();
+    assert!(made.unwrap().success());
+    let services = [
+        format!(
+            r#"service opener {{ run "/bin/sh" "-c" "exec 3<>{node} && echo opened"; holds zero read write; oneshot; }}"#
+        ),
+        format!(
+            r#"service reader {{ run "/bin/sh" "-c" "(exec 3<>{node}) || echo refused"; holds zero read; oneshot; }}"#
+        ),
+        format!(r#"service other {{ run "/bin/sh" "-c" "[ -e {node} ] || echo nothing"; oneshot; }}"#),
+    ];
+    scene.write("system.kdl", format!("system devices\ndevice zero \"{node}\"\n{}\n", services.join("\n")));
+    for run in [scene.capc(["up", "system.kdl", "--store", "store"]), scene.plain_capc(["up", "system.kdl"])]
+    {
+        let run = run.exits(0);
+        assert_eq!(said(&run, "opener"), ["opened"]);
+        assert!(said(&run, "reader").contains(&"refused"), "{}", run.out);
+        assert_eq!(said(&run, "other"), ["nothing"]);
+    }
+}

@@ -5,7 +5,7 @@ use crate::load::NO_LINKS;
 use crate::plan::Plan;
 use crate::refusal::{Layer, OrRefuse, Reason, Refusal, Subject};
 use crate::sys::{self, At, Fd, FileType, Handled, O_PATH, RESOLVE_BENEATH};
-use capc_schemas::manifest::Rights;
+use capc_schemas::manifest::{Network, Rights};
 use linux_raw_sys::landlock as l;
 
 const LAYER: Layer = Layer::Landlock;
@@ -72,7 +72,10 @@ pub fn suffices<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
 /// When a place is not there, or the kernel does not take a rule.
 pub fn ruleset<'m>(plan: &Plan<'m>) -> Result<Fd, Refusal<'m>> {
     let abi = sys::landlock_abi().or_refuse(LAYER, "landlock_create_ruleset")?;
-    let handled = handled(abi);
+    let mut handled = handled(abi);
+    if plan.network == Network::Open {
+        handled.ports = 0;
+    }
     let ruleset = sys::new_ruleset(handled).or_refuse(LAYER, "landlock_create_ruleset")?;
     let root = sys::open(At::Here, c"/", O_PATH, 0, NO_LINKS).or_refuse(LAYER, "opening the root")?;
     for rule in plan.rules {

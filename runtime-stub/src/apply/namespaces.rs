@@ -25,7 +25,7 @@ pub fn leave<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     sys::unshare(CLONE_NEWCGROUP).or_refuse(Layer::Cgroup, "unshare")?;
     match plan.network {
         Network::Private => leave_network(),
-        Network::Host => Ok(()),
+        Network::Host | Network::Open => Ok(()),
     }
 }
 

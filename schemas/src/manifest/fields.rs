@@ -16,8 +16,10 @@ words! {
     Network {
         /// An empty one with loopback up.
         Private = "private",
-        /// The host's.
+        /// The host's, with the ports that are granted.
         Host = "host",
+        /// The host's, with all its ports.
+        Open = "open",
     }
     /// Whether programs may be executed from a place.
     Execution {

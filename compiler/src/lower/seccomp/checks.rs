@@ -3,8 +3,8 @@
 //! A filter sees registers alone. The kernel takes flags and modes from the low half of theirs, so that is what is
 //! compared.
 
-use super::Sockets;
 use super::table::number;
+use super::{Beyond, Sockets};
 use syscalls::x86_64::Sysno::*;
 
 /// A question about one argument, or the end of asking.
@@ -30,17 +30,23 @@ const ALL: u32 = u32::MAX;
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
+const AF_NETLINK: u32 = 16;
+const AF_PACKET: u32 = 17;
 const SOCK_STREAM: u32 = 1;
 const SOCK_DGRAM: u32 = 2;
+const SOCK_RAW: u32 = 3;
 const SOCK_SEQPACKET: u32 = 5;
 /// All but `SOCK_NONBLOCK` and `SOCK_CLOEXEC`.
 const SOCK_TYPE: u32 = !0o2004000;
+const NETLINK_ROUTE: u32 = 0;
 const IPPROTO_TCP: u32 = 6;
 const IPPROTO_UDP: u32 = 17;
 const MSG_FASTOPEN: u32 = 0x2000_0000;
 
-/// `CLONE_NEW*` and `CLONE_PARENT`: no namespaces, and no children for the init.
-const CLONE_BEYOND: u32 = 0x7e02_0000 | 0x8000;
+/// Children for the init.
+const CLONE_PARENT: u32 = 0x8000;
+/// `CLONE_NEW*`, and no children for the init.
+const CLONE_BEYOND: u32 = 0x7e02_0000 | CLONE_PARENT;
 const SET_ID: u32 = 0o6000;
 /// A file in memory that stays without the right to be executed (memfd_create(2)).
 const MFD_NOEXEC_SEAL: u32 = 8;
@@ -98,7 +104,7 @@ fn only(argument: u8, values: &[u32]) -> Check {
 }
 
 /// Returns the checked calls.
-pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
+pub fn all(sockets: Sockets, beyond: &Beyond) -> Vec<(u32, Check)> {
     let made_by = |flags: u8, mode: u8| Check::HasAnyOf {
         argument: flags,
         bits: O_MAKES,
@@ -106,13 +112,13 @@ pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
         otherwise: Check::Allow.into(),
     };
     let checks = [
-        (socket, socket_check(sockets)),
-        (socketpair, unix_socket()),
-        (setsockopt, socket_options()),
+        (socket, socket_check(sockets, beyond)),
+        (socketpair, one_of(0, ALL, &[AF_UNIX], unix_kinds(), Check::Fail(EAFNOSUPPORT))),
+        (setsockopt, socket_options(beyond)),
         (sendto, refuse_bits(3, MSG_FASTOPEN)),
         (sendmsg, refuse_bits(2, MSG_FASTOPEN)),
         (sendmmsg, refuse_bits(3, MSG_FASTOPEN)),
-        (clone, refuse_bits(0, CLONE_BEYOND)),
+        (clone, refuse_bits(0, if beyond.makes_namespaces() { CLONE_PARENT } else { CLONE_BEYOND })),
         (ioctl, one_of(1, ALL, &IOCTL_REFUSED, Check::Fail(EPERM), Check::Allow)),
         // F_SETLEASE, F_NOTIFY: a reader could hold up whoever writes.
         (fcntl, one_of(1, ALL, &[1024, 1026], Check::Fail(EPERM), Check::Allow)),
@@ -137,34 +143,50 @@ pub fn all(sockets: Sockets) -> Vec<(u32, Check)> {
     checks.map(|(call, check)| (number(call), check)).into()
 }
 
-fn unix_socket() -> Check {
-    let kinds =
-        one_of(1, SOCK_TYPE, &[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET], Check::Allow, Check::Fail(EPERM));
-    one_of(0, ALL, &[AF_UNIX], kinds, Check::Fail(EAFNOSUPPORT))
+fn unix_kinds() -> Check {
+    one_of(1, SOCK_TYPE, &[SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET], Check::Allow, Check::Fail(EPERM))
 }
 
 /// Any family that is not granted is one that this kernel does not have; so are MPTCP and raw sockets of a granted one.
-fn socket_check(Sockets { tcp, udp, deaf: _ }: Sockets) -> Check {
-    let refused = Check::Fail(EAFNOSUPPORT);
-    let udp_kind = match udp {
-        true => one_of(1, SOCK_TYPE, &[SOCK_DGRAM], only(2, &[0, IPPROTO_UDP]), Check::Fail(EPERM)),
-        false => Check::Fail(EPERM),
-    };
-    let internet = match (tcp, udp) {
-        (true, _) => one_of(1, SOCK_TYPE, &[SOCK_STREAM], only(2, &[0, IPPROTO_TCP]), udp_kind),
-        (false, true) => udp_kind,
-        (false, false) => return unix_socket(),
-    };
-    let other = one_of(0, ALL, &[AF_INET, AF_INET6], internet, refused);
-    match unix_socket() {
-        Check::IsOneOf { argument, mask, values, then, .. } => {
-            Check::IsOneOf { argument, mask, values, then, otherwise: other.into() }
-        }
-        check => check,
+fn socket_check(sockets: Sockets, beyond: &Beyond) -> Check {
+    let mut families = vec![(vec![AF_UNIX], unix_kinds())];
+    let internet = internet_kinds(sockets, beyond.sees_packets());
+    if internet != Check::Fail(EPERM) {
+        families.push((vec![AF_INET, AF_INET6], internet));
     }
+    if beyond.talks_to_the_kernel() {
+        families.push((vec![AF_NETLINK], Check::Allow));
+    } else if sockets.routes {
+        families.push((vec![AF_NETLINK], only(2, &[NETLINK_ROUTE])));
+    }
+    if beyond.sees_packets() {
+        families.push((vec![AF_PACKET], Check::Allow));
+    }
+    families.into_iter().rev().fold(Check::Fail(EAFNOSUPPORT), |otherwise, (family, kinds)| {
+        one_of(0, ALL, &family, kinds, otherwise)
+    })
 }
 
-fn socket_options() -> Check {
+fn internet_kinds(Sockets { tcp, udp, .. }: Sockets, raw: bool) -> Check {
+    let mut kinds = Vec::new();
+    if tcp {
+        kinds.push((SOCK_STREAM, only(2, &[0, IPPROTO_TCP])));
+    }
+    if udp {
+        kinds.push((SOCK_DGRAM, only(2, &[0, IPPROTO_UDP])));
+    }
+    if raw {
+        kinds.push((SOCK_RAW, Check::Allow));
+    }
+    kinds.into_iter().rev().fold(Check::Fail(EPERM), |otherwise, (kind, protocols)| {
+        one_of(1, SOCK_TYPE, &[kind], protocols, otherwise)
+    })
+}
+
+fn socket_options(beyond: &Beyond) -> Check {
+    if beyond.sees_packets() || beyond.talks_to_the_kernel() {
+        return Check::Allow;
+    }
     SOCKET_OPTIONS_REFUSED.iter().fold(Check::Allow, |otherwise, (level, options)| {
         let at_level = one_of(2, ALL, options, Check::Fail(EPERM), Check::Allow);
         one_of(1, ALL, &[*level], at_level, otherwise)

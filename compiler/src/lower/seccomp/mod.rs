@@ -1,16 +1,18 @@
 //! The system calls of a service, as a program for the kernel: an allow-list, and nothing that the other layers keep out
 //! comes back through it.
 //!
-//! What is granted stands in `table`, by groups; what is granted with certain arguments only, in `checks`; `program`
-//! turns both into instructions. A number that no kernel of our table has is ENOSYS, so that programs built for newer
+//! What is granted stands in `table`, by groups, and beyond it in `groups`; what is granted with certain arguments only,
+//! in `checks`; `program` turns all of it into instructions. A number that no kernel of our table has is ENOSYS, so that programs built for newer
 //! kernels fall back; a known one that is not granted is EPERM.
 
 mod checks;
+mod groups;
 mod program;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use groups::Beyond;
 pub use program::Instruction;
 
 use program::Verdict;
@@ -25,17 +27,21 @@ pub struct Sockets {
     pub udp: bool,
     /// Connecting only: without `listen`, which would take a free port of the host's by itself, past Landlock.
     pub deaf: bool,
+    /// Asking the kernel for addresses and routes, as the C library does to look up names.
+    pub routes: bool,
 }
 
 /// Returns the filter of a service.
 #[must_use]
-pub fn filter(sockets: Sockets) -> Vec<Instruction> {
+pub fn filter(sockets: Sockets, beyond: &Beyond) -> Vec<Instruction> {
     let mut verdicts: BTreeMap<u32, Verdict> =
         table::known().map(|number| (number, Verdict::NotGranted)).collect();
     verdicts.extend(table::granted().map(|number| (number, Verdict::Allowed)));
     verdicts.extend(table::absent().map(|number| (number, Verdict::Absent)));
-    verdicts
-        .extend(checks::all(sockets).into_iter().map(|(number, check)| (number, Verdict::Checked(check))));
+    verdicts.extend(
+        checks::all(sockets, beyond).into_iter().map(|(number, check)| (number, Verdict::Checked(check))),
+    );
+    verdicts.extend(beyond.calls().map(|call| (table::number(call), Verdict::Allowed)));
     if sockets.deaf {
         verdicts.insert(table::number(syscalls::x86_64::Sysno::listen), Verdict::NotGranted);
     }

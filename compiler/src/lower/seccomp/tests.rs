@@ -50,24 +50,30 @@ fn run(program: &[Instruction], architecture: u32, number: u32, arguments: &[u64
     }
 }
 
-const NO_NETWORK: Sockets = Sockets { tcp: false, udp: false, deaf: false };
-const TCP: Sockets = Sockets { tcp: true, udp: false, deaf: false };
+const NO_NETWORK: Sockets = Sockets { tcp: false, udp: false, deaf: false, routes: false };
+const TCP: Sockets = Sockets { tcp: true, udp: false, deaf: false, routes: false };
 const EPERM: Outcome = Outcome::Errno(1);
 const ENOSYS: Outcome = Outcome::Errno(38);
 const EAFNOSUPPORT: Outcome = Outcome::Errno(97);
 
 #[track_caller]
 fn check(sockets: Sockets, call: Sysno, arguments: &[u64], expected: Outcome) {
-    let outcome = run(&filter(sockets), ARCHITECTURE, table::number(call), arguments);
+    check_with(sockets, &Beyond::default(), call, arguments, expected);
+}
+
+#[track_caller]
+fn check_with(sockets: Sockets, beyond: &Beyond, call: Sysno, arguments: &[u64], expected: Outcome) {
+    let outcome = run(&filter(sockets, beyond), ARCHITECTURE, table::number(call), arguments);
     assert_eq!(outcome, expected, "{call} {arguments:x?}");
 }
 
 #[test]
 fn every_number_has_the_verdict_of_the_table() {
-    let program = filter(NO_NETWORK);
+    let program = filter(NO_NETWORK, &Beyond::default());
     let granted: Vec<u32> = table::granted().collect();
     let known: Vec<u32> = table::known().collect();
-    let checked: Vec<u32> = checks::all(NO_NETWORK).into_iter().map(|(number, _)| number).collect();
+    let checked: Vec<u32> =
+        checks::all(NO_NETWORK, &Beyond::default()).into_iter().map(|(number, _)| number).collect();
     for number in (0..1000).chain([0x3fff_ffff]) {
         if checked.contains(&number) {
             continue;
@@ -87,8 +93,9 @@ fn every_number_has_the_verdict_of_the_table() {
 #[test]
 fn a_call_is_in_one_group_only() {
     let mut seen = std::collections::BTreeSet::new();
-    for number in
-        table::granted().chain(table::absent()).chain(checks::all(TCP).into_iter().map(|(number, _)| number))
+    for number in table::granted()
+        .chain(table::absent())
+        .chain(checks::all(TCP, &Beyond::default()).into_iter().map(|(number, _)| number))
     {
         assert!(seen.insert(number), "{:?}", Sysno::new(number as usize));
     }
@@ -96,7 +103,7 @@ fn a_call_is_in_one_group_only() {
 
 #[test]
 fn other_abis_are_killed() {
-    let program = filter(TCP);
+    let program = filter(TCP, &Beyond::default());
     for (architecture, number) in
         [(0x4000_0003, 1), (0xc000_00b7, 1), (0, 0), (ARCHITECTURE, 0x4000_0000), (ARCHITECTURE, u32::MAX)]
     {
@@ -202,7 +209,7 @@ fn sockets_are_of_the_granted_families_alone() {
         for (kind, protocol) in [(1, 262), (1, 132), (3, 0), (2, 0), (2, 17)] {
             check(TCP, socket, &[family, kind, protocol], EPERM);
         }
-        let udp = Sockets { tcp: false, udp: true, deaf: false };
+        let udp = Sockets { tcp: false, udp: true, deaf: false, routes: false };
         check(udp, socket, &[family, 2 | FLAGS, 17], Outcome::Allow);
         check(udp, socket, &[family, 1], EPERM);
         check(udp, socket, &[family, 2, 136], EPERM);
@@ -317,4 +324,45 @@ fn a_file_in_memory_is_no_program() {
 fn a_filter_may_be_added_but_no_listener() {
     check(NO_NETWORK, Sysno::seccomp, &[1, 0], Outcome::Allow);
     check(NO_NETWORK, Sysno::seccomp, &[1, 8], EPERM);
+}
+
+#[test]
+fn a_group_of_calls_admits_its_calls_and_no_others() {
+    let with = |word: &str| Beyond { groups: vec![word.to_owned()], privileges: Vec::new() };
+    check_with(NO_NETWORK, &with("io_uring"), Sysno::io_uring_setup, &[], Outcome::Allow);
+    check_with(NO_NETWORK, &with("io_uring"), Sysno::bpf, &[], EPERM);
+    check_with(NO_NETWORK, &with("namespaces"), Sysno::unshare, &[0x1000_0000], Outcome::Allow);
+    check_with(NO_NETWORK, &with("namespaces"), Sysno::clone, &[0x1000_0000], Outcome::Allow);
+    check_with(NO_NETWORK, &with("namespaces"), Sysno::clone, &[0x8000], EPERM);
+    check_with(NO_NETWORK, &with("namespaces"), Sysno::mount, &[], EPERM);
+    check_with(NO_NETWORK, &with("ptrace"), Sysno::clone, &[0x1000_0000], EPERM);
+}
+
+#[test]
+fn every_group_of_the_language_admits_something() {
+    for word in crate::resolve::SYSCALLS {
+        let beyond = Beyond { groups: vec![word.to_owned()], privileges: Vec::new() };
+        assert!(beyond.calls().next().is_some(), "{word}");
+    }
+}
+
+#[test]
+fn a_privilege_admits_the_calls_that_it_gates() {
+    let with = |number: u8| Beyond { groups: Vec::new(), privileges: vec![number] };
+    // CAP_SYS_TIME, CAP_NET_RAW, CAP_NET_ADMIN.
+    check_with(NO_NETWORK, &with(25), Sysno::clock_settime, &[], Outcome::Allow);
+    check_with(NO_NETWORK, &with(25), Sysno::reboot, &[], EPERM);
+    check_with(NO_NETWORK, &with(13), Sysno::socket, &[2, 3, 1], Outcome::Allow);
+    check_with(NO_NETWORK, &with(13), Sysno::socket, &[17, 3, 0], Outcome::Allow);
+    check_with(NO_NETWORK, &with(13), Sysno::socket, &[2, 1, 0], EPERM);
+    check_with(NO_NETWORK, &with(12), Sysno::socket, &[16, 3, 12], Outcome::Allow);
+    check_with(NO_NETWORK, &with(12), Sysno::socket, &[17, 3, 0], EAFNOSUPPORT);
+}
+
+#[test]
+fn routes_are_asked_for_and_nothing_else_of_the_kernel() {
+    let open = Sockets { tcp: true, udp: true, deaf: false, routes: true };
+    check(open, Sysno::socket, &[16, 3, 0], Outcome::Allow);
+    check(open, Sysno::socket, &[16, 3, 9], EPERM);
+    check(TCP, Sysno::socket, &[16, 3, 0], EAFNOSUPPORT);
 }

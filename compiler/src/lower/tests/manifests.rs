@@ -290,3 +290,38 @@ fn no_sockets_are_made_around_what_may_have_none() {
         ],
     );
 }
+
+#[test]
+fn the_whole_network_is_the_hosts_with_every_port() {
+    check_root(
+        &format!("network net\nservice a {{ {TOOL}; holds net }}"),
+        &["network open", "landlock-abi 6", "!bind-port", "!connect-port", "!keep"],
+    );
+    check_root(
+        &format!(
+            "network net\nconnect web tcp=\"192.0.2.1:80\"\nservice a {{ {TOOL}; holds web; holds net }}"
+        ),
+        &["network open"],
+    );
+}
+
+#[test]
+fn a_privilege_is_kept_by_its_number() {
+    check_root(
+        &format!("privilege clock \"CAP_SYS_TIME\"\nservice a {{ {TOOL}; holds clock }}"),
+        &["keep 25", "network private"],
+    );
+}
+
+#[test]
+fn a_device_is_seen_with_the_rights_that_were_granted() {
+    let mut machine = machine();
+    machine.device("/dev/gpu").owned("/dev/gpu", 0, 0, 0o666);
+    let body =
+        format!("device gpu \"/dev/gpu\"\nservice a {{ {TOOL}; holds gpu read ioctl at=\"/dev/card\" }}");
+    let lowered = lowered(&body, &machine, Mode::Root).unwrap();
+    let text = manifest(&lowered, "a");
+    for line in ["landlock-abi 5", "device /dev/card /dev/gpu", "allow /dev/card read,device"] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}

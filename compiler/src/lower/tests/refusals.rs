@@ -40,7 +40,7 @@ fn all_refusals_of_one_run_are_told_by_place() {
          service a { run \"/usr/bin/none\"; holds gone }\nservice b { run \"/usr/bin/tool\"; holds site }",
         "`/usr/bin/none` cannot be read: entity not found | install it, or write the path of the program that you mean\n\
          `/gone` cannot be looked at: entity not found | make it first, or write the path that you mean\n\
-         `/srv/site` is a directory, not a file | declare it as what it is: `dir`, `file`, or `socket`\n",
+         `/srv/site` is a directory, not a file | declare it as what it is: `dir`, `file`, `socket`, or `device`\n",
     );
 }
 
@@ -295,23 +295,17 @@ fn a_working_directory_is_somewhere() {
 #[test]
 fn what_no_world_enforces_yet_is_refused_by_name() {
     let all = [
-        "device gpu \"/dev/null\"",
-        "network net",
-        "privilege clock \"CAP_SYS_TIME\"",
-        "program backup { run \"/usr/bin/tool\"; holds tty; holds clock }",
-        "powerbox ask-me { offers gpu; asks \"terminal\" }",
-        "user me { holds net; holds backup.launch }",
+        "dir site \"/srv/site\"",
+        "program backup { run \"/usr/bin/tool\"; holds tty }",
+        "powerbox ask-me { offers site; asks \"terminal\" }",
+        "user me { holds backup.launch }",
         "trust a reason=\"a test\"",
         "service b { run \"/usr/bin/tool\" }",
         "service a { run \"/usr/bin/tool\"",
-        "  holds gpu",
-        "  holds net",
-        "  holds clock",
         "  holds b.control",
         "  holds backup.launch",
         "  holds ask-me.ask",
         "  schedule \"daily\"",
-        "  syscalls \"bpf\"",
         "  unconfined \"not looked at\"",
         "  provides disk mount=\"/mnt/disk\"",
         "  provides sink socket=\"/run/a/s\" { data-only; }",
@@ -319,16 +313,49 @@ fn what_no_world_enforces_yet_is_refused_by_name() {
     ];
     check(
         &all.join("\n"),
-        "`a` holds `gpu`, a device, which this version of the launcher cannot hand over | run what needs it outside of capc, and hold a `socket` of it\n\
-         `a` holds `net`, the host's network, which this version of the launcher cannot hand over | name what it connects to and listens on: `connect`, `listen`\n\
-         `a` holds `clock`, a kernel privilege, which this version of the launcher cannot hand over | run what needs it outside of capc\n\
-         `a` holds `backup.launch`, a program's `launch`, which this version of the launcher cannot hand over | run the program as a service\n\
+        "`a` holds `backup.launch`, a program's `launch`, which this version of the launcher cannot hand over | run the program as a service\n\
          `a` holds `ask-me.ask`, a powerbox's `ask`, which this version of the launcher cannot hand over | endow the service with what it needs\n\
          no init of this version starts a service by the calendar (`daily`) | leave `schedule` out, and start it with what keeps the time on this machine\n\
-         this version of the launcher cannot open the system calls of `bpf` | leave `syscalls` out\n\
          this version of the launcher starts nothing without a world | leave it to the init that starts it now\n\
          `disk` is a mount, which this version of the launcher cannot make | provide a `socket=` facet, or mount it outside of capc\n\
          `sink` is `data-only`, which this version of the launcher cannot enforce | leave `data-only` out, and let the assertions count with descriptors\n",
+    );
+}
+
+#[test]
+fn a_device_is_one_and_its_mode_lets_the_service_open_it() {
+    let body = format!("device gpu \"/dev/gpu\"\nservice a {{ {TOOL}; holds gpu read write }}");
+    let mut machine = machine();
+    machine.file("/dev/gpu", "");
+    let refusal =
+        "`/dev/gpu` is a file, not a device | declare it as what it is: `dir`, `file`, or `socket`\n";
+    check_on(&machine, Mode::Root, &body, refusal);
+    machine.device("/dev/gpu").owned("/dev/gpu", 0, 44, 0o660);
+    check_on(
+        &machine,
+        Mode::Root,
+        &body,
+        "`a` could not open `/dev/gpu`: it belongs to 0:44 with mode 0660 | let the service run `as` an identity of the \
+         device's group (`identity NAME group=…`), or change its mode\n",
+    );
+    machine.owned("/dev/gpu", 0, 44, 0o666);
+    check_on(&machine, Mode::Root, &body, "");
+}
+
+#[test]
+fn a_privilege_is_roots_to_give_and_of_some_use() {
+    let body = |name: &str| {
+        format!("privilege p \"{name}\"\ntrust a reason=\"a test\"\nservice a {{ {TOOL}; holds p }}")
+    };
+    check(&body("CAP_SYS_TIME"), "");
+    check_user(
+        &body("CAP_SYS_TIME"),
+        "`CAP_SYS_TIME` for `a` is not a plain user's to give | run capc as root\n",
+    );
+    check(
+        &body("CAP_MKNOD"),
+        "`CAP_MKNOD` would be of no use to `a`: no world makes devices \
+         | declare the `device` that it needs, and let it hold that\n",
     );
 }
 
