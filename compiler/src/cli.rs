@@ -27,7 +27,9 @@ pub enum Command {
     Check(Check),
     /// Seal a new generation and switch to it
     ///
-    /// Compiles, shows what changes, has the result signed with your key, and switches atomically.
+    /// Compiles; shows which authority is gained and lost, which processes hold what is revoked, and the digest to be signed;
+    /// asks; has `ssh-keygen` sign, lets the launcher verify the whole, and switches atomically. Whatever goes wrong, the old
+    /// generation stays.
     #[command(after_help = "Example: capc reconfigure system.kdl --init capc --key /etc/capc/keys/root")]
     Reconfigure(Reconfigure),
     /// Compile, seal and run everything in the foreground
@@ -202,26 +204,44 @@ pub enum Init {
     Capc,
 }
 
-/// `capc reconfigure`.
+/// How a generation is sealed.
 #[derive(Debug, Args)]
-pub struct Reconfigure {
-    /// The system file.
-    pub file: PathBuf,
+pub struct Sealing {
     /// Say what would happen, and touch nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+    /// A signing key, or the `.pub` of one that an agent holds; may be given several times; by default what the file says,
+    /// or /etc/capc/keys/root.
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+    /// How long each signer may take, people at a terminal included.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
+    pub sign_within: u64,
+}
+
+/// `capc reconfigure`.
+#[derive(Debug, Args)]
+pub struct Reconfigure {
+    /// The system file.
+    pub file: PathBuf,
+    /// How it is sealed.
+    #[command(flatten)]
+    pub sealing: Sealing,
     /// Where sealed generations go; by default what the file says, or /var/lib/capc.
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// The root of another system, which the file, its paths and the default store belong to.
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     /// What the generation is made for.
     #[arg(long, value_enum, default_value = "none")]
     pub init: Init,
-    /// The signing key; by default what the file says, or /etc/capc/keys/root.
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
+    /// With the first generation: how many of its keys must sign the next; by default all.
+    #[arg(long, value_name = "NUMBER")]
+    pub threshold: Option<u32>,
 }
 
 /// `capc up`.
@@ -383,9 +403,9 @@ pub struct Verify {
     /// The store.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
     pub store: PathBuf,
-    /// The public key that must have signed.
-    #[arg(long, value_name = "FILE", default_value = "/etc/capc/keys/root.pub")]
-    pub key: PathBuf,
+    /// A public key that must have signed; may be given several times; by default whom the store's launcher trusts.
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
 }
 
 /// What a run comes to.

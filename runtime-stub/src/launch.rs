@@ -10,9 +10,10 @@ use crate::request::{self, Launch, Request, Stay};
 use crate::sys::memory::{self, Arena, Room};
 use crate::sys::start::Start;
 use crate::sys::{self, CLONE_NEWPID, Fd, Onlookers, Parent, Patience, Process, Side};
-use crate::{doctor, exec};
+use crate::{doctor, exec, whole};
 use capc_schemas::manifest::Ready;
 use capc_schemas::trust::RECORD_BYTES;
+use core::ffi::CStr;
 
 /// Does what is asked and returns the status to exit with.
 #[must_use]
@@ -25,6 +26,7 @@ pub fn main(start: Start) -> u8 {
         Request::Launch(launch) => launch_service(start, launch, passed, room, &record),
         Request::Enter { mode, skip, program } => enter::enter(start, mode, skip, program, &mut room.arena),
         Request::Doctor => Ok(doctor::examine()),
+        Request::Check { generation } => check(generation, room, &record),
     });
     answer.unwrap_or_else(|refusal| {
         complain(refusal.status(), format_args!("{refusal}"));
@@ -36,6 +38,17 @@ pub fn main(start: Start) -> u8 {
 fn complain(status: u8, text: core::fmt::Arguments<'_>) {
     let verdict = if status == REFUSED { "refused: " } else { "" };
     sys::complain(Sentence::of(format_args!("capc launcher: {verdict}{text}\n")).bytes());
+}
+
+fn check<'m>(
+    generation: &'m CStr,
+    room: &'m mut Room,
+    record: &'m [u8; RECORD_BYTES],
+) -> Result<u8, Refusal<'m>> {
+    let Room { seal, manifest, signature, arena: _, scratch } = room;
+    let trust = load::trust(record)?;
+    whole::verify(&trust, generation, Buffers { seal, signature, manifest }, scratch)?;
+    Ok(0)
 }
 
 fn launch_service<'m>(

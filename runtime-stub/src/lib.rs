@@ -13,6 +13,7 @@ pub mod sys;
 pub mod refusal;
 pub mod request;
 pub mod load;
+pub mod whole;
 pub mod plan;
 pub mod apply;
 pub mod exec;

@@ -57,11 +57,7 @@ pub fn manifest<'m>(
     if host()? != trust.root.host {
         return Err(Refusal::of(Layer::Host, "this launcher was made for another machine"));
     }
-    let generation = sys::open(At::Here, generation, O_PATH | O_DIRECTORY, 0, NO_LINKS).or_refuse_at(
-        Layer::Generation,
-        "opening it",
-        generation,
-    )?;
+    let generation = directory(generation)?;
     let text = file(&generation, Layer::Seal, c"SEAL", buffers.seal)?;
     let signature = file(&generation, Layer::Signature, c"SEAL.sig", buffers.signature)?;
     signed(trust, text, signature)?;
@@ -88,8 +84,23 @@ pub fn manifest<'m>(
     Ok(manifest)
 }
 
+/// Opens a generation's directory.
+///
+/// # Errors
+/// When it is none, or a link is on the way.
+pub fn directory<'m>(generation: &'m CStr) -> Result<Fd, Refusal<'m>> {
+    sys::open(At::Here, generation, O_PATH | O_DIRECTORY, 0, NO_LINKS).or_refuse_at(
+        Layer::Generation,
+        "opening it",
+        generation,
+    )
+}
+
 /// Checks that enough of the trusted keys signed the SEAL, and that nothing else is in the signature file.
-fn signed<'m>(trust: &Trust<'_>, text: &[u8], signature: &[u8]) -> Result<(), Refusal<'m>> {
+///
+/// # Errors
+/// When it is otherwise.
+pub fn signed<'m>(trust: &Trust<'_>, text: &[u8], signature: &[u8]) -> Result<(), Refusal<'m>> {
     let namespace = trust.root.scope.kind.namespace();
     let message: [u8; 64] = Sha512::digest(text).into();
     let data = sshsig::signed_data(namespace, &message);
@@ -119,7 +130,10 @@ fn signed<'m>(trust: &Trust<'_>, text: &[u8], signature: &[u8]) -> Result<(), Re
 }
 
 /// Reads the SEAL and checks that it is for this scope and machine.
-fn sealed<'m>(trust: &Trust<'_>, text: &'m [u8]) -> Result<Seal<'m>, Refusal<'m>> {
+///
+/// # Errors
+/// When it is not.
+pub fn sealed<'m>(trust: &Trust<'_>, text: &'m [u8]) -> Result<Seal<'m>, Refusal<'m>> {
     let seal = Seal::parse(text).map_err(|error| Refusal {
         layer: Layer::Seal,
         subject: Subject::Itself,
@@ -190,7 +204,10 @@ fn host<'m>() -> Result<Digest, Refusal<'m>> {
 }
 
 /// Reads a regular file beneath the generation; the buffer is one byte longer than the file may be.
-fn file<'m>(
+///
+/// # Errors
+/// When it is none, or too long.
+pub fn file<'m>(
     generation: &Fd,
     layer: Layer,
     path: &CStr,

@@ -1,7 +1,7 @@
 //! Why nothing is started: which layer, what it was about, and what is wrong with it, in one line.
 
 use crate::sys::{Answer, End, Errno};
-use capc_schemas::token::Token;
+use capc_schemas::token::{RelPath, Token};
 use capc_schemas::{manifest, seal, trust, words};
 use core::ffi::CStr;
 use core::fmt;
@@ -94,6 +94,8 @@ pub enum Subject<'m> {
     Path(&'m CStr),
     /// A word.
     Word(&'static str),
+    /// A file of the generation.
+    Name(RelPath<'m>),
 }
 
 /// What is wrong.
@@ -196,6 +198,7 @@ impl fmt::Display for Refusal<'_> {
             Subject::Itself => {}
             Subject::Path(path) => write!(f, "{}: ", Token::new(path.to_bytes()))?,
             Subject::Word(word) => write!(f, "{word}: ")?,
+            Subject::Name(name) => write!(f, "{name}: ")?,
         }
         match self.reason {
             Reason::Words(words) => f.write_str(words),

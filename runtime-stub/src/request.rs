@@ -24,6 +24,11 @@ pub enum Request {
     },
     /// Try every layer.
     Doctor,
+    /// Verify a whole generation and start nothing.
+    Check {
+        /// The generation's directory.
+        generation: &'static CStr,
+    },
 }
 
 words! {
@@ -51,7 +56,7 @@ pub struct Launch {
 
 const USAGE: Refusal<'static> = Refusal::of(
     Layer::Usage,
-    "capc-launcher [--wait] GENERATION SERVICE | --enter root|user PROGRAM ARGUMENTS... | --doctor",
+    "capc-launcher [--wait] GENERATION SERVICE | --check GENERATION | --enter root|user PROGRAM ARGUMENTS... | --doctor",
 );
 
 /// Reads the command line.
@@ -61,6 +66,9 @@ const USAGE: Refusal<'static> = Refusal::of(
 pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
     match start.arguments().nth(1).map(CStr::to_bytes) {
         Some(b"--doctor") if start.arguments().count() == 2 => return Ok(Request::Doctor),
+        Some(b"--check") if start.arguments().count() == 3 => {
+            return Ok(Request::Check { generation: start.arguments().nth(2).ok_or(USAGE)? });
+        }
         Some(b"--enter") => {
             let mut arguments = start.arguments().skip(2);
             let mode = arguments.next().and_then(|word| Mode::from_word(word.to_str().ok()?)).ok_or(USAGE)?;

@@ -109,9 +109,31 @@ pub fn signature_of<'a>(
     (expected.0.len() == rest.len()).then_some((signature, rest))
 }
 
-/// Returns the last 64 bytes of base64 text; anything that is not base64 is skipped, the comparison sees it.
+/// Returns whose signature an armour claims to be in this namespace; [`signature_of`] says whether it is one.
+#[must_use]
+pub fn claimed_signer(text: &[u8], namespace: &str) -> Option<PublicKey> {
+    let body = text.strip_prefix(BEGIN.as_bytes())?;
+    let length = body.windows(END.len()).position(|window| window == END.as_bytes())?;
+    let mut blob = [0; MAX_BLOB_BYTES];
+    let length = decode(body.get(..length)?, &mut blob)?;
+    // Every key's blob is as long, and the key stands at its end.
+    let before =
+        Blob::new().raw(b"SSHSIG").raw(&1_u32.to_be_bytes()).raw(&[0, 0, 0, 51]).string(b"ssh-ed25519");
+    let before = before.raw(&32_u32.to_be_bytes());
+    let (key, rest) = blob.get(..length)?.strip_prefix(before.bytes())?.split_first_chunk()?;
+    let after = Blob::new().string(namespace.as_bytes());
+    rest.starts_with(after.bytes()).then_some(PublicKey(*key))
+}
+
+/// Returns the last 64 bytes of base64 text.
 fn last_bytes(text: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
     let mut blob = [0; MAX_BLOB_BYTES];
+    let length = decode(text, &mut blob)?;
+    blob.get(..length)?.last_chunk().copied()
+}
+
+/// Decodes base64 text and returns the length; anything that is not base64 is skipped, the comparison sees it.
+fn decode(text: &[u8], blob: &mut [u8; MAX_BLOB_BYTES]) -> Option<usize> {
     let mut room = blob.iter_mut();
     let (mut bits, mut count, mut length) = (0_u32, 0, 0);
     for letter in text {
@@ -123,7 +145,7 @@ fn last_bytes(text: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
             length += 1;
         }
     }
-    blob.get(..length)?.last_chunk().copied()
+    Some(length)
 }
 
 fn letters(group: &[u8]) -> [u8; 4] {
@@ -169,6 +191,7 @@ mod tests {
         let two = text.repeat(2);
         assert_eq!(signature_of(two.as_bytes(), SPACE, &key), Some((signature, text.as_bytes())));
         assert!(text.lines().all(|line| line.len() <= 70));
+        assert_eq!(claimed_signer(two.as_bytes(), SPACE), Some(key));
     }
 
     #[test]
@@ -176,6 +199,7 @@ mod tests {
         let (key, _, text) = armour();
         assert_eq!(signature_of(text.as_bytes(), "capc.home.v1", &key), None);
         assert_eq!(signature_of(text.as_bytes(), SPACE, &PublicKey([8; 32])), None);
+        assert_eq!(claimed_signer(text.as_bytes(), "capc.home.v1"), None);
     }
 
     #[test]

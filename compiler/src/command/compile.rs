@@ -28,6 +28,11 @@ pub fn from(files: &dyn Files, path: &Path, terms: &Terms) -> Result<Compilation
     Ok(compile_on(files, &absolute, &path.to_string_lossy(), terms))
 }
 
+/// Compiles a file of some files by the path that it has among them, as of today; `shown` is how a person named it.
+pub fn from_absolute(files: &dyn Files, path: &Path, shown: &Path) -> Compilation {
+    compile_on(files, path, &shown.to_string_lossy(), &today())
+}
+
 /// Returns the usual terms as of today.
 pub fn today() -> Terms {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

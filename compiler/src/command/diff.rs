@@ -1,6 +1,5 @@
 //! `capc diff`: which authority was gained, lost or widened between two files, generations or revisions.
 
-use super::generation::{Sealed, SealedFiles, Texts};
 use super::question::Answerable;
 use super::revision::{self, Repository, Revision};
 use super::{Failure, compile, print_json, together};
@@ -39,14 +38,7 @@ impl Source {
                 together::beside_a_system(&compilation, homes)?;
                 compilation
             }
-            Self::Generation(path) => {
-                let sealed = Sealed::open(path)?;
-                if let Some(restored) = sealed.restored(Texts::Wanted)? {
-                    return Ok(Ok(Answerable::restored(restored)));
-                }
-                let files = SealedFiles::read(&sealed)?;
-                crate::compile_to_compare(&files, &files.main, &files.name, &[])
-            }
+            Self::Generation(path) => return Answerable::sealed(path),
             Self::Revision(revision, homes) => {
                 let compilation =
                     crate::compile_to_compare(revision, &revision.main(), revision.shown(), homes);
@@ -108,7 +100,7 @@ fn compared(arguments: &Diff) -> Result<Exit, Failure> {
 }
 
 /// Returns the lines that say what was gained in green, and lost in red.
-fn painted(text: &str, colour: Colour) -> String {
+pub fn painted(text: &str, colour: Colour) -> String {
     if colour == Colour::Off {
         return text.to_owned();
     }

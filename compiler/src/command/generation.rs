@@ -6,7 +6,7 @@ use crate::authority::Authority;
 use crate::certificate;
 use crate::emit::harmless::write_json;
 use crate::emit::selection::{Selection, Wanted};
-use crate::emit::{diagnostics::Summary, graph, store};
+use crate::emit::{graph, store};
 use crate::index::{self, Index, Restored};
 use crate::lower::{Lowered, Mode};
 use crate::model::SYSTEM;
@@ -44,11 +44,22 @@ struct SourceEntry {
     sealed: String,
 }
 
-/// Returns the digest that stands for this machine.
+/// Returns the digest that stands for this machine, or for the one whose root lies in a directory.
 ///
 /// # Errors
 /// When the machine has neither a machine id nor a boot id.
-pub fn host() -> Result<Digest, Failure> {
+pub fn host(root: Option<&Path>) -> Result<Digest, Failure> {
+    if let Some(root) = root {
+        let path = root.join("etc/machine-id");
+        let id = std::fs::read_to_string(&path).ok().filter(|id| !id.trim().is_empty());
+        let none = || {
+            Failure::refused(format!(
+                "`{}` holds no machine id, and a generation is for one machine",
+                path.display()
+            ))
+        };
+        return id.map(|id| host_digest(&id)).ok_or_else(none);
+    }
     let read = |path: &str| std::fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty());
     let id = read("/etc/machine-id").or_else(|| read("/proc/sys/kernel/random/boot_id"));
     id.map(|id| host_digest(&id))
@@ -270,10 +281,4 @@ pub fn mode() -> Mode {
     const SETUID: u64 = 1 << 7;
     let root = rustix::process::geteuid().is_root() && effective & SYS_ADMIN != 0 && effective & SETUID != 0;
     if root { Mode::Root } else { Mode::User }
-}
-
-/// Returns one line on what a generation comes to.
-pub fn summary_line(summary: Summary) -> String {
-    let count = super::check::count;
-    format!("{}, {}", count(summary.services, "service"), count(summary.holdings, "holding"))
 }

@@ -12,9 +12,12 @@ mod launcher;
 mod manual;
 mod question;
 mod reconfigure;
+mod review;
 mod revision;
+mod running;
 mod signer;
 mod together;
+mod transaction;
 mod up;
 mod verify;
 

@@ -64,6 +64,31 @@ impl Answerable {
         }
     }
 
+    /// Returns what a generation was compiled from as something that answers, with the texts of its files.
+    ///
+    /// # Errors
+    /// When it is not what was sealed.
+    pub fn sealed(path: &Path) -> Result<Result<Self, Box<Compilation>>, Failure> {
+        let sealed = Sealed::open(path)?;
+        if let Some(restored) = sealed.restored(Texts::Wanted)? {
+            return Ok(Ok(Self::restored(restored)));
+        }
+        let files = SealedFiles::read(&sealed)?;
+        Ok(Self::of(crate::compile_to_compare(&files, &files.main, &files.name, &[])))
+    }
+
+    /// Returns the name of the system.
+    pub fn name(&self) -> &str {
+        &self.model.name
+    }
+
+    /// Returns one line on what it comes to.
+    pub fn summary(&self) -> String {
+        let count = super::check::count;
+        let (services, holdings) = (self.model.services().count(), self.holdings.all().len());
+        format!("{}, {}", count(services, "service"), count(holdings, "holding"))
+    }
+
     /// Returns what an index says as something that answers.
     pub fn restored(restored: Restored) -> Self {
         let Restored { model, holdings, names, sources, drawn } = restored;

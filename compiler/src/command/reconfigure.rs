@@ -1,17 +1,16 @@
-//! `capc reconfigure`: the transaction that makes a generation and switches to it.
+//! `capc reconfigure`: compiles a configuration and has it sealed as the next generation.
 
-use super::{Failure, compile, generation, signer};
-use crate::cli::{Exit, Init, Reconfigure};
-use crate::emit::store::{self, Store};
+use super::question::Answerable;
+use super::transaction::{self, Ground, Proposal};
+use super::{Failure, compile, generation};
+use crate::cli::{Exit, Init, Reconfigure, Sealing};
 use crate::lower;
 use crate::machine::RealMachine;
-use crate::seal::{self, Heading, TrustRoot, launcher_with};
+use crate::seal::Signers;
+use crate::source::{Files, RealFiles};
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
-
-/// Where a system's services find their facets.
-const RUNTIME: &str = "/run/capc";
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Runs the transaction.
 pub fn run(arguments: &Reconfigure) -> Exit {
@@ -21,37 +20,50 @@ pub fn run(arguments: &Reconfigure) -> Exit {
     }
 }
 
+/// Another system's files, by the paths that they have there.
+struct Below(PathBuf);
+
+impl Files for Below {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        RealFiles.read(&self.0.join(path.strip_prefix("/").unwrap_or(path)))
+    }
+}
+
 fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
-    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-    let mut compilation = compile::named(&arguments.file)?;
+    let root = arguments.root.as_deref().map(compile::absolute).transpose()?;
+    let mut compilation = match &root {
+        None => compile::named(&arguments.file)?,
+        Some(root) => below(root, &arguments.file)?,
+    };
     let complaint = compile::complain(&compilation);
     let (Exit::Clean, Some(model), Some(holdings), Some(checked)) =
         (complaint, &compilation.model, &compilation.holdings, &compilation.checked)
     else {
         return Ok(complaint);
     };
-    let store_path = arguments.store.clone().unwrap_or_else(|| Path::new(&*model.root.store.path).to_owned());
-    let store_path = compile::absolute(&store_path)?;
-    let key = arguments.key.clone().unwrap_or_else(|| Path::new(&*model.root.key.path).to_owned());
-    let public = signer::read_public(&signer::public_half(&key)).map_err(Failure::refused)?;
-    let keys = [public];
-    // The lock comes before anything is looked at; a dry run takes none and makes nothing.
-    let store = match arguments.dry_run {
-        true => None,
-        false => Some(Store::open(&store_path).map_err(|error| refused(&error))?),
+    let in_root = |path: &str| match &root {
+        Some(root) => root.join(path.trim_start_matches('/')),
+        None => PathBuf::from(path),
     };
-    let current = store::current(&store_path).map_err(|error| refused(&error))?;
-    let previous = match &current {
+    let store = arguments.store.clone().unwrap_or_else(|| in_root(&model.root.store.path));
+    let sealing = Sealing {
+        keys: match arguments.sealing.keys.as_slice() {
+            [] => vec![PathBuf::from(&*model.root.key.path)],
+            keys => keys.to_vec(),
+        },
+        ..arguments.sealing
+    };
+    let ground = Ground::open(&compile::absolute(&store)?, root.as_deref(), &sealing)?;
+    let previous = match &ground.current {
         None => BTreeMap::new(),
-        Some(found) => {
-            store::verify(&found.path, &keys).map_err(|error| {
-                Failure::refused(format!("the current generation {}: {error}", found.number))
-            })?;
-            generation::identities(&found.path)?
-        }
+        Some(found) => generation::identities(&found.path)?,
     };
-    let options = lower::Options { mode: generation::mode(), state_root: None, previous };
-    let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
+    let (machine, mode) = match &root {
+        None => (RealMachine::here(), generation::mode()),
+        Some(root) => (RealMachine::below(root.clone()), lower::Mode::Root),
+    };
+    let options = lower::Options { mode, state_root: None, previous };
+    let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {
             compilation.diagnostics = refusals;
@@ -63,96 +75,57 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     if arguments.init == Init::None {
         content.remove("init/plan.json");
     }
-    let scope = model.name.to_string();
-    let number = current.as_ref().map_or(1, |found| found.number + 1);
-    let heading = Heading {
-        scope: &scope,
-        host: generation::host()?,
-        number,
-        previous: current.as_ref().map(|found| (found.number, found.digest)),
-        signers: &keys,
+    let next = introduced(arguments, &ground, &sealing)?;
+    let notes = lowered.notes;
+    let meaning = Answerable::of(compilation).map_err(|_| Failure {
+        exit: Exit::Internal,
+        message: "what was proved has no answers; please report this".to_owned(),
+    })?;
+    let host = generation::host(root.as_deref())?;
+    let proposal = Proposal { content, sources, meaning, host, content_of: None, next, notes };
+    let done = match transaction::run(ground, proposal, &sealing)? {
+        Ok(done) => done,
+        Err(exit) => return Ok(exit),
     };
-    let text = seal::seal(&heading, &sources, &content)
-        .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
-    announce(current.as_ref(), &content, number, &generation::summary_line(compilation.summary()));
-    for note in &lowered.notes {
-        super::say!("note: {note}");
-    }
-    super::say!("to be signed by {}: sha256 {}", key.display(), seal::digest(text.as_bytes()));
-    let Some(store) = store else {
-        super::say!("nothing was written (--dry-run)");
-        return Ok(Exit::Clean);
-    };
-    if !arguments.yes && !agreed()? {
-        super::say!("nothing was changed");
-        return Ok(Exit::Refused);
-    }
-    let floor = store.floor();
-    let trust = TrustRoot {
-        scope: &scope,
-        host: heading.host,
-        floor: &floor.to_string_lossy(),
-        runtime: RUNTIME,
-        signers: &keys,
-    };
-    let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
-    let launcher = store.write_launcher(&image).map_err(|error| refused(&error))?;
-    let place = store
-        .publish(number, &content, &text, |seal| signer::sign(&key, seal), &keys)
-        .map_err(|error| refused(&error))?;
-    super::say!("generation {number} is current: {}", place.display());
-    match arguments.init {
-        Init::None => super::say!("start a service with: {} {} SERVICE", launcher.display(), place.display()),
-        Init::Capc => super::say!("start it with: capc up {}", place.display()),
+    match (arguments.init, &root) {
+        (_, Some(_)) => {}
+        (Init::None, None) => {
+            super::say!("start a service with: {} {} SERVICE", done.launcher.display(), done.place.display())
+        }
+        (Init::Capc, None) => super::say!("start it with: capc up {}", done.place.display()),
     }
     Ok(Exit::Clean)
 }
 
-/// Says what the new generation has that the current one has not, service by service.
-fn announce(current: Option<&store::Found>, content: &seal::Content, number: u64, summary: &str) {
-    super::say!("generation {number}: {summary}");
-    let mut changes = 0;
-    for (path, bytes) in content {
-        let Some(name) = path.strip_prefix("manifests/") else { continue };
-        let old = current.and_then(|found| std::fs::read(found.path.join(path)).ok());
-        match old {
-            None => super::say!("  + {name}"),
-            Some(old) if old != *bytes => super::say!("  ~ {name}"),
-            Some(_) => continue,
-        }
-        changes += 1;
-    }
-    if let Some(found) = current {
-        let gone = sealed_services(&found.path)
-            .into_iter()
-            .filter(|name| !content.contains_key(&format!("manifests/{name}")));
-        for name in gone {
-            super::say!("  - {name}");
-            changes += 1;
-        }
-        if changes == 0 {
-            super::say!("  no service differs from generation {}", found.number);
-        }
+/// Compiles a file of another system, or one that lies elsewhere and is meant for it.
+fn below(root: &Path, file: &Path) -> Result<crate::Compilation, Failure> {
+    let absolute = compile::absolute(file)?;
+    match absolute.strip_prefix(root) {
+        Ok(inside) => Ok(compile::from_absolute(&Below(root.to_owned()), &Path::new("/").join(inside), file)),
+        Err(_) => compile::named(file),
     }
 }
 
-fn sealed_services(generation: &Path) -> Vec<String> {
-    let Ok(text) = store::read(&generation.join("SEAL")) else { return Vec::new() };
-    let Ok(seal) = capc_schemas::seal::Seal::parse(&text) else { return Vec::new() };
-    seal.entries()
-        .filter_map(|entry| entry.path.text().strip_prefix("manifests/").map(str::to_owned))
-        .collect()
-}
-
-/// Asks on the terminal; without one there is nobody to ask.
-fn agreed() -> Result<bool, Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on: look with --dry-run, then say --yes"));
+/// Returns who may sign what follows the first generation.
+fn introduced(
+    arguments: &Reconfigure,
+    ground: &Ground,
+    sealing: &Sealing,
+) -> Result<Option<Signers>, Failure> {
+    let Some(threshold) = arguments.threshold else { return Ok(None) };
+    if ground.current.is_some() {
+        return Err(Failure::usage(
+            "--threshold is for the first generation; `capc key rotate` changes who may sign",
+        ));
     }
-    super::say_as_is!("seal it and switch to it? [y/N] ");
-    let _ = std::io::stdout().flush();
-    let mut answer = String::new();
-    let _ = stdin.lock().read_line(&mut answer);
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let keys: Vec<_> = sealing
+        .keys
+        .iter()
+        .map(|path| super::signer::Signer::at(path))
+        .collect::<Result<_, _>>()
+        .map_err(Failure::refused)?;
+    let signers = Signers::new(keys.iter().map(|signer| signer.key), threshold);
+    let few =
+        || Failure::usage(format!("--threshold {threshold} asks for other than 1 to {} keys", keys.len()));
+    signers.map(Some).ok_or_else(few)
 }

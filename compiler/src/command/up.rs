@@ -3,10 +3,10 @@
 use super::launcher::MemoryLauncher;
 use super::{Failure, compile, generation};
 use crate::cli::{Exit, Inside, Up};
-use crate::emit::store::{self, Store};
+use crate::emit::store::{self, Draft, Found, Store};
 use crate::lower::{self, Mode};
 use crate::machine::RealMachine;
-use crate::seal::{self, Heading, MemoryKey, TrustRoot, launcher_with};
+use crate::seal::{self, Heading, MemoryKey, Signers, TrustRoot, launcher_with};
 use capc_supervisor::{Launcher, Outcome, Plan, Prefixed};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -121,6 +121,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
     };
     let runtime = runtime(mode, &id)?;
     let store = Store::open(&store_path).map_err(|error| refused(&error))?;
+    store.clear().map_err(|error| refused(&error))?;
     let current = store::current(&store_path).map_err(|error| refused(&error))?;
     let previous = match &current {
         None => BTreeMap::new(),
@@ -141,20 +142,27 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
         }
     };
     let key = new_key()?;
-    let keys = [key.public()];
+    let none = || Failure::refused("there is no key");
+    let signers = Signers::all(&[key.public()]).ok_or_else(none)?;
     let number = current.as_ref().map_or(1, |found| found.number + 1);
     let heading = Heading {
         scope: &model.name,
-        host: generation::host()?,
+        host: generation::host(None)?,
         number,
         previous: current.as_ref().map(|found| (found.number, found.digest)),
-        signers: &keys,
+        content_of: None,
+        signers: &signers,
     };
     let (content, sources) = generation::content(&compilation, &lowered)?;
     let text = seal::seal(&heading, &sources, &content)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
+    let draft = Draft { number, content: &content, seal: &text, launcher: None, previous: None };
     let place = store
-        .publish(number, &content, &text, |seal| Ok(key.sign(seal).into_bytes()), &keys)
+        .publish(
+            &draft,
+            |seal| Ok(key.sign(seal).into_bytes()),
+            |new| store::verify(new, &signers).map(drop).map_err(|error| error.to_string()),
+        )
         .map_err(|error| refused(&error))?;
     store.keep_only(number).map_err(|error| refused(&error))?;
     let floor = store.floor();
@@ -163,7 +171,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
         host: heading.host,
         floor: &floor.to_string_lossy(),
         runtime: &runtime.to_string_lossy(),
-        signers: &keys,
+        signers: &signers,
     };
     let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
     let memory = MemoryLauncher::new(&image)?;
@@ -183,28 +191,21 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
 fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     let broken = |what: String| Failure::refused(format!("`{}`: {what}", path.display()));
     let generation = path.canonicalize().map_err(|error| broken(error.to_string()))?;
-    let seal_text = store::read(&generation.join("SEAL")).map_err(|error| broken(error.to_string()))?;
-    let seal = capc_schemas::seal::Seal::parse(&seal_text).map_err(|error| broken(error.to_string()))?;
-    let keys: Vec<_> = seal.signers().collect();
-    store::verify(&generation, &keys).map_err(|error| broken(error.to_string()))?;
+    let found = Found::at(&generation).map_err(|error| broken(error.to_string()))?;
+    let outside = || broken("it lies in no store, and nothing says who may judge it".to_owned());
+    let store_path = generation.parent().and_then(Path::parent).ok_or_else(outside)?;
+    // The launcher verifies it again at each start; here only so that nothing of it is believed before.
+    let (launcher, _) =
+        store::launcher_of(store_path, found.number).map_err(|error| broken(error.to_string()))?;
+    store::signed(store_path, &found).map_err(|error| broken(error.to_string()))?;
+    let seal = found.seal().map_err(|error| broken(error.to_string()))?;
+    let differences = store::differences(&generation, &seal).map_err(|error| broken(error.to_string()))?;
+    if let Some(difference) = differences.first() {
+        return Err(broken(difference.clone()));
+    }
     let none = || broken("it holds no plan; seal it with `capc reconfigure --init capc`".to_owned());
     let text = store::read(&generation.join("init/plan.json")).map_err(|_| none())?;
     let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
-    let trust =
-        generation.parent().and_then(Path::parent).map(|store| store.join("trust")).ok_or_else(none)?;
-    let floor = trust.join("floor");
-    let root = TrustRoot {
-        scope: &plan.name,
-        host: generation::host()?,
-        floor: &floor.to_string_lossy(),
-        runtime: "/run/capc",
-        signers: &keys,
-    };
-    let image = launcher_with(Some(&root)).map_err(|error| Failure::refused(error.to_string()))?;
-    let launcher = trust.join(format!("launcher-{}", seal::digest(&image)));
-    if store::read(&launcher).map_err(|error| broken(error.to_string()))? != image {
-        return Err(broken("its launcher is not the one that was introduced".to_owned()));
-    }
     Ok(Ready {
         plan,
         generation,

@@ -4,8 +4,9 @@ use super::generation::{CERTIFICATE, GRAPH, Sealed, Texts, graph_of};
 use super::{Failure, signer};
 use crate::certificate::{Certificate, confirm};
 use crate::cli::{Exit, Verify};
-use crate::emit::store;
-use capc_schemas::seal::Seal;
+use crate::emit::store::{self, Found};
+use crate::seal::{Signers, fingerprint};
+use std::path::Path;
 
 /// Verifies one generation.
 pub fn run(arguments: &Verify) -> Exit {
@@ -19,27 +20,44 @@ pub fn run(arguments: &Verify) -> Exit {
 }
 
 fn verify(arguments: &Verify) -> Result<String, Failure> {
-    let path = match &arguments.generation {
-        Some(path) => path.clone(),
+    let refused = |error: store::StoreError| Failure::refused(error.to_string());
+    let found = match &arguments.generation {
+        Some(path) => Found::at(path).map_err(refused)?,
         None => {
-            let current =
-                store::current(&arguments.store).map_err(|error| Failure::refused(error.to_string()))?;
             let none =
                 || Failure::usage(format!("the store `{}` has no generation", arguments.store.display()));
-            current.ok_or_else(none)?.path
+            store::standing(&arguments.store).map_err(refused)?.ok_or_else(none)?
         }
     };
-    let key = signer::read_public(&arguments.key).map_err(Failure::usage)?;
-    let seal_text = store::verify(&path, &[key])
-        .map_err(|error| Failure::refused(format!("{}: {error}", path.display())))?;
-    let seal = Seal::parse(&seal_text).map_err(|error| Failure::refused(error.to_string()))?;
+    let broken = |error: store::StoreError| Failure::refused(format!("{}: {error}", found.path.display()));
+    let signed = match arguments.keys.as_slice() {
+        [] => {
+            let path = found.path.canonicalize().unwrap_or_else(|_| found.path.clone());
+            let store = path.parent().and_then(Path::parent).unwrap_or(&arguments.store);
+            store::signed(store, &found).map_err(broken)?
+        }
+        paths => {
+            let keys: Vec<_> = paths
+                .iter()
+                .map(|path| signer::read_public(path))
+                .collect::<Result<_, _>>()
+                .map_err(Failure::usage)?;
+            let signers = Signers::all(&keys).ok_or_else(|| Failure::usage("no key is named"))?;
+            store::verify(&found.path, &signers).map_err(broken)?
+        }
+    };
+    let seal = found.seal().map_err(broken)?;
+    if let Some(difference) = store::differences(&found.path, &seal).map_err(broken)?.first() {
+        return Err(Failure::refused(format!("{}: {difference}", found.path.display())));
+    }
+    let signed: Vec<String> = signed.iter().map(fingerprint).collect();
     Ok(format!(
         "generation {} of {}: signed by {}, {} files as sealed{}",
         seal.header.number,
         seal.header.scope,
-        arguments.key.display(),
+        signed.join(", "),
         seal.entries().count(),
-        proved(&Sealed::open(&path)?)?
+        proved(&Sealed::open(&found.path)?)?
     ))
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Nothing here reads or writes files; `emit::write` does.
 
+mod key;
 mod launcher;
 mod signature;
 
-pub use launcher::{LauncherError, TrustRoot, launcher_with};
-pub use signature::{MemoryKey, SignatureError, public_key_of, verify};
+pub use key::{Signers, fingerprint, line_of, public_key_of};
+pub use launcher::{LauncherError, Record, TrustRoot, launcher_with};
+pub use signature::{MemoryKey, SignatureError, signed_by, verify};
 
 use capc_schemas::seal::{self, Entry, Header, Previous, ScopeKind, Source};
-use capc_schemas::token::{Digest, PublicKey, RelPath, Token};
+use capc_schemas::token::{Digest, RelPath, Token};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
@@ -34,8 +36,10 @@ pub struct Heading<'a> {
     pub number: u64,
     /// The generation before, with the digest of its SEAL.
     pub previous: Option<(u64, Digest)>,
-    /// The keys that may sign the next generation.
-    pub signers: &'a [PublicKey],
+    /// The generation whose content it restores or keeps.
+    pub content_of: Option<u64>,
+    /// Who may sign the next generation.
+    pub signers: &'a Signers,
 }
 
 /// Returns the digest of some bytes.
@@ -58,9 +62,6 @@ pub fn host_digest(id: &str) -> Digest {
 /// # Errors
 /// Names a path that cannot be a file of a generation.
 pub fn seal(heading: &Heading<'_>, sources: &[SealedSource], content: &Content) -> Result<String, String> {
-    let mut signers = heading.signers.to_vec();
-    signers.sort_unstable();
-    signers.dedup();
     let mut sources: Vec<Source<'_>> = sources
         .iter()
         .map(|source| Source { digest: source.digest, name: Token::new(source.name.as_bytes()) })
@@ -81,11 +82,12 @@ pub fn seal(heading: &Heading<'_>, sources: &[SealedSource], content: &Content) 
             None => Previous::First,
             Some((number, digest)) => Previous::Generation { number, digest },
         },
-        content_of: None,
-        threshold: 1,
+        content_of: heading.content_of,
+        threshold: heading.signers.threshold(),
         compiler: Token::new(env!("CARGO_PKG_VERSION").as_bytes()),
     };
     let mut text = String::new();
+    let signers = heading.signers.keys().iter().copied();
     seal::write(&mut text, &header, signers, sources, entries).map_err(|_| "SEAL".to_owned())?;
     Ok(text)
 }

@@ -1,5 +1,6 @@
 //! Signatures over a SEAL: made in memory for `capc up`, and verified as strictly as the launcher does.
 
+use super::key::{Signers, fingerprint};
 use capc_schemas::seal::ScopeKind;
 use capc_schemas::sshsig;
 use capc_schemas::token::PublicKey;
@@ -39,95 +40,113 @@ impl MemoryKey {
 /// Why a signature is not good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignatureError {
-    /// It is not an Ed25519 signature of any of the trusted keys in the right namespace, in OpenSSH's exact form.
+    /// It is no Ed25519 signature in the right namespace, in OpenSSH's exact form.
     NotOurs,
-    /// It is of a trusted key, but not over this SEAL.
+    /// It is one, but not over this SEAL.
     Bad,
+    /// It is good, but nobody trusts this key.
+    Stranger(PublicKey),
+    /// A key signed twice, or the keys do not ascend.
+    Order,
+    /// Fewer keys signed than must.
+    TooFew {
+        /// How many did.
+        signed: usize,
+        /// How many must.
+        threshold: u32,
+    },
 }
 
 impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotOurs => "the signature is not of a trusted key",
-            Self::Bad => "the signature is not over this SEAL",
-        })
+        match self {
+            Self::NotOurs => f.write_str("the signature is not of a trusted key in this namespace and form"),
+            Self::Bad => f.write_str("the signature is not over this SEAL"),
+            Self::Stranger(key) => {
+                write!(f, "the signature is not of a trusted key, but of {}", fingerprint(key))
+            }
+            Self::Order => f.write_str("a key signed twice, or the signatures do not ascend by key"),
+            Self::TooFew { signed, threshold } => {
+                write!(f, "{signed} of its keys signed, and {threshold} must")
+            }
+        }
     }
 }
 
 impl std::error::Error for SignatureError {}
 
-/// Verifies an armoured signature over a SEAL by one of some keys, as strictly as the launcher does.
+/// Returns who signed a SEAL, ascending: every signature in the file is good, in the one form that the launcher accepts,
+/// and each is another key's.
 ///
 /// # Errors
-/// When it is not good, or anything stands before or after it.
-pub fn verify(seal: &[u8], armour: &[u8], keys: &[PublicKey]) -> Result<(), SignatureError> {
+/// When one is not, when there is none, or when anything stands between, before or after them.
+pub fn signed_by(seal: &[u8], armours: &[u8]) -> Result<Vec<PublicKey>, SignatureError> {
     let namespace = ScopeKind::System.namespace();
-    for key in keys {
-        let Some((signature, rest)) = sshsig::signature_of(armour, namespace, key) else { continue };
-        if !rest.is_empty() {
-            return Err(SignatureError::NotOurs);
+    let data = sshsig::signed_data(namespace, &Sha512::digest(seal).into());
+    let (mut rest, mut signers) = (armours, Vec::new());
+    while !rest.is_empty() {
+        let signer = sshsig::claimed_signer(rest, namespace).ok_or(SignatureError::NotOurs)?;
+        let (signature, after) =
+            sshsig::signature_of(rest, namespace, &signer).ok_or(SignatureError::NotOurs)?;
+        let key = VerifyingKey::from_bytes(&signer.0).map_err(|_| SignatureError::NotOurs)?;
+        let verified = key.verify_strict(data.bytes(), &Signature::from_bytes(&signature));
+        verified.map_err(|_| SignatureError::Bad)?;
+        if signers.last().is_some_and(|last| *last >= signer) {
+            return Err(SignatureError::Order);
         }
-        let data = sshsig::signed_data(namespace, &Sha512::digest(seal).into());
-        let key = VerifyingKey::from_bytes(&key.0).map_err(|_| SignatureError::NotOurs)?;
-        return key
-            .verify_strict(data.bytes(), &Signature::from_bytes(&signature))
-            .map_err(|_| SignatureError::Bad);
+        signers.push(signer);
+        rest = after;
     }
-    Err(SignatureError::NotOurs)
+    if signers.is_empty() { Err(SignatureError::NotOurs) } else { Ok(signers) }
 }
 
-/// Reads the Ed25519 key of an OpenSSH public key file (`ssh-ed25519 BASE64 comment`).
-#[must_use]
-pub fn public_key_of(text: &str) -> Option<PublicKey> {
-    let mut words = text.split_ascii_whitespace();
-    if words.next()? != "ssh-ed25519" {
-        return None;
+/// Verifies that some keys, and nobody else, signed a SEAL, as strictly as the launcher does.
+///
+/// # Errors
+/// When a signature is not good or not of one of the keys, or too few are.
+pub fn verify(seal: &[u8], armours: &[u8], signers: &Signers) -> Result<Vec<PublicKey>, SignatureError> {
+    let signed = signed_by(seal, armours)?;
+    if let Some(stranger) = signed.iter().find(|key| !signers.keys().contains(key)) {
+        return Err(SignatureError::Stranger(*stranger));
     }
-    let blob = base64(words.next()?)?;
-    // Two strings with their lengths before them: the algorithm and the 32 bytes of the key (RFC 8709).
-    let key = blob.strip_prefix(b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice())?;
-    key.try_into().ok().map(PublicKey)
-}
-
-/// Reads unpadded base64 (RFC 4648); a key's 51 bytes need no padding.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
-    for letter in text.bytes() {
-        let value = ALPHABET.iter().position(|other| *other == letter)? as u32;
-        bits = (bits << 6 | value) & 0xffff;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
+    if !signers.are_met_by(&signed) {
+        return Err(SignatureError::TooFew { signed: signed.len(), threshold: signers.threshold() });
     }
-    Some(bytes)
+    Ok(signed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_signature_made_in_memory_verifies_and_no_other_does() {
-        let key = MemoryKey::new(&[7; 32]);
-        let armour = key.sign(b"one");
-        assert_eq!(verify(b"one", armour.as_bytes(), &[key.public()]), Ok(()));
-        assert_eq!(verify(b"two", armour.as_bytes(), &[key.public()]), Err(SignatureError::Bad));
-        let other = MemoryKey::new(&[8; 32]);
-        assert_eq!(verify(b"one", armour.as_bytes(), &[other.public()]), Err(SignatureError::NotOurs));
-        let trailing = format!("{armour}\n");
-        assert_eq!(verify(b"one", trailing.as_bytes(), &[key.public()]), Err(SignatureError::NotOurs));
+    #[track_caller]
+    fn check(armours: &str, keys: &[&MemoryKey], threshold: u32, expected: Result<usize, SignatureError>) {
+        let signers = Signers::new(keys.iter().map(|key| key.public()), threshold).unwrap();
+        assert_eq!(verify(b"one", armours.as_bytes(), &signers).map(|keys| keys.len()), expected);
     }
 
     #[test]
-    fn a_public_key_file_of_openssh_is_read() {
-        let text =
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl github\n";
-        assert!(public_key_of(text).is_some());
-        assert_eq!(public_key_of("ssh-rsa AAAA"), None);
-        assert_eq!(public_key_of(&text.replace("GKJl", "GK")), None);
+    fn a_signature_made_in_memory_verifies_and_no_other_does() {
+        let (key, other) = (MemoryKey::new(&[7; 32]), MemoryKey::new(&[8; 32]));
+        let armour = key.sign(b"one");
+        check(&armour, &[&key], 1, Ok(1));
+        check(&key.sign(b"two"), &[&key], 1, Err(SignatureError::Bad));
+        check(&armour, &[&other], 1, Err(SignatureError::Stranger(key.public())));
+        check(&format!("{armour}\n"), &[&key], 1, Err(SignatureError::NotOurs));
+        check("", &[&key], 1, Err(SignatureError::NotOurs));
+    }
+
+    #[test]
+    fn distinct_keys_are_counted() {
+        let mut keys = [[1; 32], [2; 32], [3; 32]].map(|seed| MemoryKey::new(&seed));
+        keys.sort_by_key(MemoryKey::public);
+        let [a, b, c] = &keys;
+        let all = [a, b, c].map(|key| key.sign(b"one"));
+        check(&(all[0].clone() + &all[2]), &[a, b, c], 2, Ok(2));
+        check(&all.concat(), &[a, b, c], 2, Ok(3));
+        check(&all[1], &[a, b, c], 2, Err(SignatureError::TooFew { signed: 1, threshold: 2 }));
+        check(&all[1].repeat(2), &[a, b, c], 2, Err(SignatureError::Order));
+        check(&(all[1].clone() + &all[0]), &[a, b, c], 2, Err(SignatureError::Order));
+        check(&all.concat(), &[a, b], 2, Err(SignatureError::Stranger(c.public())));
     }
 }

@@ -1,6 +1,6 @@
 //! Sealed generations: what `reconfigure` writes, standard tools accept; what differs, nothing starts from.
 
-use crate::scene::{Run, Scene, needs_root, run};
+use crate::scene::{Run, Scene, machine, needs_root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -285,7 +285,7 @@ fn the_launcher_starts_what_was_sealed_and_nothing_else() {
 #[test]
 fn the_embedded_supervisor_runs_a_sealed_generation() {
     if needs_root("a sealed generation as root") {
-        let scene = scene("up-sealed");
+        let (scene, _machine) = (scene("up-sealed"), machine());
         reconfigure(&scene).exits(0);
         scene.capc(["up", "store/current"]).exits(0).says("a sealed line");
     }

@@ -7,6 +7,7 @@
 mod scene;
 
 mod tidy;
+mod transaction;
 mod golden;
 mod docs;
 mod kdl;

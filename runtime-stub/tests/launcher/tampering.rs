@@ -222,3 +222,29 @@ fn the_time_of_day_is_nothing_to_the_launcher() {
     let clocks = ["clock_", "gettimeofday(", "time(", "timerfd"];
     assert!(!launching.iter().any(|line| clocks.iter().any(|call| line.contains(call))), "{trace}");
 }
+
+#[test]
+fn a_whole_generation_is_verified_before_anything_starts() {
+    let mut store = store();
+    store
+        .manifests
+        .push(("other".to_owned(), store.manifests[0].1.replace("service test/it", "service other")));
+    store.write();
+    let check = |words: &str| {
+        let output = Command::new(store.launcher()).arg("--check").arg(store.generation()).output().unwrap();
+        match words {
+            "" => assert!(output.status.success() && output.stderr.is_empty() && output.stdout.is_empty()),
+            words => refused(&output, words),
+        }
+    };
+    check("");
+    let path = store.generation().join("manifests/other");
+    let good = fs::read(&path).unwrap();
+    fs::write(&path, [&good[..], b"\n"].concat()).unwrap();
+    check("manifests/other: its digest is not the sealed one");
+    fs::remove_file(&path).unwrap();
+    check("manifests/other: opening it");
+    fs::write(&path, &good).unwrap();
+    fs::write(store.generation().join("SEAL.sig"), "").unwrap();
+    check("signature: ");
+}

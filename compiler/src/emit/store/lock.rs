@@ -1,6 +1,6 @@
 //! A store opened for one writer: its directories, its lock, and what an earlier run left behind.
 
-use super::{Store, StoreError, current, io};
+use super::{Store, StoreError, io};
 use rustix::fs::FlockOperation;
 use std::fs;
 use std::io::{Read, Write};
@@ -38,25 +38,37 @@ impl Store {
             let _ = file.take(200).read_to_string(&mut holder);
             return Err(StoreError::Locked { holder: holder.trim().to_owned() });
         }
-        let pid = std::process::id();
-        let note = file.set_len(0).and_then(|()| file.write_all(format!("process {pid}\n").as_bytes()));
+        let note = file.set_len(0).and_then(|()| file.write_all(who().as_bytes()));
         io(|| format!("write `{}`", lock_path.display()), note)?;
-        let store = Self { path: path.to_owned(), _lock: file.into() };
-        store.sweep()?;
-        Ok(store)
+        Ok(Self { path: path.to_owned(), _lock: file.into() })
     }
 
     /// Removes what an earlier run left behind: what it had not finished, and what it had not switched to any more.
-    fn sweep(&self) -> Result<(), StoreError> {
-        let current = current(&self.path)?.map_or(0, |found| found.number);
+    ///
+    /// # Errors
+    /// When something cannot be removed, or the floor says that `current` is not the last that was switched to: then an
+    /// old generation was put back, and nothing is removed.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let current = super::standing(&self.path)?.map_or(0, |found| found.number);
         let generations = self.path.join("generations");
         for entry in io(|| format!("list `{}`", generations.display()), fs::read_dir(&generations))? {
             let entry = io(|| format!("list `{}`", generations.display()), entry)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(".new-") || name.parse::<u64>().is_ok_and(|number| number > current) {
+            if let Some(number) = super::number_of(&name).filter(|number| *number > current) {
+                self.forget(number)?;
+            } else if name.starts_with('.') {
                 io(|| format!("remove `{}`", entry.path().display()), fs::remove_dir_all(entry.path()))?;
             }
         }
         Ok(())
     }
+}
+
+/// Says who holds the lock: this process and its command.
+fn who() -> String {
+    let command: Vec<String> =
+        std::env::args_os().take(3).map(|word| word.to_string_lossy().into_owned()).collect();
+    let command =
+        command.join(" ").chars().filter(|letter| !letter.is_control()).take(150).collect::<String>();
+    format!("process {} ({command})\n", std::process::id())
 }

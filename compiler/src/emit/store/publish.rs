@@ -1,104 +1,130 @@
-//! Writing: a generation beside the others, the switch to it, the launcher and the floor.
+//! Writing: a generation beside the others, the switch to it, and the floor.
 
-use super::{Store, StoreError, io, verify};
+use super::trust::judge_path;
+use super::{Found, Store, StoreError, io};
 use crate::seal::{self, Content};
-use capc_schemas::token::PublicKey;
+use capc_schemas::token::RelPath;
 use rustix::fs::{CWD, RenameFlags};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// A generation that is to be written.
+pub struct Draft<'a> {
+    /// Its number.
+    pub number: u64,
+    /// Its files but SEAL and the signature.
+    pub content: &'a Content,
+    /// Its SEAL.
+    pub seal: &'a str,
+    /// The launcher in the store that will judge it; none if that runs from memory.
+    pub launcher: Option<&'a Path>,
+    /// The generation before, whose unchanged files it shares.
+    pub previous: Option<&'a Found>,
+}
+
 impl Store {
-    /// Writes the launcher under its digest, if it is not there; returns its path.
+    /// Writes a generation, has it signed and judged as it lies there, and switches to it; returns its directory.
     ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write_launcher(&self, image: &[u8]) -> Result<PathBuf, StoreError> {
-        let path = self.path.join("trust").join(format!("launcher-{}", seal::digest(image)));
-        if fs::read(&path).is_ok_and(|known| known == image) {
-            return Ok(path);
-        }
-        self.replace(&path, image, 0o755)?;
-        Ok(path)
-    }
-
-    /// Returns the path of the floor.
-    #[must_use]
-    pub fn floor(&self) -> PathBuf {
-        self.path.join("trust/floor")
-    }
-
-    /// Writes a generation, has it sealed and checked, and switches to it; returns its directory.
-    ///
-    /// `sign` gets the SEAL and returns its signature; `keys` must contain the signer's.
+    /// `sign` gets the SEAL and returns its signatures; `judge` gets the directory.
     ///
     /// # Errors
     /// When anything fails; then `current` is what it was.
     pub fn publish(
         &self,
-        number: u64,
-        content: &Content,
-        seal_text: &str,
+        draft: &Draft<'_>,
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
-        keys: &[PublicKey],
+        judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<PathBuf, StoreError> {
+        let number = draft.number;
         let generations = self.path.join("generations");
         let new = generations.join(format!(".new-{number}"));
         let place = generations.join(number.to_string());
         io(|| format!("make `{}`", new.display()), fs::DirBuilder::new().mode(0o755).create(&new))?;
-        let written = self.fill(&new, content, seal_text, sign, keys);
+        let written = self.fill(&new, draft, sign, judge);
         if let Err(error) = written {
             let _ = fs::remove_dir_all(&new);
             return Err(error);
         }
+        if let Some(launcher) = draft.launcher {
+            self.name_judge(number, launcher)?;
+        }
         let rename = rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::NOREPLACE);
-        io(|| format!("rename generation {number} into place"), rename.map_err(io::Error::from))?;
+        io(|| format!("rename generation {number} into place"), rename.map_err(std::io::Error::from))?;
         flush(&generations)?;
         self.switch(number)?;
-        self.replace(&self.floor(), format!("{number}\n").as_bytes(), 0o644)?;
+        self.raise_floor(number)?;
         Ok(place)
     }
 
     fn fill(
         &self,
         new: &Path,
-        content: &Content,
-        seal_text: &str,
+        draft: &Draft<'_>,
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
-        keys: &[PublicKey],
+        judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        for (path, bytes) in content {
-            let path = new.join(path);
-            if let Some(parent) = path.parent() {
-                let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
-                io(|| format!("make `{}`", parent.display()), made)?;
+        let before = draft.previous.map(|found| found.seal().map(|seal| (found, seal))).transpose()?;
+        let mut made = PathBuf::new();
+        for (name, bytes) in draft.content {
+            let path = new.join(name);
+            if let Some(parent) = path.parent().filter(|parent| **parent != made) {
+                let directory = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
+                io(|| format!("make `{}`", parent.display()), directory)?;
+                made = parent.to_owned();
             }
-            write_new(&path, bytes)?;
+            // What stays the same is the same file under another name, so that a change costs what it changes.
+            let same = before.as_ref().filter(|(_, seal)| {
+                RelPath::new(name).and_then(|name| seal.digest_of(name)) == Some(seal::digest(bytes))
+            });
+            if same.is_none_or(|(found, _)| fs::hard_link(found.path.join(name), &path).is_err()) {
+                write_new(&path, bytes)?;
+            }
         }
-        write_new(&new.join("SEAL"), seal_text.as_bytes())?;
-        let signature = sign(seal_text.as_bytes()).map_err(StoreError::Broken)?;
+        write_new(&new.join("SEAL"), draft.seal.as_bytes())?;
+        let signature = sign(draft.seal.as_bytes()).map_err(StoreError::Broken)?;
         write_new(&new.join("SEAL.sig"), &signature)?;
+        // One flush of everything costs a tenth of one for each file.
         let directory = io(|| format!("open `{}`", new.display()), fs::File::open(new))?;
-        io(|| "flush the store".to_owned(), rustix::fs::syncfs(&directory).map_err(io::Error::from))?;
-        verify(new, keys).map(|_| ())
+        io(|| "flush the store".to_owned(), rustix::fs::syncfs(&directory).map_err(std::io::Error::from))?;
+        judge(new).map_err(StoreError::Broken)
+    }
+
+    /// Says which launcher judges a generation.
+    fn name_judge(&self, number: u64, launcher: &Path) -> Result<(), StoreError> {
+        let name = launcher.file_name().unwrap_or_default();
+        self.replace_link(&judge_path(&self.path, number), Path::new(name))
     }
 
     /// Points `current` at a generation.
     fn switch(&self, number: u64) -> Result<(), StoreError> {
-        let link = self.path.join(".current");
-        let _ = fs::remove_file(&link);
-        let target = format!("generations/{number}");
-        io(|| "point `current` at the generation".to_owned(), std::os::unix::fs::symlink(&target, &link))?;
-        io(|| "switch `current`".to_owned(), fs::rename(&link, self.path.join("current")))?;
-        flush(&self.path)
+        self.replace_link(&self.path.join("current"), Path::new(&format!("generations/{number}")))
+    }
+
+    /// Raises the floor, so that nothing older starts.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn raise_floor(&self, number: u64) -> Result<(), StoreError> {
+        self.replace(&self.floor(), format!("{number}\n").as_bytes(), 0o644)
+    }
+
+    /// Replaces a symbolic link as a whole.
+    fn replace_link(&self, path: &Path, target: &Path) -> Result<(), StoreError> {
+        let new = path.with_extension("new");
+        let _ = fs::remove_file(&new);
+        io(|| format!("make `{}`", new.display()), std::os::unix::fs::symlink(target, &new))?;
+        io(|| format!("rename `{}`", new.display()), fs::rename(&new, path))?;
+        path.parent().map_or(Ok(()), flush)
     }
 
     /// Replaces a file as a whole.
-    fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    pub(super) fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
         let new = path.with_extension("new");
         let _ = fs::remove_file(&new);
-        write_new(&new, bytes)?;
+        let file = write_new(&new, bytes)?;
+        io(|| format!("flush `{}`", new.display()), file.sync_data())?;
         let permissions = fs::set_permissions(&new, fs::Permissions::from_mode(mode));
         io(|| format!("write `{}`", new.display()), permissions)?;
         io(|| format!("rename `{}`", new.display()), fs::rename(&new, path))?;
@@ -110,24 +136,17 @@ impl Store {
     /// # Errors
     /// When one cannot be removed.
     pub fn keep_only(&self, number: u64) -> Result<(), StoreError> {
-        let generations = self.path.join("generations");
-        for entry in io(|| format!("list `{}`", generations.display()), fs::read_dir(&generations))? {
-            let entry = io(|| format!("list `{}`", generations.display()), entry)?;
-            if entry.file_name() != std::ffi::OsStr::new(&number.to_string()) {
-                io(|| format!("remove `{}`", entry.path().display()), fs::remove_dir_all(entry.path()))?;
-            }
+        for other in super::numbers(&self.path)?.into_iter().filter(|other| *other != number) {
+            self.forget(other)?;
         }
         Ok(())
     }
 }
 
-/// Writes a file that must not be there, and flushes it.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+/// Writes a file that must not be there.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<fs::File, StoreError> {
     let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
-    let written = open.and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_data()
-    });
+    let written = open.and_then(|mut file| file.write_all(bytes).map(|()| file));
     io(|| format!("write `{}`", path.display()), written)
 }
 

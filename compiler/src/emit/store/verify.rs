@@ -1,28 +1,41 @@
 //! Whether a generation as it lies there is what was sealed.
 
 use super::{StoreError, io, read};
-use crate::seal;
+use crate::seal::{self, Signers};
 use capc_schemas::seal::Seal;
 use capc_schemas::token::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Verifies a whole generation: the signature by one of `keys`, every listed file's digest, and that no other file is
-/// there. Returns its SEAL's bytes.
+/// Verifies a whole generation: the signatures, every listed file's digest, and that no other file is there. Returns who
+/// signed it.
 ///
 /// # Errors
 /// Says what differs.
-pub fn verify(generation: &Path, keys: &[PublicKey]) -> Result<Vec<u8>, StoreError> {
+pub fn verify(generation: &Path, signers: &Signers) -> Result<Vec<PublicKey>, StoreError> {
     let seal_text = read(&generation.join("SEAL"))?;
     let signature = read(&generation.join("SEAL.sig"))?;
-    seal::verify(&seal_text, &signature, keys)
+    let signed = seal::verify(&seal_text, &signature, signers)
         .map_err(|error| StoreError::Broken(format!("SEAL.sig: {error}")))?;
     let seal = Seal::parse(&seal_text).map_err(|error| StoreError::Broken(format!("SEAL: {error}")))?;
+    match differences(generation, &seal)?.first() {
+        None => Ok(signed),
+        Some(difference) => Err(StoreError::Broken(difference.clone())),
+    }
+}
+
+/// Returns what in a generation's directory is not as its SEAL says, in words.
+///
+/// # Errors
+/// When a directory cannot be listed.
+pub fn differences(generation: &Path, seal: &Seal<'_>) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
     let mut listed = vec!["SEAL".to_owned(), "SEAL.sig".to_owned()];
     for entry in seal.entries() {
-        let bytes = read(&generation.join(entry.path.text()))?;
-        if seal::digest(&bytes) != entry.digest {
-            return Err(StoreError::Broken(format!("`{}` is not what was sealed", entry.path)));
+        match read(&generation.join(entry.path.text())) {
+            Ok(bytes) if seal::digest(&bytes) == entry.digest => {}
+            Ok(_) => found.push(format!("`{}` is not what was sealed", entry.path)),
+            Err(error) => found.push(error.to_string()),
         }
         listed.push(entry.path.text().to_owned());
     }
@@ -37,9 +50,9 @@ pub fn verify(generation: &Path, keys: &[PublicKey]) -> Result<Vec<u8>, StoreErr
             if kind.is_dir() {
                 directories.push(name);
             } else if listed.binary_search(&name.to_string_lossy().into_owned()).is_err() {
-                return Err(StoreError::Broken(format!("`{}` is not in the SEAL", name.display())));
+                found.push(format!("`{}` is not in the SEAL", name.display()));
             }
         }
     }
-    Ok(seal_text)
+    Ok(found)
 }

@@ -152,6 +152,12 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, detail: Detail) -> DiffAnswer {
 }
 
 impl DiffAnswer {
+    /// Returns what objects hold less than before: each with the capability.
+    pub fn revoked(&self) -> impl Iterator<Item = (&str, &str)> {
+        let held = self.lost.iter().filter(|change| change.level == "direct");
+        held.map(|change| (change.object.as_str(), change.capability.as_str()))
+    }
+
     /// Returns whether anybody gained anything, which fails a check.
     #[must_use]
     pub const fn gains(&self) -> bool {
