@@ -1,5 +1,6 @@
 //! The launcher's whole way, as a list of calls.
 
+use crate::apply::identities::Identities;
 use crate::apply::keeper::{self, SERVICE_PID, STARTED};
 use crate::apply::report::{ABOUT_TO, Report};
 use crate::apply::{descriptors, enter, facet, landlock, namespaces, places, state};
@@ -11,7 +12,7 @@ use crate::sys::memory::{self, Arena, Room};
 use crate::sys::start::Start;
 use crate::sys::{self, CLONE_NEWPID, Fd, Onlookers, Parent, Patience, Process, Side};
 use crate::{doctor, exec, whole};
-use capc_schemas::manifest::Ready;
+use capc_schemas::manifest::{Mode, Ready};
 use capc_schemas::trust::RECORD_BYTES;
 use core::ffi::CStr;
 
@@ -58,7 +59,7 @@ fn launch_service<'m>(
     room: &'m mut Room,
     record: &'m [u8; RECORD_BYTES],
 ) -> Result<u8, Refusal<'m>> {
-    let Room { seal, manifest, signature, arena, scratch } = room;
+    let Room { seal, manifest, signature, arena, scratch, identities } = room;
     let life = request::life_pipe(start)?;
     sys::let_look(Onlookers::Nobody).or_refuse(Layer::Session, "prctl")?;
     let trust = load::trust(record)?;
@@ -72,12 +73,18 @@ fn launch_service<'m>(
     namespaces::leave_mounts()?;
     state::make(&plan)?;
     let notify_socket = launch.notify_socket;
+    // Before any world exists: what runs in one cannot have written there.
+    let identities = match plan.mode {
+        Mode::Root => Identities::open(&trust.root, identities),
+        Mode::User => Identities::none(),
+    };
     let root = places::build(places::World {
         plan: &plan,
         anchor: launch.generation,
         trust: &trust.root,
         notify_socket,
         scratch,
+        identities,
     })?;
     facet::unlink(&plan, &root)?;
     // In the root, keeper and service are moved with it, and no mount of the host's stays in use.

@@ -52,8 +52,12 @@ words! {
         Users = "user namespace",
         /// A place in the root.
         Place = "place",
+        /// A file that is taken for sealed because nothing changes where it lies.
+        Store = "store",
         /// A file whose digest is sealed.
         Pinned = "pinned",
+        /// A file of which a sealed copy is made.
+        Memfd = "memfd",
         /// A mount that maps owners.
         IdMap = "id-mapped mount",
         /// The service's own directories.

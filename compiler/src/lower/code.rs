@@ -4,10 +4,10 @@ use super::closure::{self, Closure};
 use super::place::Place;
 use super::world::World;
 use super::{Run, Subject};
-use crate::machine::{FileType, Walk, Wish, join, walk};
-use crate::model::{PathUse, path_contains};
+use crate::machine::{FileType, Machine, Walk, Wish, join, walk};
+use crate::model::{Model, PathUse, path_contains};
 use crate::source::Span;
-use capc_schemas::manifest::Execution;
+use capc_schemas::manifest::{Execution, Integrity};
 use std::collections::BTreeMap;
 
 /// Adds the programs of `run` and `prepare`, and the images.
@@ -120,14 +120,49 @@ fn put(run: &mut Run<'_>, world: &mut World, closure: &Closure, span: Span) {
         world.put(at, Place::Link { target: target.clone() }, span, &mut run.refusals);
     }
     for (at, from) in &closure.files {
-        pin(run, world, (at, from), Execution::Exec, span);
+        let integrity = integrity_of(run, from);
+        if integrity == Integrity::Store {
+            refuse_changeable(run, from, span);
+        }
+        seal(run, world, (at, from), Execution::Exec, integrity, span);
     }
 }
 
-fn pin(run: &mut Run<'_>, world: &mut World, (at, from): (&str, &str), execution: Execution, span: Span) {
+/// Returns how code is kept from changing, by where it really lies.
+pub fn integrity(model: &Model, machine: &dyn Machine) -> Vec<(String, Integrity)> {
+    let real = |path: &str| walk(machine, path).map_or_else(|_| path.to_owned(), |walk| walk.real);
+    model.integrity.iter().map(|(path, level)| (real(&path.path), *level)).collect()
+}
+
+/// Returns what the innermost path that is spoken of says about a file of the machine.
+fn integrity_of(run: &Run<'_>, from: &str) -> Integrity {
+    let around = run.integrity.iter().filter(|(path, _)| path_contains(path, from));
+    around.max_by_key(|(path, _)| path.len()).map_or(Integrity::Pinned, |(_, level)| *level)
+}
+
+/// Refuses a file that is taken for unchanging and is not.
+fn refuse_changeable(run: &mut Run<'_>, from: &str, span: Span) {
+    let machine = run.host.machine;
+    let is_item =
+        machine.metadata(from).is_ok_and(|found| Integrity::is_store_item(from.as_bytes(), found.mode));
+    if !is_item && !machine.is_read_only(from).unwrap_or(false) {
+        let message = format!("`{from}` could be changed where it lies: it is not mounted read-only");
+        let help = "mount its directory read-only, or write `integrity pinned` or `integrity memfd`";
+        run.refusals.refuse(span, message, "part of this, which is said to be in a store", help);
+    }
+}
+
+fn seal(
+    run: &mut Run<'_>,
+    world: &mut World,
+    (at, from): (&str, &str),
+    execution: Execution,
+    integrity: Integrity,
+    span: Span,
+) {
     match run.host.digest(from) {
         Ok(digest) => {
-            let place = Place::Pinned { from: from.to_owned(), digest, execution };
+            let place = Place::Sealed { from: from.to_owned(), digest, execution, integrity };
             world.put(at, place, span, &mut run.refusals);
         }
         Err(error) => {
@@ -177,7 +212,7 @@ pub fn add_config(run: &mut Run<'_>, world: &mut World, subject: Subject<'_>) {
             match file_type {
                 FileType::Regular => {
                     refuse_unreadable(run, world, &path, config.span, Wish::Read);
-                    pin(run, world, (&path, &path), Execution::NoExec, config.span);
+                    seal(run, world, (&path, &path), Execution::NoExec, Integrity::Pinned, config.span);
                 }
                 FileType::Directory => match run.host.machine.list(&path) {
                     Ok(names) => waiting.extend(names.iter().filter_map(|name| {

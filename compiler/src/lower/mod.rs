@@ -86,6 +86,8 @@ struct Run<'a> {
     options: &'a Options,
     identities: BTreeMap<ObjectId, Identity>,
     facets: facets::Directories,
+    /// The places that something is said of, without links.
+    integrity: Vec<(String, manifest::Integrity)>,
     refusals: Refusals,
 }
 
@@ -128,7 +130,9 @@ pub fn lower(
     }
     let (identities, numbers) = identity::allocate(model, machine, options, &mut refusals);
     let facets = facets::directories(model);
-    let mut run = Run { model, holdings, host: Host::new(machine), options, identities, facets, refusals };
+    let host = Host::new(machine);
+    let integrity = code::integrity(model, machine);
+    let mut run = Run { model, holdings, host, options, identities, facets, integrity, refusals };
     let mut subjects: Vec<Subject<'_>> =
         model.services().map(|(id, object, service)| Subject { id, object, service }).collect();
     subjects.sort_by(|one, other| one.object.name.cmp(&other.object.name));

@@ -1,6 +1,6 @@
 //! What can stand at one path of a world, and what may be done with it there.
 
-use capc_schemas::manifest::{Access, Execution, FacetRole, FileKind, FileMode, Owner, Rights};
+use capc_schemas::manifest::{Access, Execution, FacetRole, FileKind, FileMode, Integrity, Owner, Rights};
 use capc_schemas::token::Digest;
 
 /// What stands at one path of a world.
@@ -15,7 +15,7 @@ pub enum Place {
     /// A device node, with what may be done with it.
     Device { from: String, rights: Rights },
     /// A file with a digest.
-    Pinned { from: String, digest: Digest, execution: Execution },
+    Sealed { from: String, digest: Digest, execution: Execution, integrity: Integrity },
     /// Code.
     Image { from: String },
     /// Something granted.
@@ -75,8 +75,8 @@ impl Place {
             Self::Link { .. } => Rights::NONE,
             Self::Text { .. } | Self::Secret { .. } => Rights::READ,
             Self::Device { rights, .. } => *rights,
-            Self::Pinned { execution: Execution::NoExec, .. } => Rights::READ,
-            Self::Pinned { execution: Execution::Exec, .. } | Self::Image { .. } => READ_EXEC,
+            Self::Sealed { execution: Execution::NoExec, .. } => Rights::READ,
+            Self::Sealed { execution: Execution::Exec, .. } | Self::Image { .. } => READ_EXEC,
             Self::Grant(grant) => grant.rights,
             Self::Facet { role: FacetRole::Make, .. } => Rights::READ.or(CHANGE),
             Self::Facet { role: FacetRole::Hold, .. } => Rights::READ,
@@ -104,7 +104,7 @@ impl Place {
         match self {
             Self::Tmpfs { .. } | Self::Image { .. } => true,
             Self::Grant(grant) => grant.kind == FileKind::Dir,
-            Self::Link { .. } | Self::Text { .. } | Self::Device { .. } | Self::Pinned { .. } => false,
+            Self::Link { .. } | Self::Text { .. } | Self::Device { .. } | Self::Sealed { .. } => false,
             Self::Secret { .. } | Self::Facet { .. } => false,
         }
     }
@@ -125,7 +125,7 @@ impl Place {
             Self::Tmpfs { .. } => "a private place in memory".into(),
             Self::Link { target } => format!("a link to `{target}`"),
             Self::Text { .. } => "a generated file".into(),
-            Self::Device { from, .. } | Self::Pinned { from, .. } | Self::Image { from } => {
+            Self::Device { from, .. } | Self::Sealed { from, .. } | Self::Image { from } => {
                 format!("`{from}` of the machine")
             }
             Self::Grant(grant) => format!("what is granted of `{}`", grant.from),
@@ -139,13 +139,15 @@ impl Place {
 pub fn merge(there: &mut Place, new: &Place) -> bool {
     let new_one = match (&mut *there, new) {
         (
-            Place::Pinned { from, execution, .. },
-            Place::Pinned { from: other, execution: Execution::Exec, .. },
-        ) if from == other => {
-            *execution = Execution::Exec;
-            return true;
+            Place::Sealed { from, execution, integrity, digest: _ },
+            Place::Sealed { from: other, execution: other_execution, integrity: other_integrity, digest: _ },
+        ) => {
+            if *other_execution == Execution::Exec {
+                *execution = Execution::Exec;
+            }
+            *integrity = (*integrity).max(*other_integrity);
+            return from == other;
         }
-        (Place::Pinned { from, .. }, Place::Pinned { from: other, .. }) => return from == other,
         (Place::Grant(grant), Place::Grant(other))
             if (&grant.from, grant.owner) == (&other.from, other.owner) =>
         {
@@ -158,10 +160,10 @@ pub fn merge(there: &mut Place, new: &Place) -> bool {
             return true;
         }
         // What is read-only and sealed as code or configuration is readable with that already.
-        (Place::Image { from } | Place::Pinned { from, .. }, Place::Grant(grant)) => {
+        (Place::Image { from } | Place::Sealed { from, .. }, Place::Grant(grant)) => {
             return *from == grant.from && READ_EXEC.contains(grant.rights);
         }
-        (Place::Grant(grant), Place::Image { from } | Place::Pinned { from, .. }) => {
+        (Place::Grant(grant), Place::Image { from } | Place::Sealed { from, .. }) => {
             *from == grant.from && READ_EXEC.contains(grant.rights)
         }
         // One of several facets in a directory makes it the maker's.

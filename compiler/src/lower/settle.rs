@@ -85,7 +85,7 @@ fn stands_in(place: &Place, inside: &str, outer: &str, machine: &dyn Machine) ->
         Place::Link { .. }
         | Place::Text { .. }
         | Place::Device { .. }
-        | Place::Pinned { .. }
+        | Place::Sealed { .. }
         | Place::Secret { .. } => false,
     };
     match (place, found) {
@@ -97,7 +97,7 @@ fn stands_in(place: &Place, inside: &str, outer: &str, machine: &dyn Machine) ->
         (Place::Link { .. }, _) => Standing::Nowhere,
         (_, Ok(FileType::Directory)) if is_dir => Standing::Mountable,
         (_, Ok(FileType::Regular | FileType::Socket | FileType::Device)) if !is_dir => Standing::Mountable,
-        (Place::Pinned { from, .. }, Ok(FileType::Link)) => match walk(machine, inside) {
+        (Place::Sealed { from, .. }, Ok(FileType::Link)) => match walk(machine, inside) {
             Ok(walk) if walk.real == *from && path_contains(outer, from) => Standing::ThereAlready,
             _ => Standing::Nowhere,
         },

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::world::World;
-use capc_schemas::manifest::{Kind, Line, Manifest, VERSION};
+use capc_schemas::manifest::{Kind, Line, Manifest, SealedFile, VERSION};
 use capc_schemas::token::{AbsPath, Key, RelPath, Token};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -119,8 +119,10 @@ impl Text {
             (Kind::Device, Place::Device { from, rights: _ }) => {
                 self.line(Line::Device { at, from: path(from)? })
             }
-            (Kind::Pinned, Place::Pinned { from, digest, execution }) => {
-                self.line(Line::Pinned { at, from: path(from)?, digest: *digest, execution: *execution })
+            (kind, Place::Sealed { from, digest, execution, integrity }) => {
+                let (digest, execution, integrity) = (*digest, *execution, *integrity);
+                let line = SealedFile { at, from: path(from)?, digest, execution, integrity }.line();
+                if line.kind() == kind { self.line(line) } else { Ok(()) }
             }
             (Kind::Image, Place::Image { from }) => self.line(Line::Image { at, from: path(from)? }),
             (Kind::Grant, Place::Grant(grant)) => self.line(Line::Grant {
@@ -174,6 +176,7 @@ impl Text {
 }
 
 /// The lines for what the compiler made or hashed, in their order.
-const SEALED: [Kind; 6] = [Kind::Tmpfs, Kind::Link, Kind::Text, Kind::Device, Kind::Pinned, Kind::Image];
+const SEALED: [Kind; 8] =
+    [Kind::Tmpfs, Kind::Link, Kind::Text, Kind::Device, Kind::Store, Kind::Pinned, Kind::Memfd, Kind::Image];
 /// The lines for what is granted, in their order.
 const GRANTED: [Kind; 3] = [Kind::Grant, Kind::Secret, Kind::Facet];

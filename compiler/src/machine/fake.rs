@@ -21,14 +21,21 @@ pub struct FakeMachine {
     pub forbidden: Vec<String>,
     /// The magic number of every file system.
     pub file_system: u64,
+    /// What is mounted read-only.
+    pub read_only: Vec<String>,
     /// Who asks.
     pub caller: u32,
 }
 
 impl Default for FakeMachine {
     fn default() -> Self {
-        let mut machine =
-            Self { entries: BTreeMap::new(), forbidden: Vec::new(), file_system: 0xef53, caller: 0 };
+        let mut machine = Self {
+            entries: BTreeMap::new(),
+            forbidden: Vec::new(),
+            read_only: Vec::new(),
+            file_system: 0xef53,
+            caller: 0,
+        };
         machine.add("/", FileType::Directory, Vec::new());
         machine
     }
@@ -124,6 +131,10 @@ impl Machine for FakeMachine {
 
     fn file_system(&self, path: &str) -> io::Result<u64> {
         self.entry(path).map(|_| self.file_system)
+    }
+
+    fn is_read_only(&self, path: &str) -> io::Result<bool> {
+        self.entry(path).map(|_| self.read_only.iter().any(|root| crate::model::path_contains(root, path)))
     }
 
     fn may(&self, path: &str, _: Wish) -> bool {

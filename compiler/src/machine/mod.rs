@@ -118,6 +118,12 @@ pub trait Machine {
     /// Whatever the system says.
     fn file_system(&self, path: &str) -> io::Result<u64>;
 
+    /// Returns whether what a path names is mounted so that nothing can be written there.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn is_read_only(&self, path: &str) -> io::Result<bool>;
+
     /// Returns whether the caller itself may do that with a path (access(2)).
     fn may(&self, path: &str, wish: Wish) -> bool;
 

@@ -95,6 +95,11 @@ impl Machine for RealMachine {
         Ok(rustix::fs::statfs(self.path(path))?.f_type as u64 & 0xffff_ffff)
     }
 
+    fn is_read_only(&self, path: &str) -> io::Result<bool> {
+        let flags = rustix::fs::statvfs(self.path(path))?.f_flag;
+        Ok(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
     fn may(&self, path: &str, wish: Wish) -> bool {
         let access = match wish {
             Wish::Read => Access::READ_OK,

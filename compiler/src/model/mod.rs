@@ -24,6 +24,7 @@ pub use rights::{Kind, Rights};
 pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
 
 use crate::source::Span;
+use capc_schemas::manifest::Integrity;
 use std::sync::Arc;
 
 macro_rules! ids {
@@ -290,6 +291,8 @@ pub struct Model {
     pub aliases: Aliases,
     /// Roots of world-readable programs and libraries.
     pub code: Vec<PathUse>,
+    /// How code below a path is kept from being another than was sealed; what no path says is pinned.
+    pub integrity: Vec<(PathUse, Integrity)>,
     /// What the trust root itself is made of.
     pub root: Root,
 }

@@ -68,6 +68,7 @@ impl Binder<'_> {
                 Item::Resource(_)
                 | Item::Broken(_)
                 | Item::Code(_)
+                | Item::Integrity(..)
                 | Item::Alias(..)
                 | Item::Root(_)
                 | Item::Service(_)

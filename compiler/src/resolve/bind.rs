@@ -10,9 +10,10 @@ use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
     Aliases, CapId, Kind, Model, Never, OUTSIDE, Object, ObjectId, ObjectKind, PassedAs, PathUse,
-    RECONFIGURE, Resource, Rights, Root, SYSTEM, Scope,
+    RECONFIGURE, Resource, Rights, Root, SYSTEM, Scope, path_contains,
 };
 use crate::source::{FileId, Span};
+use capc_schemas::manifest::Integrity;
 use std::sync::Arc;
 
 /// The most objects that a configuration may come to; modules that use modules can multiply.
@@ -87,6 +88,7 @@ impl<'a> Binder<'a> {
                 waivers: Vec::new(),
                 passings: Vec::new(),
                 code: code.iter().map(|path| default(path)).collect(),
+                integrity: Vec::new(),
                 root,
             },
             scopes: Vec::new(),
@@ -183,10 +185,38 @@ impl<'a> Binder<'a> {
         }
         let code = code.unwrap_or_else(|| self.model.code.clone());
         self.model.code = code.iter().map(|path| self.model.aliases.place(path)).collect();
+        for item in &declarations.items {
+            if let Item::Integrity(level, paths) = item {
+                paths.iter().for_each(|path| self.integrity(*level, path));
+            }
+        }
         let root = &mut self.model.root;
         for place in [&mut root.config, &mut root.store, &mut root.key] {
             *place = self.model.aliases.place(place);
         }
+    }
+
+    /// Says how code below a path is kept from changing.
+    fn integrity(&mut self, level: Integrity, path: &PathUse) {
+        let place = self.model.aliases.place(path);
+        let is_code = self.model.code.iter().any(|root| path_contains(&root.path, &place.path));
+        if !is_code {
+            let message = format!("`{}` is not below a `code` root", path.path);
+            self.diagnostics.push(
+                Diagnostic::new(Code::BadValue, message, path.span, "only code has a level of integrity")
+                    .help("put it below a `code` root, or name its directory as one: `code \"/usr\" …`"),
+            );
+        }
+        let known = self.model.integrity.iter().find(|(known, _)| known.path == place.path);
+        if let Some((known, _)) = known {
+            let message = format!("the integrity of `{}` is said twice", path.path);
+            self.diagnostics.push(
+                Diagnostic::new(Code::DuplicateName, message, path.span, "said again here")
+                    .label(known.span, "said here first")
+                    .help("leave one of them out"),
+            );
+        }
+        self.model.integrity.push((place, level));
     }
 
     /// Declares one scope's names and objects; returns the scopes of its `use` statements.
@@ -245,6 +275,7 @@ impl<'a> Binder<'a> {
                 }
                 Item::Broken(name) => self.name(scope, name, Binding::Broken),
                 Item::Code(_)
+                | Item::Integrity(..)
                 | Item::Alias(..)
                 | Item::Root(_)
                 | Item::Takes(_)

@@ -5,6 +5,7 @@ use crate::model::{
     Address, Date, FileKind, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When,
 };
 use crate::source::Span;
+use capc_schemas::manifest::Integrity;
 use std::sync::Arc;
 
 /// One file.
@@ -27,6 +28,8 @@ pub enum Item {
     Broken(Word),
     /// `code PATH…`
     Code(Vec<PathUse>),
+    /// `integrity LEVEL PATH…`
+    Integrity(Integrity, Vec<PathUse>),
     /// `alias FROM TO`
     Alias(PathUse, PathUse),
     /// `reconfigure { … }`

@@ -12,9 +12,10 @@ use crate::diag::{Code, Diagnostic};
 use crate::model::{FileKind, Kind};
 use crate::source::Span;
 use crate::syntax::tree::{NodeId, Value};
+use capc_schemas::manifest::Integrity;
 
 /// Statements beside the resources that only a system file may have.
-const OF_SYSTEMS: [&str; 6] = ["code", "alias", "reconfigure", "user", "trust", "allow"];
+const OF_SYSTEMS: [&str; 7] = ["code", "integrity", "alias", "reconfigure", "user", "trust", "allow"];
 /// Statements that every file may have.
 const OF_ALL: [&str; 7] = ["service", "program", "powerbox", "facet", "use", "never", "only"];
 
@@ -86,7 +87,7 @@ fn typed(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind)
             true => resource::read(reader, node, directory),
             false => ambient(reader, node, kind, "declares a resource"),
         },
-        "code" | "alias" | "reconfigure" if !is_system => {
+        "code" | "integrity" | "alias" | "reconfigure" if !is_system => {
             ambient(reader, node, kind, "speaks of the machine")
         }
         "user" if !is_system => ambient(reader, node, kind, "declares a user"),
@@ -105,6 +106,18 @@ fn typed(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind)
             let rest = reader.rest(&mut words, "a path");
             let paths = std::iter::once(first).chain(rest);
             Some(Item::Code(paths.filter_map(|path| reader.host_path(path, directory)).collect()))
+        }
+        "integrity" => {
+            let example = "integrity memfd \"/opt/app\"";
+            let mut words = reader.words(node, Properties::Only(&[]), Body::None);
+            let level = reader.required(&mut words, "`store`, `pinned` or `memfd`", example)?;
+            let first = reader.required(&mut words, "a path", example);
+            let rest = reader.rest(&mut words, "a path");
+            let levels: Vec<_> = Integrity::ALL.iter().map(|level| (level.word(), *level)).collect();
+            let level = reader.choice(&level, &levels);
+            let paths: Vec<_> =
+                first.into_iter().chain(rest).filter_map(|path| reader.host_path(path, directory)).collect();
+            Some(Item::Integrity(level?, paths))
         }
         "alias" => {
             let mut words = reader.words(node, Properties::Only(&[]), Body::None);

@@ -181,6 +181,7 @@ pub const FILE: &[Word] = &[
     Word::named("privilege").slots(&[One("capability", Quoted)]),
     Word::named("identity").properties(&[("user", Quoted), ("group", Quoted)]),
     Word::new("code").slots(&[Rest("paths", Quoted)]).joined(),
+    Word::new("integrity").slots(&[One("level", Bare), Rest("paths", Quoted)]).often(),
     Word::new("alias").slots(&[One("from", Quoted), One("to", Quoted)]).often(),
     Word::new("reconfigure").body(&[
         Word::new("config").slots(PATH),

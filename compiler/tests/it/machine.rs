@@ -66,6 +66,7 @@ impl Builder {
             waivers: Vec::new(),
             passings: Vec::new(),
             code: Vec::new(),
+            integrity: Vec::new(),
             root: Root {
                 config: place("/etc/capc"),
                 store: place("/var/lib/capc"),

@@ -29,7 +29,7 @@ pub fn memory(bytes: u64, mode: u16, owner: Identity) -> Answer<Fd> {
 /// When it is no regular file, or too long.
 pub fn secret<'s, 'm>(from: &'m CStr, scratch: &'s mut [u8]) -> Result<&'s mut [u8], Refusal<'m>> {
     let most = scratch.len() - 1;
-    let fd = sources::regular(Layer::Place, from)?;
+    let (fd, _) = sources::regular(Layer::Place, from)?;
     let content = sys::read_all(&fd, scratch).or_refuse_at(Layer::Place, "reading it", from)?;
     if content.len() > most { Err(Refusal::at(Layer::Place, from, "it is over 1 MiB")) } else { Ok(content) }
 }

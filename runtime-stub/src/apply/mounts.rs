@@ -46,7 +46,7 @@ fn manner(what: What<'_>, plan: &Plan<'_>) -> Manner {
     match what {
         // Reading and writing a device does not write to its file system; owning and renaming it would.
         What::Device { .. } => plain(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
-        What::Pinned { execution, .. } => {
+        What::Sealed { execution, .. } => {
             plain(MOUNT_ATTR_RDONLY | stripped | unless(execution == Execution::Exec, MOUNT_ATTR_NOEXEC))
         }
         What::Image { .. } => {

@@ -1,6 +1,8 @@
 //! The root: an empty directory in memory, in which only what the manifest names is put.
 
 use super::contents;
+use super::copies::Copies;
+use super::identities::Identities;
 use super::idmap::Maps;
 use super::mounts;
 use super::sources::{self, Source};
@@ -11,7 +13,7 @@ use crate::sys::{
     self, At, Cloning, Depth, Errno, Fd, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY, NewFileSystem, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, O_WRONLY, RESOLVE_BENEATH,
 };
-use capc_schemas::manifest::FileKind;
+use capc_schemas::manifest::{FileKind, Integrity};
 use capc_schemas::trust::Root;
 use core::ffi::CStr;
 
@@ -27,6 +29,8 @@ pub struct World<'w, 'm> {
     pub notify_socket: Option<&'m CStr>,
     /// Room for files on their way.
     pub scratch: &'w mut [u8],
+    /// Files that were hashed before.
+    pub identities: Identities<'w>,
 }
 
 /// The attributes of a mount that holds nothing to execute and no devices.
@@ -44,8 +48,10 @@ pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
     sys::attach_at(&root, world.anchor).or_refuse(Layer::Root, "attaching it")?;
     // Who is granted a directory above the anchor sees what is there, and not the root.
     sys::set_cloning(&root, Cloning::LeftOut).or_refuse(Layer::Root, "making it unbindable")?;
-    let mut maps = Maps::default();
-    world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps))?;
+    let (mut maps, mut copies) = (Maps::default(), Copies::default());
+    world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps, &mut copies))?;
+    copies.seal(&root)?;
+    world.identities.keep();
     sys::set_attributes(&root, INERT | MOUNT_ATTR_RDONLY, Depth::One, None)
         .or_refuse(Layer::Root, "making it read-only")?;
     Ok(root)
@@ -56,6 +62,7 @@ fn put<'m>(
     root: &Fd,
     place: &Place<'m>,
     maps: &mut Maps,
+    copies: &mut Copies,
 ) -> Result<(), Refusal<'m>> {
     let own = world.plan.outside;
     match place.what {
@@ -93,8 +100,13 @@ fn put<'m>(
             settle(root, place, &file)
         }
         What::Device { from } => bind(root, place, &sources::device(from)?, maps, world.plan),
-        What::Pinned { from, digest, execution: _ } => {
-            bind(root, place, &sources::pinned(from, digest, world.scratch)?, maps, world.plan)
+        What::Sealed { from, digest, execution, integrity } => {
+            let source = match integrity {
+                Integrity::Store => sources::stored(from)?,
+                Integrity::Pinned => sources::pinned(from, digest, &mut world.identities, world.scratch)?,
+                Integrity::Memfd => copies.copy(root, (from, digest), execution, world.scratch)?,
+            };
+            bind(root, place, &source, maps, world.plan)
         }
         What::Image { from } => bind(root, place, &sources::any(from)?, maps, world.plan),
         What::Grant { from, kind, .. } => bind(root, place, &sources::granted(from, kind)?, maps, world.plan),

@@ -1,9 +1,12 @@
 //! Sources: what is brought into the world is opened once, follows no link, and is mounted from that descriptor.
 
+use super::identities::Identities;
 use crate::load::{NO_LINKS, READ};
 use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
-use crate::sys::{self, At, Fd, FileType, O_DIRECTORY, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS};
-use capc_schemas::manifest::FileKind;
+use crate::sys::{
+    self, At, Fd, FileType, O_DIRECTORY, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, Status,
+};
+use capc_schemas::manifest::{FileKind, Integrity};
 use capc_schemas::token::Digest;
 use capc_schemas::trust::Root;
 use core::ffi::CStr;
@@ -59,36 +62,83 @@ pub fn device(from: &CStr) -> Result<Source, Refusal<'_>> {
 ///
 /// # Errors
 /// When it is none.
-pub fn regular(layer: Layer, from: &CStr) -> Result<Fd, Refusal<'_>> {
+pub fn regular(layer: Layer, from: &CStr) -> Result<(Fd, Status), Refusal<'_>> {
     let fd = sys::open(At::Here, from, READ, 0, NO_LINKS).or_refuse_at(layer, "opening it", from)?;
     let status = sys::status(&fd).or_refuse_at(layer, "looking at it", from)?;
     if status.file_type == FileType::Regular {
-        Ok(fd)
+        Ok((fd, status))
     } else {
         Err(Refusal::at(layer, from, "it is no regular file"))
     }
 }
 
-/// Opens a file and checks what it holds.
+/// Opens a file that nobody can change where it lies.
+///
+/// # Errors
+/// When somebody could.
+pub fn stored(from: &CStr) -> Result<Source, Refusal<'_>> {
+    let (fd, status) = regular(Layer::Store, from)?;
+    let is_read_only = sys::file_system(&fd).or_refuse_at(Layer::Store, "looking at it", from)?.is_read_only;
+    if is_read_only || Integrity::is_store_item(from.to_bytes(), status.mode) {
+        Ok(Source { fd, kind: FileKind::File })
+    } else {
+        Err(Refusal::at(Layer::Store, from, "it is not mounted read-only, so it could have been changed"))
+    }
+}
+
+/// Opens a file and checks what it holds, unless it is known not to have changed since it was.
 ///
 /// # Errors
 /// When it holds something else than what was sealed.
-pub fn pinned<'m>(from: &'m CStr, digest: Digest, scratch: &mut [u8]) -> Result<Source, Refusal<'m>> {
-    let fd = regular(Layer::Pinned, from)?;
+pub fn pinned<'m>(
+    from: &'m CStr,
+    digest: Digest,
+    identities: &mut Identities<'_>,
+    scratch: &mut [u8],
+) -> Result<Source, Refusal<'m>> {
+    let (fd, status) = regular(Layer::Pinned, from)?;
+    let source = |fd| Source { fd, kind: FileKind::File };
+    if identities.digest_of(&status.identity) == Some(digest) {
+        return Ok(source(fd));
+    }
+    let watch = identities.watch(&fd);
+    pass(Layer::Pinned, (&fd, from), digest, scratch, |_| Ok(()))?;
+    if let Some(watch) = watch {
+        identities.learn(&fd, &watch, digest);
+    }
+    Ok(source(fd))
+}
+
+/// Passes the content of a file on in pieces, and checks it.
+///
+/// # Errors
+/// When it is something else than what was sealed, or a piece is not taken.
+pub fn pass<'m>(
+    layer: Layer,
+    (fd, from): (&Fd, &'m CStr),
+    digest: Digest,
+    scratch: &mut [u8],
+    mut take: impl FnMut(&[u8]) -> Result<(), Refusal<'m>>,
+) -> Result<(), Refusal<'m>> {
     let mut hash = Sha256::new();
     // Pieces that stay in the processor's cache while they are hashed.
     let piece = scratch.get_mut(..128 << 10).unwrap_or(&mut []);
     loop {
-        let count = sys::read(&fd, piece).or_refuse_at(Layer::Pinned, "reading it", from)?;
+        let count = sys::read(fd, piece).or_refuse_at(layer, "reading it", from)?;
         match piece.get(..count) {
             Some([]) | None => break,
-            Some(bytes) => hash.update(bytes),
+            Some(bytes) => {
+                hash.update(bytes);
+                take(bytes)?;
+            }
         }
     }
-    if hash.finalize().as_slice() != digest.0 {
-        return Err(Refusal::at(Layer::Pinned, from, "it drifted: its digest is not the sealed one"));
+    if hash.finalize().as_slice() == digest.0 {
+        return Ok(());
     }
-    Ok(Source { fd, kind: FileKind::File })
+    let words =
+        "it drifted: its digest is not the sealed one; `capc reconfigure` shows the change and accepts it";
+    Err(Refusal::at(layer, from, words))
 }
 
 /// Opens the directory of a facet.
@@ -105,7 +155,8 @@ pub fn facet<'m>(trust: &Root<'_>, key: &'m CStr) -> Result<Source, Refusal<'m>>
     path.add(key.to_bytes());
     let fd = sys::open(At::Dir(&runtime), path.c_str(), O_PATH | O_DIRECTORY, 0, NO_LINKS | RESOLVE_BENEATH)
         .or_refuse_at(Layer::Facet, "opening its directory", key)?;
-    let of_memory = sys::file_system(&fd).or_refuse_at(Layer::Facet, "looking at it", key)? == sys::IN_MEMORY;
+    let of_memory =
+        sys::file_system(&fd).or_refuse_at(Layer::Facet, "looking at it", key)?.magic == sys::IN_MEMORY;
     if of_memory {
         Ok(Source { fd, kind: FileKind::Dir })
     } else {

@@ -223,7 +223,9 @@ pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<Plan<'m
             | Line::Link { .. }
             | Line::Text { .. }
             | Line::Device { .. }
+            | Line::Store { .. }
             | Line::Pinned { .. }
+            | Line::Memfd { .. }
             | Line::Image { .. }
             | Line::Grant { .. }
             | Line::Secret { .. }

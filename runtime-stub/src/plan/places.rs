@@ -3,7 +3,9 @@
 use super::{Identity, List, NO_ROOM, path, string};
 use crate::refusal::{Layer, Refusal};
 use crate::sys::memory::Arena;
-use capc_schemas::manifest::{Access, Execution, FacetRole, FileKind, Kind, Line, Owner};
+use capc_schemas::manifest::{
+    Access, Execution, FacetRole, FileKind, Integrity, Kind, Line, Owner, SealedFile,
+};
 use capc_schemas::token::Digest;
 use core::cmp::Ordering;
 use core::ffi::CStr;
@@ -45,13 +47,15 @@ pub enum What<'m> {
         from: &'m CStr,
     },
     /// A file whose digest is sealed.
-    Pinned {
+    Sealed {
         /// The host's.
         from: &'m CStr,
         /// Its digest.
         digest: Digest,
         /// Whether it may be executed.
         execution: Execution,
+        /// What keeps it from being another.
+        integrity: Integrity,
     },
     /// A directory or file with all that is mounted in it.
     Image {
@@ -105,12 +109,14 @@ pub struct Place<'m> {
 }
 
 /// The kinds of lines that put something on a place.
-pub(super) const KINDS: [Kind; 11] = [
+pub(super) const KINDS: [Kind; 13] = [
     Kind::Tmpfs,
     Kind::Link,
     Kind::Text,
     Kind::Device,
+    Kind::Store,
     Kind::Pinned,
+    Kind::Memfd,
     Kind::Image,
     Kind::Grant,
     Kind::Secret,
@@ -118,6 +124,8 @@ pub(super) const KINDS: [Kind; 11] = [
     Kind::Proc,
     Kind::Notify,
 ];
+
+const NOTHING: Refusal<'static> = Refusal::of(Layer::Manifest, "a line that puts nothing anywhere");
 
 /// Returns what a line puts where.
 pub(super) fn what<'m>(arena: &mut Arena<'m>, line: Line<'m>) -> Result<(&'m CStr, What<'m>), Refusal<'m>> {
@@ -130,8 +138,10 @@ pub(super) fn what<'m>(arena: &mut Arena<'m>, line: Line<'m>) -> Result<(&'m CSt
             (at, What::Text { mode: mode.bits(), content: bytes.get(..content).unwrap_or(&[]) })
         }
         Line::Device { at, from } => (at, What::Device { from: path(arena, from)? }),
-        Line::Pinned { at, from, digest, execution } => {
-            (at, What::Pinned { from: path(arena, from)?, digest, execution })
+        Line::Store { .. } | Line::Pinned { .. } | Line::Memfd { .. } => {
+            let file = line.sealed_file().ok_or(NOTHING)?;
+            let SealedFile { at, from, digest, execution, integrity } = file;
+            (at, What::Sealed { from: path(arena, from)?, digest, execution, integrity })
         }
         Line::Image { at, from } => (at, What::Image { from: path(arena, from)? }),
         Line::Grant { at, from, kind, access, execution, owner } => {
@@ -144,7 +154,7 @@ pub(super) fn what<'m>(arena: &mut Arena<'m>, line: Line<'m>) -> Result<(&'m CSt
         }
         Line::Notify { at } => (at, What::Notify),
         Line::Proc => return Ok((c"/proc", What::Proc)),
-        _ => return Err(Refusal::of(Layer::Manifest, "a line that puts nothing anywhere")),
+        _ => return Err(NOTHING),
     };
     let at = path(arena, at)?;
     if at == c"/" {

@@ -56,6 +56,26 @@ pub struct Status {
     pub size: u64,
     /// Which device it is, if it is one.
     pub device: u64,
+    /// By what it is told from every other file, and from itself before it was changed.
+    pub identity: FileIdentity,
+}
+
+/// A moment as a file system has it: seconds, and nanoseconds after them.
+pub type Moment = (u64, u64);
+
+/// By what a file is told from every other, and from itself before it was changed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct FileIdentity {
+    /// The device of its file system.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// How long it is.
+    pub size: u64,
+    /// When it was last changed in any way; nobody can set this.
+    pub changed: Moment,
+    /// When its content was last changed, as its owner says.
+    pub modified: Moment,
 }
 
 pub(super) fn text(path: &CStr) -> usize {
@@ -96,16 +116,33 @@ fn status_at(at: At<'_>, path: &CStr, flags: u32) -> Answer<Status> {
     };
     let size = u64::try_from(stat.st_size).map_err(|_| Errno::EOVERFLOW)?;
     let mode = stat.st_mode & 0o7777;
-    Ok(Status { file_type, mode, uid: stat.st_uid, gid: stat.st_gid, size, device: stat.st_rdev })
+    let identity = FileIdentity {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        size,
+        changed: (stat.st_ctime, stat.st_ctime_nsec),
+        modified: (stat.st_mtime, stat.st_mtime_nsec),
+    };
+    Ok(Status { file_type, mode, uid: stat.st_uid, gid: stat.st_gid, size, device: stat.st_rdev, identity })
 }
 
-/// Returns the number of the file system that an open file is on.
-pub fn file_system(fd: &Fd) -> Answer<u32> {
+/// What an open file is on.
+#[derive(Copy, Clone)]
+pub struct FileSystem {
+    /// The number of its type.
+    pub magic: u32,
+    /// Whether nothing can be written through this mount.
+    pub is_read_only: bool,
+}
+
+/// Returns the file system that an open file is on.
+pub fn file_system(fd: &Fd) -> Answer<FileSystem> {
+    const ST_RDONLY: i64 = 1;
     // SAFETY: the structure is of plain numbers, for which zeros are good.
     let mut statfs: k::statfs = unsafe { core::mem::zeroed() };
     // SAFETY: the kernel fills in one `statfs`.
     unsafe { call(k::__NR_fstatfs, [signed(fd.number()), &raw mut statfs as usize]) }?;
-    Ok(statfs.f_type as u32)
+    Ok(FileSystem { magic: statfs.f_type as u32, is_read_only: statfs.f_flags & ST_RDONLY != 0 })
 }
 
 /// Reads once, at most what the buffer holds.
@@ -175,6 +212,18 @@ pub fn make_link(target: &CStr, at: At<'_>, path: &CStr) -> Answer<()> {
 pub fn unlink(at: At<'_>, path: &CStr) -> Answer<()> {
     // SAFETY: the path ends with a NUL.
     unsafe { call(k::__NR_unlinkat, [at.argument(), text(path), 0]) }.map(drop)
+}
+
+/// Removes an empty directory.
+pub fn remove_dir(at: At<'_>, path: &CStr) -> Answer<()> {
+    // SAFETY: the path ends with a NUL.
+    unsafe { call(k::__NR_unlinkat, [at.argument(), text(path), k::AT_REMOVEDIR as usize]) }.map(drop)
+}
+
+/// Gives a file another name in the same directory, in place of what is there.
+pub fn rename(at: At<'_>, from: &CStr, to: &CStr) -> Answer<()> {
+    // SAFETY: both paths end with a NUL.
+    unsafe { call(k::__NR_renameat, [at.argument(), text(from), at.argument(), text(to)]) }.map(drop)
 }
 
 /// Gives an open file to an owner.
@@ -275,3 +324,9 @@ pub fn poll(waits: &mut [Wait], milliseconds: i32) -> Answer<usize> {
 
 /// The number of a file system in memory.
 pub const IN_MEMORY: u32 = k::TMPFS_MAGIC;
+
+/// The numbers of file systems on disks, which note the time of every change.
+pub const ON_DISK: [u32; 3] = [k::EXT4_SUPER_MAGIC, k::XFS_SUPER_MAGIC, k::BTRFS_SUPER_MAGIC];
+
+/// The numbers of file systems that are never written to.
+pub const WRITTEN_ONCE: [u32; 2] = [k::SQUASHFS_MAGIC, k::EROFS_SUPER_MAGIC_V1];

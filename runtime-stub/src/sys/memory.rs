@@ -19,7 +19,12 @@ pub struct Room {
     pub arena: [u8; 4 << 20],
     /// For files on their way through.
     pub scratch: [u8; (1 << 20) + 1],
+    /// For the identities of files that were hashed before.
+    pub identities: [u8; IDENTITY_BYTES],
 }
+
+/// How long the list of identities may grow.
+const IDENTITY_BYTES: usize = 320 << 10;
 
 struct Once {
     taken: AtomicBool,
@@ -37,6 +42,7 @@ static ROOM: Once = Once {
         signature: [0; _],
         arena: [0; _],
         scratch: [0; _],
+        identities: [0; _],
     }),
 };
 

@@ -114,6 +114,25 @@ impl NewFileSystem {
     }
 }
 
+/// Makes the whole file system of a mount read-only, by whatever mount it is reached.
+pub fn seal_file_system(mount: &Fd) -> Answer<()> {
+    let flags = (k::FSPICK_CLOEXEC | k::FSPICK_EMPTY_PATH) as usize;
+    // SAFETY: the empty path ends with a NUL.
+    let context = unsafe { call(k::__NR_fspick, [signed(mount.number()), text(c""), flags]) }.map(Fd::of)?;
+    let (set, done) = (k::fsconfig_command::FSCONFIG_SET_FLAG, k::fsconfig_command::FSCONFIG_CMD_RECONFIGURE);
+    // SAFETY: the key ends with a NUL, and a flag has no value.
+    unsafe { call(k::__NR_fsconfig, [signed(context.number()), set as usize, text(c"ro"), 0, 0]) }?;
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_fsconfig, [signed(context.number()), done as usize, 0, 0, 0]) }.map(drop)
+}
+
+/// Takes away what is mounted on a name in the working directory.
+pub fn detach(name: &CStr) -> Answer<()> {
+    let flags = (k::MNT_DETACH | k::UMOUNT_NOFOLLOW) as usize;
+    // SAFETY: the name ends with a NUL.
+    unsafe { call(k::__NR_umount2, [text(name), flags]) }.map(drop)
+}
+
 /// Cuts every mount of this namespace off from all others.
 pub fn make_mounts_private() -> Answer<()> {
     // SAFETY: the paths end with a NUL.

@@ -118,6 +118,13 @@ pub fn end_of(child: &Fd, patience: Patience) -> Answer<Option<End>> {
     })
 }
 
+/// Returns the number of this process.
+#[must_use]
+pub fn own_pid() -> usize {
+    // SAFETY: no memory is involved.
+    unsafe { call(k::__NR_getpid, []) }.unwrap_or(0)
+}
+
 /// Returns a descriptor of the process with this number.
 pub fn open_process(pid: i32) -> Answer<Fd> {
     // SAFETY: no memory is involved.

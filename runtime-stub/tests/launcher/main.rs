@@ -9,6 +9,9 @@
 
 mod generation;
 mod house;
+mod integrity;
+mod identities;
+mod disk;
 mod lives;
 mod refusals;
 mod signatures;

@@ -33,6 +33,8 @@ pub struct World {
     pub ready: &'static str,
     pub filter: Vec<String>,
     pub abi: u32,
+    /// What keeps its programs from being others: the word of a line.
+    pub integrity: &'static str,
 }
 
 impl World {
@@ -71,6 +73,7 @@ impl World {
             .map(String::from)
             .to_vec(),
             abi: 3,
+            integrity: "pinned",
         }
     }
 
@@ -112,7 +115,7 @@ impl World {
         }
         for (at, from) in files {
             let digest = sha256(&fs::read(&from).unwrap());
-            lines.push(format!("pinned {at} {from} {digest} exec"));
+            lines.push(format!("{} {at} {from} {digest} exec", self.integrity));
         }
         lines.extend(self.filter.iter().cloned());
         lines.extend(self.lines.iter().cloned());

@@ -28,6 +28,15 @@ words! {
         /// They may not.
         NoExec = "noexec",
     }
+    /// What keeps a file of code from being another than was sealed, the weakest first.
+    Integrity {
+        /// It lies where nothing changes, which is checked; it is not hashed.
+        Store = "store",
+        /// It is hashed, unless it is known not to have changed since it was.
+        Pinned = "pinned",
+        /// What runs is a copy in memory, hashed while it was copied.
+        Memfd = "memfd",
+    }
     /// What a granted path must be.
     FileKind {
         /// A directory.
@@ -93,6 +102,17 @@ words! {
         Notify = "notify",
         /// Once its sockets listen.
         Socket = "socket",
+    }
+}
+
+impl Integrity {
+    /// The directories of package managers that never change what they once put there.
+    const STORES: [&'static [u8]; 2] = [b"/gnu/store/", b"/nix/store/"];
+
+    /// Returns whether a file is one that such a package manager put there: nobody may write to it, its owner included.
+    #[must_use]
+    pub fn is_store_item(path: &[u8], mode: u32) -> bool {
+        mode & 0o222 == 0 && Self::STORES.iter().any(|store| path.starts_with(store))
     }
 }
 

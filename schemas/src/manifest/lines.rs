@@ -2,8 +2,8 @@
 
 use super::Problem;
 use super::fields::{
-    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Groups, Limit, Mode, Network, Owner,
-    Ready, Rights,
+    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Groups, Integrity, Limit, Mode,
+    Network, Owner, Ready, Rights,
 };
 use crate::line::{Words, writes_line};
 use crate::token::{AbsPath, Digest, Key, RelPath, Token};
@@ -164,8 +164,30 @@ lines! {
         /// The host's node.
         from: AbsPath<'a>,
     }
+    /// A regular file in an immutable place, bound read-only; the digest is for those who look, not for the launcher.
+    Store = "store" Any {
+        /// Where.
+        at: AbsPath<'a>,
+        /// The host's file.
+        from: AbsPath<'a>,
+        /// What it must hold.
+        digest: Digest,
+        /// Whether it may be executed.
+        execution: Execution,
+    }
     /// A regular file, bound read-only from the descriptor that was hashed.
     Pinned = "pinned" Any {
+        /// Where.
+        at: AbsPath<'a>,
+        /// The host's file.
+        from: AbsPath<'a>,
+        /// What it must hold.
+        digest: Digest,
+        /// Whether it may be executed.
+        execution: Execution,
+    }
+    /// A regular file, copied into sealed memory of the world's own and hashed on the way.
+    Memfd = "memfd" Any {
         /// Where.
         at: AbsPath<'a>,
         /// The host's file.
@@ -326,7 +348,47 @@ lines! {
     End = "end" Once
 }
 
+/// A file of which a manifest says what it must hold.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct SealedFile<'a> {
+    /// Where it is in the world.
+    pub at: AbsPath<'a>,
+    /// The host's file.
+    pub from: AbsPath<'a>,
+    /// What it must hold.
+    pub digest: Digest,
+    /// Whether it may be executed.
+    pub execution: Execution,
+    /// How it is kept from changing.
+    pub integrity: Integrity,
+}
+
+impl<'a> SealedFile<'a> {
+    /// Returns the line that says so.
+    #[must_use]
+    pub const fn line(self) -> Line<'a> {
+        let Self { at, from, digest, execution, integrity } = self;
+        match integrity {
+            Integrity::Store => Line::Store { at, from, digest, execution },
+            Integrity::Pinned => Line::Pinned { at, from, digest, execution },
+            Integrity::Memfd => Line::Memfd { at, from, digest, execution },
+        }
+    }
+}
+
 impl<'a> Line<'a> {
+    /// Returns the file that it says the digest of, if it does.
+    #[must_use]
+    pub const fn sealed_file(self) -> Option<SealedFile<'a>> {
+        let (at, from, digest, execution, integrity) = match self {
+            Self::Store { at, from, digest, execution } => (at, from, digest, execution, Integrity::Store),
+            Self::Pinned { at, from, digest, execution } => (at, from, digest, execution, Integrity::Pinned),
+            Self::Memfd { at, from, digest, execution } => (at, from, digest, execution, Integrity::Memfd),
+            _ => return None,
+        };
+        Some(SealedFile { at, from, digest, execution, integrity })
+    }
+
     /// Reads one line, given without its newline.
     ///
     /// # Errors

@@ -6,10 +6,10 @@ mod fields;
 mod lines;
 
 pub use fields::{
-    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Groups, Limit, Mode, Network, Owner,
-    Ready, Rights,
+    Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Groups, Integrity, Limit, Mode,
+    Network, Owner, Ready, Rights,
 };
-pub use lines::{Kind, Line, Times};
+pub use lines::{Kind, Line, SealedFile, Times};
 
 use crate::line::split_line;
 use crate::token::RelPath;

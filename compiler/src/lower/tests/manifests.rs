@@ -325,3 +325,30 @@ fn a_device_is_seen_with_the_rights_that_were_granted() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
 }
+
+#[test]
+fn the_innermost_path_says_what_keeps_code_from_changing() {
+    let mut machine = machine();
+    machine.file("/usr/bin/deep/tool", super::elf_files::program().bytes());
+    machine.owned("/usr/bin/deep/tool", 0, 0, 0o755);
+    machine.read_only = vec!["/usr/bin/deep".into()];
+    machine.file("/etc/app", "line");
+    let program = |path: &str, levels: &str| {
+        let body = format!("{levels}\nservice a {{ run \"{path}\"; config \"/etc/app\" }}");
+        let text = manifest(&lowered(&body, &machine, Mode::Root).unwrap(), "a");
+        let mut words = text.lines().find(|line| line.contains(" /usr/bin/")).unwrap().split(' ');
+        assert!(text.contains("pinned /etc/app /etc/app "), "configuration is pinned always: {text}");
+        words.next().unwrap().to_owned()
+    };
+    for (levels, tool, deep) in [
+        ("", "pinned", "pinned"),
+        ("integrity memfd \"/usr\"", "memfd", "memfd"),
+        ("integrity memfd \"/usr\"; integrity pinned \"/usr/bin/deep\"", "memfd", "pinned"),
+        ("integrity store \"/usr/bin/deep\"", "pinned", "store"),
+        // By way of a link too.
+        ("integrity memfd \"/bin\"", "memfd", "memfd"),
+    ] {
+        assert_eq!(program("/usr/bin/tool", levels), tool, "{levels}");
+        assert_eq!(program("/usr/bin/deep/tool", levels), deep, "{levels}");
+    }
+}

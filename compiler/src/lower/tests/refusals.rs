@@ -379,3 +379,29 @@ fn of_a_standard_image_only_what_the_machine_has_is_seen_and_nothing_at_all_is_r
     machine.dir("/usr/lib/locale");
     check_on(&machine, Mode::Root, &body, "");
 }
+
+#[test]
+fn a_store_that_can_be_changed_is_refused() {
+    let body = format!("integrity store \"/usr/bin\"\nservice a {{ {TOOL} }}");
+    check(
+        &body,
+        "`/usr/bin/tool` could be changed where it lies: it is not mounted read-only | \
+         mount its directory read-only, or write `integrity pinned` or `integrity memfd`\n",
+    );
+    let mut read_only = machine();
+    read_only.read_only = vec!["/usr".into()];
+    check_on(&read_only, Mode::Root, &body, "");
+    let item = "/gnu/store/abc-tool/bin/tool";
+    let mut guix = machine();
+    guix.file(item, super::elf_files::program().bytes()).owned(item, 0, 0, 0o555);
+    let body = format!("integrity store \"/gnu/store\"\nservice a {{ run \"{item}\" }}");
+    check_on(&guix, Mode::Root, &body, "");
+    guix.owned(item, 0, 0, 0o755);
+    check_on(
+        &guix,
+        Mode::Root,
+        &body,
+        "`/gnu/store/abc-tool/bin/tool` could be changed where it lies: it is not mounted read-only | \
+         mount its directory read-only, or write `integrity pinned` or `integrity memfd`\n",
+    );
+}
