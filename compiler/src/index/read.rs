@@ -107,6 +107,7 @@ impl Reader<'_, '_> {
             passings: Vec::new(),
             aliases,
             code,
+            integrity: Vec::new(),
             root,
         })
     }
