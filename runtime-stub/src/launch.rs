@@ -46,7 +46,7 @@ fn check<'m>(
     room: &'m mut Room,
     record: &'m [u8; RECORD_BYTES],
 ) -> Result<u8, Refusal<'m>> {
-    let Room { seal, manifest, signature, arena: _, scratch } = room;
+    let Room { seal, manifest, signature, arena: _, scratch, identities: _ } = room;
     let trust = load::trust(record)?;
     whole::verify(&trust, generation, Buffers { seal, signature, manifest }, scratch)?;
     Ok(0)
