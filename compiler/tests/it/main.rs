@@ -8,6 +8,7 @@ mod scene;
 
 mod tidy;
 mod transaction;
+mod faults;
 mod golden;
 mod docs;
 mod kdl;

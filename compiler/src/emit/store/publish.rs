@@ -53,9 +53,17 @@ impl Store {
         let rename = rustix::fs::renameat_with(CWD, &new, CWD, &place, RenameFlags::NOREPLACE);
         io(|| format!("rename generation {number} into place"), rename.map_err(std::io::Error::from))?;
         flush(&generations)?;
-        self.switch(number)?;
-        self.raise_floor(number)?;
-        Ok(place)
+        let standing = (fs::read_link(self.path.join("current")).ok(), super::floor(&self.path)?);
+        // Whatever needs room on the disk is done before the switch, so that a full one does not come between.
+        let floor = self.floor();
+        let raised = prepare(&floor, format!("{number}\n").as_bytes(), 0o644)?;
+        match self.switch(number).and_then(|()| put(&raised, &floor)) {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                self.switch_back(standing);
+                Err(error)
+            }
+        }
     }
 
     fn fill(
@@ -102,6 +110,24 @@ impl Store {
         self.replace_link(&self.path.join("current"), Path::new(&format!("generations/{number}")))
     }
 
+    /// Goes back to what was current before a switch that was not finished; the floor first, which is never over `current`.
+    ///
+    /// Where this fails too, the new generation stays current: it is whole, and only its durability is in doubt.
+    fn switch_back(&self, (current, floor): (Option<PathBuf>, Option<u64>)) {
+        let path = self.floor();
+        let lowered = match floor {
+            _ if super::floor(&self.path).is_ok_and(|found| found == floor) => true,
+            Some(number) => self.raise_floor(number).is_ok(),
+            None => fs::remove_file(&path).is_ok(),
+        };
+        let path = self.path.join("current");
+        let _ = match current {
+            _ if !lowered => Ok(()),
+            Some(target) => self.replace_link(&path, &target),
+            None => io(|| "remove `current`".to_owned(), fs::remove_file(&path)),
+        };
+    }
+
     /// Raises the floor, so that nothing older starts.
     ///
     /// # Errors
@@ -115,20 +141,12 @@ impl Store {
         let new = path.with_extension("new");
         let _ = fs::remove_file(&new);
         io(|| format!("make `{}`", new.display()), std::os::unix::fs::symlink(target, &new))?;
-        io(|| format!("rename `{}`", new.display()), fs::rename(&new, path))?;
-        path.parent().map_or(Ok(()), flush)
+        put(&new, path)
     }
 
     /// Replaces a file as a whole.
     pub(super) fn replace(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
-        let new = path.with_extension("new");
-        let _ = fs::remove_file(&new);
-        let file = write_new(&new, bytes)?;
-        io(|| format!("flush `{}`", new.display()), file.sync_data())?;
-        let permissions = fs::set_permissions(&new, fs::Permissions::from_mode(mode));
-        io(|| format!("write `{}`", new.display()), permissions)?;
-        io(|| format!("rename `{}`", new.display()), fs::rename(&new, path))?;
-        path.parent().map_or(Ok(()), flush)
+        put(&prepare(path, bytes, mode)?, path)
     }
 
     /// Removes generations other than the current one; what `up` keeps is only what runs.
@@ -141,6 +159,23 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Writes what a file is to be, flushed, beside it; returns where.
+fn prepare(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf, StoreError> {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let file = write_new(&new, bytes)?;
+    let permissions = fs::set_permissions(&new, fs::Permissions::from_mode(mode));
+    io(|| format!("write `{}`", new.display()), permissions)?;
+    io(|| format!("flush `{}`", new.display()), file.sync_all())?;
+    Ok(new)
+}
+
+/// Puts something in the place of another.
+fn put(new: &Path, path: &Path) -> Result<(), StoreError> {
+    io(|| format!("rename `{}`", new.display()), fs::rename(new, path))?;
+    path.parent().map_or(Ok(()), flush)
 }
 
 /// Writes a file that must not be there.
