@@ -9,6 +9,7 @@ mod scene;
 mod tidy;
 mod transaction;
 mod faults;
+mod power;
 mod golden;
 mod docs;
 mod kdl;
