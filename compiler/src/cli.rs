@@ -64,6 +64,13 @@ pub enum Command {
     /// Verify the current generation: its signature, and every file's digest
     #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
     Verify(Verify),
+    /// Run one service without a world, and print what its configuration lacks
+    ///
+    /// For moving a program into a world: it runs with all that you may do yourself, for some seconds or to its end, while
+    /// every file, socket, port and system call that it uses is noted. Printed is the smallest addition to its configuration, as a
+    /// patch with the evidence. Read it: what a program used is not always what it should have.
+    #[command(after_help = "Example: capc trace web --config system.kdl --seconds 5 | patch -p0")]
+    Trace(Trace),
     /// Put configuration files in order, or say them in the other language
     ///
     /// Indents and spaces, in place, and keeps comments. A file with mistakes in it is not touched.
@@ -406,6 +413,19 @@ pub struct Verify {
     /// A public key that must have signed; may be given several times; by default whom the store's launcher trusts.
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
+}
+
+/// `capc trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The service.
+    pub service: String,
+    /// The system file.
+    #[arg(long, value_name = "FILE", default_value = "system.kdl")]
+    pub config: PathBuf,
+    /// How long it may run.
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
 }
 
 /// What a run comes to.

@@ -17,6 +17,7 @@ mod revision;
 mod running;
 mod signer;
 mod together;
+mod trace;
 mod transaction;
 mod up;
 mod verify;
@@ -67,6 +68,7 @@ pub fn run(command: Command) -> Exit {
         Command::What(arguments) => question::what(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::Explain { code } => explain::run(&code),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),

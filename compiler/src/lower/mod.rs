@@ -30,6 +30,8 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+pub use seccomp::{group_of_call, is_usual_call};
+
 use crate::check::Checked;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;

@@ -34,6 +34,7 @@ use crate::source::{FileId, Files, SourceMap};
 pub use load::Named;
 use names::{Meaning, ScopeId};
 pub use service::SYSCALLS;
+pub use standard::standard_images;
 use std::collections::BTreeMap;
 use std::path::Path;
 

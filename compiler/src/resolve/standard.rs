@@ -57,6 +57,11 @@ const IMAGES: [(&str, &[&str]); 6] = [
     ),
 ];
 
+/// Returns the images that come with capc: their names without `std:`, and their paths.
+pub fn standard_images() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    IMAGES.iter().copied()
+}
+
 /// Returns the text of a module by its name after `std:`, or what is wrong with the name.
 ///
 /// # Errors

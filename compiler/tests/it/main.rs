@@ -7,6 +7,7 @@
 mod scene;
 
 mod tidy;
+mod trace;
 mod transaction;
 mod faults;
 mod power;

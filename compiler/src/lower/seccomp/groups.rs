@@ -89,3 +89,10 @@ impl Beyond {
         self.groups.iter().any(|group| group == word)
     }
 }
+
+/// Returns the group of `syscalls` that admits a call.
+#[must_use]
+pub fn group_of_call(number: u32) -> Option<&'static str> {
+    let has = |calls: &[Sysno]| calls.iter().any(|call| super::table::number(*call) == number);
+    GROUPS.iter().find(|(_, calls)| has(calls)).map(|(word, _)| *word)
+}

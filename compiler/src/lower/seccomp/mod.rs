@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use groups::Beyond;
+pub use groups::{Beyond, group_of_call};
 pub use program::Instruction;
 
 use program::Verdict;
@@ -29,6 +29,18 @@ pub struct Sockets {
     pub deaf: bool,
     /// Asking the kernel for addresses and routes, as the C library does to look up names.
     pub routes: bool,
+}
+
+/// Returns whether every service may make a call, with some arguments at least; so is a call that programs fall back from.
+#[must_use]
+pub fn is_usual_call(number: u32) -> bool {
+    let checked = checks::all(Sockets::default(), &Beyond::default());
+    checked
+        .iter()
+        .map(|(number, _)| *number)
+        .chain(table::granted())
+        .chain(table::absent())
+        .any(|usual| usual == number)
 }
 
 /// Returns the filter of a service.

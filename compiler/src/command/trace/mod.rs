@@ -1,0 +1,173 @@
+//! `capc trace`: runs one service without a world, and prints what to add to its configuration.
+
+mod offered;
+mod patch;
+mod suggest;
+
+use super::{Failure, compile, generation};
+use crate::cli::{Exit, Trace};
+use crate::diag::nearest;
+use crate::lower;
+use crate::machine::RealMachine;
+use crate::model::{Address, Kind, Model, Object, ObjectId, Resource, Service, Target};
+use crate::source::{Files, RealFiles, SourceFile};
+use capc_schemas::manifest::Manifest;
+use capc_trace::Request;
+use offered::Offered;
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use suggest::{Reach, Suggestion};
+
+/// Runs the command.
+pub fn run(arguments: &Trace) -> Exit {
+    match trace(arguments) {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn trace(arguments: &Trace) -> Result<Exit, Failure> {
+    let mut compilation = compile::named(&arguments.config)?;
+    let complaint = compile::complain(&compilation);
+    let (Exit::Clean, Some(model), Some(holdings), Some(checked)) =
+        (complaint, &compilation.model, &compilation.holdings, &compilation.checked)
+    else {
+        return Ok(complaint);
+    };
+    let (id, service) = service_of(model, &arguments.service)?;
+    let options = lower::Options { mode: generation::mode(), state_root: None, previous: BTreeMap::new() };
+    let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
+        Ok(lowered) => lowered,
+        Err(refusals) => {
+            compilation.diagnostics = refusals;
+            compile::complain(&compilation);
+            return Ok(Exit::Refused);
+        }
+    };
+    let manifest = lowered.manifests.iter().find(|(name, _)| *name == arguments.service);
+    let manifest = manifest.and_then(|(_, text)| Manifest::parse(text.as_bytes()).ok());
+    let offered = manifest.as_ref().map(Offered::of).unwrap_or_default();
+    let limit = Duration::from_secs(arguments.seconds);
+    super::complain!(
+        "capc: `{}` runs without a world for at most {} s, with all that you may do yourself",
+        arguments.service,
+        arguments.seconds
+    );
+    let uses = capc_trace::run(Request {
+        program: Path::new(service.program.as_ref().map_or("", |program| &*program.path)),
+        arguments: &service.arguments.iter().map(|(text, _)| text.to_string()).collect::<Vec<_>>(),
+        environment: &service
+            .environment
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect::<Vec<_>>(),
+        directory: Path::new(service.workdir.as_ref().map_or("/", |workdir| &*workdir.path)),
+        passed: passed(model, service)?,
+        limit,
+    });
+    let uses = uses.map_err(|error| Failure::refused(format!("it cannot be traced: {error}")))?;
+    let mut suggestion = suggest::suggest(&uses, &offered, &known(model), Reach::WithoutLibraries);
+    let span = model.object(id).span;
+    // Statements are added to the system file in KDL; in a module what is missing comes by its parameters.
+    let file = compilation.sources.file(span.file).filter(|_| span.file.0 == 0);
+    let mut new = file.and_then(|file| patch::added(file, span, &suggestion));
+    // With that, some libraries are there: only those that are still missing are named.
+    let with = new.as_ref().and_then(|new| offered_by(&arguments.config, new, &arguments.service));
+    let rest = suggest::suggest(&uses, with.as_ref().unwrap_or(&offered), &known(model), Reach::All);
+    if with.is_none() {
+        suggestion = rest;
+        new = file.and_then(|file| patch::added(file, span, &suggestion));
+    } else if !rest.stated.is_empty() {
+        suggestion.declared.extend(rest.declared);
+        suggestion.stated.extend(rest.stated);
+        new = file.and_then(|file| patch::added(file, span, &suggestion));
+    }
+    print(file.zip(new.as_deref()), &suggestion);
+    Ok(Exit::Clean)
+}
+
+/// Returns what the world of a service would offer if the file had another text; none when that would be refused.
+fn offered_by(path: &Path, text: &str, service: &str) -> Option<Offered> {
+    let edited = Edited { path: compile::absolute(path).ok()?, text };
+    let compilation = compile::from(&edited, path, &compile::today()).ok()?;
+    let (model, holdings) = compilation.parts()?;
+    let options = lower::Options { mode: generation::mode(), state_root: None, previous: BTreeMap::new() };
+    let checked = compilation.checked.as_ref()?;
+    let lowered = lower::lower(model, holdings, checked, &RealMachine::default(), &options).ok()?;
+    let (_, manifest) = lowered.manifests.iter().find(|(name, _)| name == service)?;
+    Manifest::parse(manifest.as_bytes()).ok().map(|manifest| Offered::of(&manifest))
+}
+
+/// The files of the machine, one of them with another text.
+struct Edited<'t> {
+    path: PathBuf,
+    text: &'t str,
+}
+
+impl Files for Edited<'_> {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        if path == self.path { Ok(self.text.as_bytes().to_vec()) } else { RealFiles.read(path) }
+    }
+}
+
+fn service_of<'m>(model: &'m Model, name: &str) -> Result<(ObjectId, &'m Service), Failure> {
+    let mut services = model.services();
+    if let Some((id, _, service)) = services.find(|(_, object, _)| &*object.name == name) {
+        return Ok((id, service));
+    }
+    let names = model.services().map(|(_, object, _)| &*object.name);
+    let meant = nearest(name, names).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    Err(Failure::usage(format!("there is no service `{name}`{meant}")))
+}
+
+/// Binds what the service would be passed, in the order of its statements.
+fn passed(model: &Model, service: &Service) -> Result<Vec<OwnedFd>, Failure> {
+    let mut passed = Vec::new();
+    for placement in &service.placements {
+        let capability = model.capability(placement.capability);
+        let Target::Resource(resource) = capability.target else { continue };
+        let accepts = capability.kind == Kind::Listen && placement.rights.contains(Kind::ACCEPT);
+        let Some(Resource::Listen(Address::Ip { host, port, .. })) = model.object(resource).resource() else {
+            continue;
+        };
+        if accepts {
+            let bound = TcpListener::bind((host.trim_matches(['[', ']']), *port));
+            let bound = bound
+                .map_err(|error| Failure::refused(format!("cannot listen on {host}:{port}: {error}")))?;
+            passed.push(bound.into());
+        }
+    }
+    Ok(passed)
+}
+
+/// Returns the names that the system has, with the paths that they stand for.
+fn known(model: &Model) -> BTreeMap<String, Option<String>> {
+    let path = |object: &Object| match object.resource() {
+        Some(Resource::Path { path, .. }) => Some(path.to_string()),
+        _ => None,
+    };
+    model.objects().map(|(_, object)| (object.name.to_string(), path(object))).collect()
+}
+
+fn print(patched: Option<(&SourceFile, &str)>, suggestion: &Suggestion) {
+    for ungranted in &suggestion.ungranted {
+        super::complain!("capc: used, and nothing gives it: {ungranted}");
+    }
+    if suggestion.declared.is_empty() && suggestion.stated.is_empty() {
+        super::complain!("capc: its world has everything that it used");
+        return;
+    }
+    if let Some((file, new)) = patched {
+        super::say_as_is!("{}", patch::patch(&file.name, &file.text, new));
+        return;
+    }
+    for (statement, said) in &suggestion.declared {
+        super::say!("to the system:  {statement}    // {said}");
+    }
+    for (statement, said) in &suggestion.stated {
+        super::say!("to the service: {statement}    // {said}");
+    }
+}

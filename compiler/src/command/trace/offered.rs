@@ -1,0 +1,116 @@
+//! What a world offers, by its manifest.
+
+use capc_schemas::manifest::{Line, Manifest, Network, Rights};
+use capc_schemas::token::{AbsPath, Token};
+use capc_trace::{Access, Use};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What a world offers.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// What stands at which path, and whether something lies inside.
+    places: BTreeMap<String, Place>,
+    /// Landlock's rules.
+    rules: BTreeMap<String, Rights>,
+    bound: BTreeSet<u16>,
+    connected: BTreeSet<u16>,
+    has_network: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// One file, device, link or socket.
+    File,
+    /// A directory with what the machine has in it.
+    Tree,
+    /// A private directory in memory, empty at first.
+    Memory,
+}
+
+impl Offered {
+    /// Returns what a manifest offers.
+    #[must_use]
+    pub fn of(manifest: &Manifest<'_>) -> Self {
+        let mut offered = Self::default();
+        for line in manifest.lines() {
+            match line {
+                Line::Tmpfs { at, .. } | Line::Facet { at, .. } => offered.place(at, Place::Memory),
+                Line::Link { at, .. }
+                | Line::Text { at, .. }
+                | Line::Device { at, .. }
+                | Line::Secret { at, .. }
+                | Line::Notify { at }
+                | Line::Pinned { at, .. } => offered.place(at, Place::File),
+                Line::Image { at, from } | Line::Grant { at, from, .. } => {
+                    let is_dir = Path::new(&text(from.token())).is_dir();
+                    offered.place(at, if is_dir { Place::Tree } else { Place::File });
+                }
+                Line::Proc => drop(offered.places.insert("/proc".to_owned(), Place::Memory)),
+                Line::Allow { at, rights } => drop(offered.rules.insert(text(at.token()), rights)),
+                Line::BindPort { port } => drop(offered.bound.insert(port)),
+                Line::ConnectPort { port } => drop(offered.connected.insert(port)),
+                Line::Network { network } => offered.has_network = network == Network::Open,
+                _ => {}
+            }
+        }
+        offered
+    }
+
+    fn place(&mut self, at: AbsPath<'_>, place: Place) {
+        self.places.insert(text(at.token()), place);
+    }
+
+    /// Returns whether a use would go well in the world, as far as its paths and ports go.
+    #[must_use]
+    pub fn has(&self, used: &Use) -> bool {
+        match used {
+            Use::File(path, access) => self.has_file(path, *access),
+            Use::Socket(path) => match self.above(path) {
+                Some((at, Place::File)) => Path::new(at) == path,
+                Some((_, Place::Tree | Place::Memory)) => true,
+                None => false,
+            },
+            Use::Connect(address) => self.has_network || self.connected.contains(&address.port()),
+            Use::Bind(address) => self.has_network || self.bound.contains(&address.port()),
+            Use::Udp(_) => self.has_network,
+            // Which calls are granted the filter knows.
+            Use::Call(_) => true,
+        }
+    }
+
+    fn has_file(&self, path: &Path, access: Access) -> bool {
+        let leads_on = self.places.keys().any(|at| Path::new(at).starts_with(path));
+        let needed = match access {
+            Access::Read if leads_on && path.is_dir() => return true,
+            Access::Read => Rights::READ,
+            Access::Execute => Rights::EXEC,
+            Access::Modify => Rights::MODIFY,
+            Access::Create => Rights::CREATE,
+            Access::Remove => Rights::REMOVE,
+            Access::Socket => Rights::SOCKET,
+        };
+        let is_there = match self.above(path) {
+            Some((at, Place::File)) => Path::new(at) == path,
+            // Nothing of the machine's lies there, but what a program makes.
+            Some((_, Place::Memory)) if access == Access::Read => !path.exists(),
+            Some((_, Place::Memory | Place::Tree)) => true,
+            None => false,
+        };
+        let rules = self.rules.iter().filter(|(at, _)| path.starts_with(at));
+        let rights = rules.fold(Rights::NONE, |all, (_, rights)| all.or(*rights));
+        is_there && rights.contains(needed)
+    }
+
+    /// Returns the nearest place at or above a path.
+    fn above(&self, path: &Path) -> Option<(&str, Place)> {
+        path.ancestors().find_map(|above| {
+            let (at, place) = self.places.get_key_value(above.to_str()?)?;
+            Some((at.as_str(), *place))
+        })
+    }
+}
+
+fn text(token: Token<'_>) -> String {
+    String::from_utf8_lossy(&token.bytes().collect::<Vec<u8>>()).into_owned()
+}

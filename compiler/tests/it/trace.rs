@@ -1,0 +1,71 @@
+//! `capc trace`: what a program used becomes a patch, and with the patch it runs in its world.
+
+use crate::scene::{Scene, is_root};
+use std::process::{Command, Stdio};
+
+const SYSTEM: &str = r#"system moving
+dir kept "HERE/kept"
+
+service job {
+    run "/bin/sh" "-c" "cat HERE/given/one HERE/given/two && date +%Y > HERE/kept/year && cat HERE/kept/year && echo done"
+    oneshot
+    holds kept read
+}
+"#;
+
+/// Applies a patch to a file, as a person would.
+#[track_caller]
+fn apply(scene: &Scene, patch: &str) {
+    use std::io::Write;
+    let mut git = Command::new("git")
+        .args(["apply", "-p0", "-"])
+        .current_dir(&scene.path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    git.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
+    assert!(git.wait().unwrap().success(), "{patch}");
+}
+
+#[test]
+fn a_program_runs_in_its_world_with_the_patch_that_its_trace_gave() {
+    let scene = Scene::new("trace");
+    let here = scene.path.display().to_string();
+    scene.write("given/one", "one\n");
+    scene.write("given/two", "two\n");
+    scene.write("kept/old", "old\n");
+    // Who may write there without being root: whoever owns it.
+    let owner = rustix::fs::Uid::from_raw(if is_root() { 4000 } else { rustix::process::getuid().as_raw() });
+    rustix::fs::chown(scene.path.join("kept"), Some(owner), None).unwrap();
+    scene.write("system.kdl", SYSTEM.replace("HERE", &here));
+
+    scene.plain_capc(["up", "system.kdl"]).exits(3);
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    for line in [
+        "+    holds kept read write    // openat by sh",
+        "+    image \"/usr/bin/cat\"    // execve by cat, 2 times",
+        "+    image \"/usr/bin/date\"    // execve by date",
+        "+    holds one read    // openat by cat",
+    ] {
+        assert!(traced.out.contains(line), "{line} is not in\n{}", traced.out);
+    }
+    assert!(!traced.out.contains("libc.so"), "what a program needs comes with it:\n{}", traced.out);
+    let patch: String = traced
+        .out
+        .lines()
+        .filter(|line| line.starts_with(['+', '-', ' ', '@']))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    apply(&scene, &patch);
+    scene.plain_capc(["up", "system.kdl"]).exits(0).says("done");
+    // And then nothing is missing any more.
+    let again = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    again.complains("its world has everything that it used");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_told_with_the_one_that_was_meant() {
+    let scene = Scene::new("trace-nobody");
+    scene.write("system.kdl", "system s\nservice job { run \"/bin/true\"; oneshot; }\n");
+    scene.capc(["trace", "jop", "--config", "system.kdl"]).exits(2).complains("did you mean `job`?");
+}
