@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// How many services each service is handed a facet of.
@@ -94,6 +95,41 @@ pub fn holdings(path: &Path, services: usize, additions: Additions) -> io::Resul
         let service = numbers.below(services);
         let level = if numbers.below(2) == 0 { "holds" } else { "reaches" };
         writeln!(out, "never s{service} {level} vault")?;
+    }
+    out.flush()
+}
+
+/// Writes services as [`holdings`] does, of what there is on this machine, so that they can be sealed: the directories are made.
+pub fn sealable(path: &Path, services: usize) -> io::Result<()> {
+    let mut out = begin(path)?;
+    let mut numbers = Numbers::new();
+    let below = path.with_extension("d");
+    for directory in 0..services.div_ceil(SHARING) {
+        let directory = below.join(format!("d{directory}"));
+        for part in 0..SHARING {
+            let part = directory.join(format!("p{part}"));
+            std::fs::create_dir_all(&part)?;
+            // Whoever a service runs as may write there.
+            std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o777))?;
+        }
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        writeln!(out, "dir {name} \"{}\"", directory.display())?;
+    }
+    for (service, on) in dependencies(services, FACETS).enumerate() {
+        writeln!(out, "service s{service} {{\n    run \"/usr/bin/true\" \"s{service}\"")?;
+        writeln!(out, "    provides api channel=#true")?;
+        for other in on {
+            writeln!(out, "    holds s{other}.api")?;
+        }
+        let own = service / SHARING;
+        writeln!(out, "    holds d{own} read")?;
+        for _ in 1..DIRECTORIES {
+            writeln!(out, "    holds d{own} read write path=\"p{}\"", numbers.below(SHARING))?;
+        }
+        if service % 50 == 7 {
+            writeln!(out, "    trusted \"relays what its callers may see\"")?;
+        }
+        writeln!(out, "}}")?;
     }
     out.flush()
 }

@@ -54,6 +54,7 @@ fn generate_all(at: &Path) -> Result<(), Box<dyn Error>> {
     peers::systemd(&at.join("systemd"), 5_000)?;
     let plain = Additions::default();
     generate::holdings(&at.join("10k.kdl"), 10_000, plain)?;
+    generate::sealable(&at.join("sealed.kdl"), 10_000)?;
     generate::holdings(&at.join("100k.kdl"), 100_000, plain)?;
     generate::holdings(&at.join("100k-granted.kdl"), 100_000, Additions { grant: true, ..plain })?;
     generate::holdings(&at.join("100k-asserted.kdl"), 100_000, Additions { assertions: 1_000, ..plain })?;
@@ -67,6 +68,7 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
     let capc = build()?;
     let at = std::env::temp_dir().join(format!("capc-bench-{}", std::process::id()));
     generate_all(&at)?;
+    seal(&capc, &at)?;
     println!(
         "{runs} runs each after one that does not count; medians, and medians of the ratios run by run\n"
     );
@@ -117,7 +119,10 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
             capc("`capc check`, 100,000 services, 1,000,000 holdings", &["check"], &["100k.kdl"]),
             capc("the same with 1,000 assertions", &["check"], &["100k-asserted.kdl"]),
         ],
-        vec![capc("`capc why`, 10,000 services", &["why", "s9000", "s3.api", "--config"], &["10k.kdl"])],
+        vec![
+            capc("`capc why`, 10,000 services", &["why", "s9000", "s3.api", "--config"], &["sealed.kdl"]),
+            capc("the same from a generation's index", &["why", "s9000", "s3.api", "--store"], &["store"]),
+        ],
         vec![capc(
             "`capc diff`, 100,000 grants, one changed",
             &["diff"],
@@ -134,6 +139,18 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
     }
     std::fs::remove_dir_all(&at)?;
     Ok(())
+}
+
+/// Seals a generation of 10,000 services with a key of its own.
+fn seal(capc: &Path, at: &Path) -> Result<(), Box<dyn Error>> {
+    let keygen = ["-q", "-t", "ed25519", "-N", "", "-f", "key"];
+    let made = Command::new("ssh-keygen").args(keygen).current_dir(at).status()?;
+    let words = ["reconfigure", "sealed.kdl", "--store", "store", "--key", "key", "--yes"];
+    let sealed = Command::new(capc).args(words).current_dir(at).output()?;
+    match made.success() && sealed.status.success() {
+        true => Ok(()),
+        false => Err(format!("cannot seal: {}", String::from_utf8_lossy(&sealed.stderr)).into()),
+    }
 }
 
 /// Runs the tasks of a group in turn and prints a row of each; ratios are to the first.

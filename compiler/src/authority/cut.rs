@@ -7,8 +7,8 @@
 
 use super::batch::Claim;
 use super::edges::Carries;
-use super::walk::Traversal;
-use super::{Authority, Chain};
+use super::walk::{Traversal, chain_against, sources};
+use super::{Authority, Chain, Graph};
 use crate::model::{ObjectId, Rights};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -46,13 +46,13 @@ impl Authority<'_> {
 
     /// Returns the relays of a chain that is left when some more are trusted, first without and then with what they expose.
     fn chain_despite(&self, claim: &Claim, trusted: &[ObjectId]) -> Option<Vec<ObjectId>> {
-        let relays = |chain: Chain<'_>| {
+        let relays = |chain: Chain| {
             let hops = chain.hops.iter();
             let relayed = hops.filter(|hop| hop.edges.last().is_some_and(|edge| edge.relayed));
             let can = |id: &ObjectId| self.model.object(*id).process().is_some();
             relayed.map(|hop| hop.to).filter(can).collect()
         };
-        if let Some(chain) = self.chain_against(claim, trusted) {
+        if let Some(chain) = chain_against(self, claim, trusted) {
             return Some(relays(chain));
         }
         let exposes = |id: &ObjectId| {
@@ -63,7 +63,7 @@ impl Authority<'_> {
         if !trusted.iter().any(exposes) {
             return None;
         }
-        self.trusting(trusted).chain_against(claim, &[]).map(relays)
+        chain_against(&self.trusting(trusted), claim, &[]).map(relays)
     }
 
     fn by_name(&self, mut set: Vec<ObjectId>) -> Vec<ObjectId> {
@@ -128,7 +128,7 @@ impl Authority<'_> {
             source: 2 * count + 1,
             sink: 2 * count,
         };
-        for source in self.sources(claim) {
+        for source in sources(self, claim) {
             flow.arc(2 * count + 1, source.0, UNLIMITED);
         }
         // Vertices: a node's way out is its own number, its entrance for relaying `count` more.

@@ -1,9 +1,10 @@
 //! How much of a capability somebody has: by the thing itself, by what contains it, or by parts of it.
 
-use super::effective::{by_name, is_directory, is_file, of_kind, path_of};
+use super::effective::{by_name, is_directory, is_file, of_kind};
+use super::graph::Graph;
 use super::walk::Traversal;
 use super::{Authority, Held, PlaceId};
-use crate::model::{CapId, Kind, Level, ObjectId, Rights};
+use crate::model::{CapId, Kind, Level, Rights};
 
 /// The rights of a capability that somebody has.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -102,56 +103,45 @@ pub struct Asked {
     pub place: Option<PlaceId>,
 }
 
+/// Returns how much of what is asked about something held comes to.
+pub fn of(graph: &impl Graph, held: &Held, asked: Asked) -> Extent {
+    if held.capability == Some(asked.capability) {
+        return Extent::of_whole(held.rights);
+    }
+    match asked.kind {
+        // The network contains every `connect`, and is one thing under whatever name.
+        Kind::Connect | Kind::Network if is_network(graph, held) => {
+            return Extent::of_whole(asked.kind.all());
+        }
+        Kind::Connect | Kind::Network => return Extent::default(),
+        _ => {}
+    }
+    let (Some(have), Some(want)) = (held.place, asked.place) else { return Extent::default() };
+    if asked.kind == Kind::Socket {
+        // Any right on a directory is `connect` on the sockets in it.
+        let inside = is_directory(held.kind) && !held.rights.is_empty() && graph.contains(have, want);
+        let same = held.kind == Kind::Socket && have == want;
+        return if inside || same { Extent::of_whole(Kind::Socket.all()) } else { Extent::default() };
+    }
+    if !is_file(held.kind) || !is_file(asked.kind) {
+        return Extent::default();
+    }
+    let rights = of_kind(asked.kind, by_name(held.kind, held.rights));
+    if graph.contains(have, want) {
+        Extent::of_whole(rights)
+    } else if graph.contains(want, have) {
+        Extent::of_part(rights)
+    } else {
+        Extent::default()
+    }
+}
+
+/// Returns whether something held reaches the whole network.
+fn is_network(graph: &impl Graph, held: &Held) -> bool {
+    held.capability.is_some_and(|capability| graph.is_network(capability)) && !held.rights.is_empty()
+}
+
 impl Authority<'_> {
-    /// Returns a capability as something to ask about.
-    #[must_use]
-    pub fn asked(&self, capability: CapId) -> Asked {
-        let place = path_of(self.model, capability).and_then(|path| self.places.find(path));
-        Asked { capability, kind: self.model.capability(capability).kind, place }
-    }
-
-    /// Returns how much of what is asked about something held comes to.
-    #[must_use]
-    pub fn extent_of(&self, held: &Held, asked: Asked) -> Extent {
-        if held.capability == Some(asked.capability) {
-            return Extent::of_whole(held.rights);
-        }
-        match asked.kind {
-            // The network contains every `connect`, and is one thing under whatever name.
-            Kind::Connect | Kind::Network if held.is_network(self.model) => {
-                return Extent::of_whole(asked.kind.all());
-            }
-            Kind::Connect | Kind::Network => return Extent::default(),
-            _ => {}
-        }
-        let (Some(have), Some(want)) = (held.place, asked.place) else { return Extent::default() };
-        if asked.kind == Kind::Socket {
-            // Any right on a directory is `connect` on the sockets in it.
-            let inside =
-                is_directory(held.kind) && !held.rights.is_empty() && self.places.contains(have, want);
-            let same = held.kind == Kind::Socket && have == want;
-            return if inside || same { Extent::of_whole(Kind::Socket.all()) } else { Extent::default() };
-        }
-        if !is_file(held.kind) || !is_file(asked.kind) {
-            return Extent::default();
-        }
-        let rights = of_kind(asked.kind, by_name(held.kind, held.rights));
-        if self.places.contains(have, want) {
-            Extent::of_whole(rights)
-        } else if self.places.contains(want, have) {
-            Extent::of_part(rights)
-        } else {
-            Extent::default()
-        }
-    }
-
-    /// Returns how much of something an object has by itself at a level.
-    #[must_use]
-    pub fn own_extent(&self, holder: ObjectId, asked: Asked, level: Level) -> Extent {
-        let held = self.held(holder).iter().filter(|held| held.counts_at(level));
-        held.fold(Extent::default(), |extent, held| extent.or(self.extent_of(held, asked)))
-    }
-
     /// Returns for each object how much of something it could come to have at a level.
     ///
     /// Each right is carried backwards along the edges at most once, of the whole or of parts: linear.

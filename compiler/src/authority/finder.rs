@@ -1,7 +1,7 @@
 //! Who by themselves have something of a capability, found without asking everybody.
 
 use super::walk::Traversal;
-use super::{Authority, Held, starts};
+use super::{Authority, Graph, Held, starts};
 use crate::model::{CapId, Level, ObjectId, RECONFIGURE, Rights};
 
 /// All that is held, by capability and by place.

@@ -22,12 +22,14 @@ mod sets;
 mod ways;
 mod words;
 mod restored;
+mod graph;
 
 pub use batch::{Claim, ClosedSet, Side, Verdict, Verdicts, Who};
 pub use control::identity_key;
 pub use edges::{Carries, Edge, EdgeRule, Meeting, Node};
 pub use effective::{Held, Through, address_of, is_network, path_of};
 pub use extent::{Asked, Extent, effecting, learning};
+pub use graph::Graph;
 pub use places::{PlaceId, Places};
 pub use restored::Drawn;
 pub use root::{Near, RootReason, root_reason};

@@ -92,7 +92,7 @@ impl Authority<'_> {
         along: Carries,
         is_from: &dyn Fn(ObjectId) -> bool,
         is_to: &dyn Fn(ObjectId) -> bool,
-    ) -> Option<Hop<'a>> {
+    ) -> Option<Hop> {
         let tail = self.object(edge.from);
         let onward = self.way_to(edge.to, along, Towards::Reached, &|id| Some(id) != tail && is_to(id))?;
         let to = onward.last().copied().unwrap_or(edge).to;
@@ -102,7 +102,7 @@ impl Authority<'_> {
         edges.push(edge);
         edges.extend(onward);
         let from = self.object(edges.first()?.from)?;
-        Some(Hop { from, to, edges })
+        Some(Hop { from, to, edges: edges.into_iter().copied().collect() })
     }
 
     /// Returns the edges of a shortest way from a meeting to an object that will do, in the order of the search; none of an

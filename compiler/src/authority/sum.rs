@@ -3,7 +3,7 @@
 use super::effective::{by_name, is_file, of_kind};
 use super::extent::{Asked, Extent};
 use super::walk::Traversal;
-use super::{Authority, Held, PlaceId};
+use super::{Authority, Graph, Held, PlaceId};
 use crate::model::{CapId, Kind, Level, Model, ObjectId, Rights};
 use std::collections::BTreeMap;
 

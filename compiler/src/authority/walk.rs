@@ -4,8 +4,9 @@ use super::batch::{Claim, Who};
 use super::control::counts;
 use super::edges::{Carries, Edge, Node};
 use super::extent::{Extent, effecting, learning};
+use super::graph::Graph;
 use super::{Authority, Held};
-use crate::model::{CapId, Kind, Level, ObjectId, Rights};
+use crate::model::{Kind, Level, ObjectId, Rights};
 use std::collections::VecDeque;
 
 /// One way of going along the edges, with the rights of some kind that are obtained by it.
@@ -54,9 +55,9 @@ impl Held {
 
 /// One step from object to object: an edge, or several by way of meetings.
 #[derive(Clone, Debug)]
-pub struct Hop<'a> {
+pub struct Hop {
     /// The edges in order; all but the last end at meetings.
-    pub edges: Vec<&'a Edge>,
+    pub edges: Vec<Edge>,
     /// Who obtains.
     pub from: ObjectId,
     /// From whom.
@@ -65,9 +66,9 @@ pub struct Hop<'a> {
 
 /// A chain from a subject to one that has what was asked for.
 #[derive(Clone, Debug)]
-pub struct Chain<'a> {
+pub struct Chain {
     /// The steps; none when the subject itself has it.
-    pub hops: Vec<Hop<'a>>,
+    pub hops: Vec<Hop>,
     /// Who has it.
     pub holder: ObjectId,
     /// Which of the rights asked for.
@@ -78,13 +79,13 @@ impl Authority<'_> {
     /// Returns every object that can be reached from one along some edges, itself included, the nearest first.
     #[must_use]
     pub fn reached_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
-        self.search(&[begin], along, &[], Consent::Given, |_| false).order
+        search(self, &[begin], along, &[], Consent::Given, |_| false).order
     }
 
     /// Returns every object that can be reached when nobody consents to anything.
     #[must_use]
     pub fn reached_freely_from(&self, begin: ObjectId, along: Carries) -> Vec<ObjectId> {
-        self.search(&[begin], along, &[], Consent::Withheld, |_| false).order
+        search(self, &[begin], along, &[], Consent::Withheld, |_| false).order
     }
 
     /// Returns whether anything at all is by consent.
@@ -123,122 +124,111 @@ impl Authority<'_> {
         extents.truncate(self.model.objects.len());
         extents
     }
+}
 
-    /// Returns a shortest chain by which a subject can obtain any of some rights.
-    #[must_use]
-    pub fn chain(
-        &self,
-        subject: ObjectId,
-        capability: CapId,
-        rights: Rights,
-        level: Level,
-    ) -> Option<Chain<'_>> {
-        self.chain_against(&Claim { who: Who::Never(subject), capability, rights, level }, &[])
-    }
-
-    /// Returns a shortest chain that refutes a claim though some further objects do not relay.
-    pub(super) fn chain_against(&self, claim: &Claim, silent: &[ObjectId]) -> Option<Chain<'_>> {
-        let asked = self.asked(claim.capability);
-        let begin = self.sources(claim);
-        let mut best: Option<Chain<'_>> = None;
-        for traversal in Traversal::of(claim.level, self.model.capability(claim.capability).kind) {
-            let wanted = claim.rights.and(traversal.rights);
-            if wanted.is_empty() {
-                continue;
-            }
-            let has = |holder| self.own_extent(holder, asked, claim.level).rights().and(wanted);
-            let until = |holder: ObjectId| !has(holder).is_empty();
-            let search = self.search(&begin, traversal.along, silent, Consent::Given, until);
-            let Some(holder) = search.order.last().copied().filter(|holder| until(*holder)) else { continue };
-            let hops = self.hops(&search, holder);
-            if best.as_ref().is_none_or(|best| hops.len() < best.hops.len()) {
-                best = Some(Chain { hops, holder, rights: has(holder) });
-            }
+/// Returns a shortest chain that refutes a claim though some further objects do not relay.
+pub(super) fn chain_against<G: Graph>(graph: &G, claim: &Claim, silent: &[ObjectId]) -> Option<Chain> {
+    let asked = graph.asked(claim.capability);
+    let begin = sources(graph, claim);
+    let mut best: Option<Chain> = None;
+    for traversal in Traversal::of(claim.level, asked.kind) {
+        let wanted = claim.rights.and(traversal.rights);
+        if wanted.is_empty() {
+            continue;
         }
-        best
-    }
-
-    /// Returns whom a claim is about: who must not obtain.
-    pub(super) fn sources(&self, claim: &Claim) -> Vec<ObjectId> {
-        match &claim.who {
-            Who::Never(subject) => vec![*subject],
-            Who::Only(allowed) => {
-                let others = self.model.objects().filter(|(_, object)| object.is_subject());
-                let mut others: Vec<ObjectId> =
-                    others.map(|(id, _)| id).filter(|id| !allowed.contains(id)).collect();
-                others.sort_by(|a, b| self.model.object(*a).name.cmp(&self.model.object(*b).name));
-                others
-            }
+        let has = |holder| graph.own_extent(holder, asked, claim.level).rights().and(wanted);
+        let until = |holder: ObjectId| !has(holder).is_empty();
+        let search = search(graph, &begin, traversal.along, silent, Consent::Given, until);
+        let Some(holder) = search.order.last().copied().filter(|holder| until(*holder)) else { continue };
+        let hops = hops(graph, &search, holder);
+        if best.as_ref().is_none_or(|best| hops.len() < best.hops.len()) {
+            best = Some(Chain { hops, holder, rights: has(holder) });
         }
     }
+    best
+}
 
-    /// Searches by distance in objects, until one will do: to a meeting costs nothing, from it to an object one step.
-    fn search(
-        &self,
-        begin: &[ObjectId],
-        along: Carries,
-        silent: &[ObjectId],
-        consent: Consent,
-        until: impl Fn(ObjectId) -> bool,
-    ) -> Search {
-        let mut search = Search { by: vec![None; self.nodes()], order: Vec::new() };
-        let mut done = vec![false; self.nodes()];
-        let mut queue: VecDeque<(Node, Option<u32>)> =
-            begin.iter().map(|begin| (Node::from(*begin), None)).collect();
-        while let Some((node, by)) = queue.pop_front() {
-            let Some(done) = done.get_mut(node.index()) else { continue };
-            if std::mem::replace(done, true) {
-                continue;
-            }
-            if let Some(place) = search.by.get_mut(node.index()) {
-                *place = by;
-            }
-            if let Some(object) = self.object(node) {
-                search.order.push(object);
-                if until(object) {
-                    break;
-                }
-            }
-            let first = self.out.get(node.index()).copied().unwrap_or(0);
-            let mut meetings = Vec::new();
-            for (at, edge) in
-                self.edges_from(node).iter().enumerate().filter(|(_, edge)| edge.carries.has(along))
-            {
-                let by = Some(first + at as u32);
-                match self.object(edge.to) {
-                    Some(object) if edge.relayed && silent.contains(&object) => {}
-                    _ if edge.consent && consent == Consent::Withheld => {}
-                    Some(_) => queue.push_back((edge.to, by)),
-                    None => meetings.push((edge.to, by)),
-                }
-            }
-            // The first by name is to be the first out.
-            for meeting in meetings.into_iter().rev() {
-                queue.push_front(meeting);
+/// Returns whom a claim is about: who must not obtain.
+pub(super) fn sources(graph: &impl Graph, claim: &Claim) -> Vec<ObjectId> {
+    match &claim.who {
+        Who::Never(subject) => vec![*subject],
+        Who::Only(allowed) => {
+            let others = (0..graph.objects()).map(ObjectId).filter(|id| graph.is_subject(*id));
+            let mut others: Vec<ObjectId> = others.filter(|id| !allowed.contains(id)).collect();
+            others.sort_by(|a, b| graph.name_of(*a).cmp(graph.name_of(*b)));
+            others
+        }
+    }
+}
+
+/// Searches by distance in objects, until one will do: to a meeting costs nothing, from it to an object one step.
+fn search<G: Graph>(
+    graph: &G,
+    begin: &[ObjectId],
+    along: Carries,
+    silent: &[ObjectId],
+    consent: Consent,
+    until: impl Fn(ObjectId) -> bool,
+) -> Search {
+    let mut search = Search { by: vec![None; graph.node_count()], order: Vec::new() };
+    let mut done = vec![false; graph.node_count()];
+    let mut queue: VecDeque<(Node, Option<u32>)> =
+        begin.iter().map(|begin| (Node::from(*begin), None)).collect();
+    while let Some((node, by)) = queue.pop_front() {
+        let Some(done) = done.get_mut(node.index()) else { continue };
+        if std::mem::replace(done, true) {
+            continue;
+        }
+        if let Some(place) = search.by.get_mut(node.index()) {
+            *place = by;
+        }
+        if let Some(object) = object(graph, node) {
+            search.order.push(object);
+            if until(object) {
+                break;
             }
         }
-        search
-    }
-
-    /// Returns the steps from the beginning of a search to an object that it reached.
-    fn hops(&self, search: &Search, to: ObjectId) -> Vec<Hop<'_>> {
-        let mut hops: Vec<Hop<'_>> = Vec::new();
-        let mut edges: Vec<&Edge> = Vec::new();
-        let mut end = to;
-        let mut at = Node::from(to);
-        let by = |node: Node| search.by.get(node.index()).copied().flatten();
-        while let Some(edge) = by(at).and_then(|by| self.edges.get(by as usize)) {
-            edges.push(edge);
-            at = edge.from;
-            if let Some(from) = self.object(at) {
-                edges.reverse();
-                hops.push(Hop { edges: std::mem::take(&mut edges), from, to: end });
-                end = from;
+        let mut meetings = Vec::new();
+        for (number, edge) in graph.numbered_edges(node).filter(|(_, edge)| edge.carries.has(along)) {
+            let by = Some(number);
+            match object(graph, edge.to) {
+                Some(object) if edge.relayed && silent.contains(&object) => {}
+                _ if edge.consent && consent == Consent::Withheld => {}
+                Some(_) => queue.push_back((edge.to, by)),
+                None => meetings.push((edge.to, by)),
             }
         }
-        hops.reverse();
-        hops
+        // The first by name is to be the first out.
+        for meeting in meetings.into_iter().rev() {
+            queue.push_front(meeting);
+        }
     }
+    search
+}
+
+/// Returns the steps from the beginning of a search to an object that it reached.
+fn hops(graph: &impl Graph, search: &Search, to: ObjectId) -> Vec<Hop> {
+    let mut hops: Vec<Hop> = Vec::new();
+    let mut edges: Vec<Edge> = Vec::new();
+    let mut end = to;
+    let mut at = Node::from(to);
+    let by = |node: Node| search.by.get(node.index()).copied().flatten();
+    while let Some(edge) = by(at).and_then(|by| graph.edge(by)) {
+        edges.push(edge);
+        at = edge.from;
+        if let Some(from) = object(graph, at) {
+            edges.reverse();
+            hops.push(Hop { edges: std::mem::take(&mut edges), from, to: end });
+            end = from;
+        }
+    }
+    hops.reverse();
+    hops
+}
+
+/// Returns the object that a node is, unless it is a meeting.
+fn object(graph: &impl Graph, node: Node) -> Option<ObjectId> {
+    (node.0 < graph.objects()).then_some(ObjectId(node.0))
 }
 
 /// Whether people consent to what powerboxes ask them.

@@ -1,15 +1,15 @@
 //! All ways to a capability that begin differently, the shortest first.
 
-use super::Authority;
 use super::edges::{Edge, EdgeRule, Node};
 use super::walk::{Chain, Hop, Traversal};
+use super::{Authority, Graph};
 use crate::model::{CapId, Level, ObjectId, Rights};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Ways by which somebody can obtain something.
-pub struct Ways<'a> {
+pub struct Ways {
     /// For each first step that leads there, a shortest chain that does not come back to where it began.
-    pub chains: Vec<Chain<'a>>,
+    pub chains: Vec<Chain>,
     /// How many there are, shown or not.
     pub count: usize,
 }
@@ -30,12 +30,12 @@ impl Authority<'_> {
         rights: Rights,
         level: Level,
         most: usize,
-    ) -> Ways<'_> {
+    ) -> Ways {
         let asked = self.asked(capability);
         let own = |id: ObjectId| self.own_extent(id, asked, level).rights();
         // The first found of each first step: learning comes before effecting.
-        let mut found: BTreeMap<(ObjectId, EdgeRule), Chain<'_>> = BTreeMap::new();
-        let mut itself: Option<Chain<'_>> = None;
+        let mut found: BTreeMap<(ObjectId, EdgeRule), Chain> = BTreeMap::new();
+        let mut itself: Option<Chain> = None;
         for traversal in Traversal::of(level, self.model.capability(capability).kind) {
             let wanted = rights.and(traversal.rights);
             let here = own(subject).and(wanted);
@@ -55,7 +55,7 @@ impl Authority<'_> {
                 }
             }
         }
-        let mut chains: Vec<Chain<'_>> = itself.into_iter().chain(found.into_values()).collect();
+        let mut chains: Vec<Chain> = itself.into_iter().chain(found.into_values()).collect();
         chains.sort_by_key(|chain| {
             let first = chain.hops.first();
             let name = first.map(|hop| self.model.object(hop.to).name.clone());
@@ -88,7 +88,7 @@ impl Authority<'_> {
     }
 
     /// Returns every step from an object to another, by way of meetings or not.
-    fn first_hops(&self, subject: ObjectId, traversal: Traversal) -> Vec<Hop<'_>> {
+    fn first_hops(&self, subject: ObjectId, traversal: Traversal) -> Vec<Hop> {
         let mut hops = Vec::new();
         let mut by: BTreeMap<Node, &Edge> = BTreeMap::new();
         let mut work = VecDeque::from([Node::from(subject)]);
@@ -97,10 +97,10 @@ impl Authority<'_> {
                 match self.object(edge.to) {
                     Some(to) if to == subject => {}
                     Some(to) => {
-                        let mut edges = vec![edge];
+                        let mut edges = vec![*edge];
                         let mut at = edge.from;
                         while let Some(before) = by.get(&at).copied() {
-                            edges.push(before);
+                            edges.push(*before);
                             at = before.from;
                         }
                         edges.reverse();
@@ -120,16 +120,16 @@ impl Authority<'_> {
     /// Returns the chain that begins with a step and goes on to the nearest holder.
     fn along<'a>(
         &'a self,
-        first: Hop<'a>,
+        first: Hop,
         onward: &Onward<'a>,
         rights: impl Fn(ObjectId) -> Rights,
-    ) -> Option<Chain<'a>> {
+    ) -> Option<Chain> {
         let mut holder = first.to;
         let mut hops = vec![first];
-        let mut edges: Vec<&Edge> = Vec::new();
+        let mut edges: Vec<Edge> = Vec::new();
         let mut at = Node::from(holder);
         while let (_, Some(edge)) = onward.to.get(&at)? {
-            edges.push(edge);
+            edges.push(**edge);
             at = edge.to;
             if let Some(to) = self.object(at) {
                 hops.push(Hop { edges: std::mem::take(&mut edges), from: holder, to });

@@ -1,6 +1,6 @@
 //! `assertion-failed`: a `never` or `only` that does not hold, with a shortest chain as the witness.
 
-use crate::authority::{Authority, Chain, Claim, Who};
+use crate::authority::{Authority, Chain, Claim, Graph, Who};
 use crate::certificate::{Grounds, View};
 use crate::diag::{Code, Detail, Diagnostic, Step};
 use crate::holdings::Holdings;
@@ -125,7 +125,7 @@ fn report(
 
 fn help(
     authority: &Authority<'_>,
-    chain: Option<&Chain<'_>>,
+    chain: Option<&Chain>,
     base: Option<&[ObjectId]>,
     looked: bool,
     subject: &str,

@@ -1,6 +1,6 @@
 //! `capc order`, `why`, `who`, `what`: questions, answered from a file or from the current generation.
 
-use super::generation::{Sealed, SealedFiles, Texts};
+use super::generation::{INDEX, Sealed, SealedFiles, Texts};
 use super::{Failure, compile, print_json, together};
 use crate::authority::{Authority, Drawn};
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
@@ -8,7 +8,7 @@ use crate::diag::nearest;
 use crate::emit::graph::kind_word;
 use crate::emit::store;
 use crate::holdings::Holdings;
-use crate::index::Restored;
+use crate::index::{Index, Restored};
 use crate::model::{CapId, Model, ObjectId, SYSTEM, Target};
 use crate::resolve::Names;
 use crate::source::{RealFiles, SourceMap};
@@ -237,8 +237,25 @@ pub fn what(arguments: &What) -> Exit {
     })
 }
 
+/// Answers from the index of the current generation as it lies there; none when the whole is needed, or to say what is wrong.
+fn why_at_once(arguments: &Why) -> Option<Exit> {
+    let Why { object, capability, answering, all: false } = arguments else { return None };
+    if answering.config.is_some() || !answering.homes.is_empty() {
+        return None;
+    }
+    let found = store::current(&answering.store).ok()??;
+    let bytes = Sealed::open(&found.path).ok()?.read(INDEX).ok()??;
+    let index = Index::open(&bytes).ok()?;
+    let ids = (index.subject(object)?, index.capability(capability)?);
+    let answer = query::why_held(&index, ids.0, ids.1, capability, &index.sources())?;
+    Some(print(answering.format, || answer.human(), &answer))
+}
+
 /// `capc why`.
 pub fn why(arguments: &Why) -> Exit {
+    if let Some(exit) = why_at_once(arguments) {
+        return exit;
+    }
     ask(&arguments.answering, |asked| {
         let (object, capability) =
             (asked.subject(&arguments.object)?, asked.capability(&arguments.capability)?);

@@ -74,6 +74,8 @@ tables! {
     cut: 4,
     /// Names of questions, sorted: text and capability.
     names: 2,
+    /// Why objects themselves control `reconfigure`: object and words; sorted.
+    roots: 2,
     /// What else there is to say of objects, facets and the whole, as numbers one after another.
     words: 1,
 }

@@ -11,6 +11,7 @@ mod open;
 mod read;
 mod reader;
 mod table;
+mod view;
 mod words;
 mod write;
 

@@ -29,10 +29,16 @@ impl<const N: usize> Builder<N> {
     /// Writes the number of rows, the width of each column, and the columns.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.len().to_le_bytes());
-        let widths = self.columns.each_ref().map(|column| {
+        let mut widths = self.columns.each_ref().map(|column| {
             let greatest = column.iter().max().copied().unwrap_or(0);
             greatest.checked_ilog(256).map_or(0, |power| power as usize + 1)
         });
+        // A row takes a byte at least, so that there are never more rows than bytes.
+        if widths.iter().all(|width| *width == 0)
+            && let Some(first) = widths.first_mut()
+        {
+            *first = 1;
+        }
         out.extend(widths.map(|width| width as u8));
         for (column, width) in self.columns.iter().zip(widths) {
             for value in column {
@@ -92,10 +98,14 @@ pub fn take_number(rest: &mut &[u8]) -> Option<u32> {
 }
 
 impl<'i, const N: usize> Table<'i, N> {
-    /// Takes a table from the beginning of what is left; none when it is cut off or has columns wider than a number.
+    /// Takes a table from the beginning of what is left; none when it is cut off, has columns wider
+    /// than a number, or rows of nothing.
     pub fn take(rest: &mut &'i [u8]) -> Option<Self> {
         let rows = take_number(rest)?;
         let widths = take(rest, N)?;
+        if rows > 0 && widths.iter().all(|width| *width == 0) {
+            return None;
+        }
         let mut columns = [Column { bytes: &[], width: 0 }; N];
         for (column, width) in columns.iter_mut().zip(widths) {
             if *width > 4 {

@@ -3,10 +3,10 @@
 use super::codes::{self, Coded, MEETINGS, flag};
 use super::layout::{Builders, FORMAT};
 use super::numbers::Numbers;
-use crate::authority::{Authority, Edge, Through};
+use crate::authority::{Authority, Edge, EdgeRule, Graph, Node, Through};
 use crate::model::{
-    Address, CapId, Exposure, Facet, Model, Object, ObjectId, ObjectKind, PathUse, Resource, Service, Target,
-    Transport,
+    Address, CapId, Exposure, Facet, Model, Object, ObjectId, ObjectKind, PathUse, RECONFIGURE, Resource,
+    Service, Target, Transport,
 };
 use crate::model::{Never, Only};
 use crate::resolve::Names;
@@ -19,11 +19,12 @@ use std::collections::HashMap;
 /// `files` says under which name each file goes in answers.
 #[must_use]
 pub fn write(authority: &Authority<'_>, names: &Names, sources: &SourceMap, files: &[String]) -> Vec<u8> {
+    let roots = roots(authority);
     let mut numbers = Numbers::default();
     // Texts and spans are numbered in their order, which is known once all have been met.
-    Writer::new(authority, &mut numbers).all(names, sources, files);
+    Writer::new(authority, &mut numbers).all(names, sources, files, &roots);
     numbers.settle();
-    let tables = Writer::new(authority, &mut numbers).all(names, sources, files);
+    let tables = Writer::new(authority, &mut numbers).all(names, sources, files, &roots);
     let mut out = FORMAT.to_vec();
     let (letters, ends, spans) = numbers.tables();
     let tables = Builders { texts: ends, spans, ..tables };
@@ -31,6 +32,16 @@ pub fn write(authority: &Authority<'_>, names: &Names, sources: &SourceMap, file
     out.extend(letters.as_bytes());
     tables.write(&mut out);
     out
+}
+
+/// Returns the first reason, in words, for which each object itself controls `reconfigure`.
+fn roots(authority: &Authority<'_>) -> Vec<(ObjectId, String)> {
+    let controls = |id: ObjectId| {
+        let mut edges = authority.edges_from(Node::from(id)).iter();
+        edges.any(|edge| edge.to == Node::from(RECONFIGURE) && edge.rule == EdgeRule::Control)
+    };
+    let ids = authority.model.objects().map(|(id, _)| id).filter(|id| controls(*id));
+    ids.filter_map(|id| Some((id, authority.root_words(id)?))).collect()
 }
 
 struct Writer<'w, 'm> {
@@ -45,7 +56,13 @@ impl<'w, 'm> Writer<'w, 'm> {
         Self { authority, model: authority.model, numbers, tables: Builders::default() }
     }
 
-    fn all(mut self, names: &'m Names, sources: &'m SourceMap, files: &'m [String]) -> Builders {
+    fn all(
+        mut self,
+        names: &'m Names,
+        sources: &'m SourceMap,
+        files: &'m [String],
+        roots: &'m [(ObjectId, String)],
+    ) -> Builders {
         self.whole();
         self.files(sources, files);
         for at in 0..self.model.objects.len() as u32 {
@@ -60,6 +77,10 @@ impl<'w, 'm> Writer<'w, 'm> {
             names.known().map(|(name, capability)| [self.numbers.text(name), capability.0]).collect();
         known.sort_unstable();
         known.into_iter().for_each(|row| self.tables.names.push(row));
+        for (object, words) in roots {
+            let row = [object.0, self.numbers.text(words)];
+            self.tables.roots.push(row);
+        }
         self.tables
     }
 
@@ -424,7 +445,7 @@ impl<'w, 'm> Writer<'w, 'm> {
         }
         let mut end = 0;
         for node in 0..authority.nodes() as u32 {
-            end += authority.edges_from(crate::authority::Node(node)).len() as u32;
+            end += authority.edges_from(Node(node)).len() as u32;
             self.tables.nodes.push([end]);
         }
         for edge in &authority.cut {

@@ -1,6 +1,6 @@
 //! What cuts a way: the same question, asked again with one thing after another taken away that keeps authority apart.
 
-use crate::authority::{Authority, Chain};
+use crate::authority::{Authority, Chain, Graph};
 use crate::model::{CapId, Facet, Level, Model, ObjectId, SYSTEM, Transport};
 use crate::source::{SourceMap, Span};
 use serde::Serialize;
@@ -65,7 +65,7 @@ fn opened(model: &Model, which: &dyn Fn(&Facet) -> bool) -> Model {
 }
 
 /// Returns for each step of a chain what it is that it could not be taken by.
-fn along(authority: &Authority<'_>, chain: &Chain<'_>, level: Level, sources: &SourceMap) -> Vec<Cut> {
+fn along(authority: &Authority<'_>, chain: &Chain, level: Level, sources: &SourceMap) -> Vec<Cut> {
     let model = authority.model;
     let mut cuts = Vec::new();
     for hop in &chain.hops {

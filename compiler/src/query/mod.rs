@@ -11,7 +11,7 @@ pub use diff::{Detail, DiffAnswer, Side, diff};
 pub use order::{OrderAnswer, order};
 pub use what::{WhatAnswer, what};
 pub use who::{WhoAnswer, who};
-pub use why::{Breadth, StepAnswer, WhyAnswer, why};
+pub use why::{Breadth, StepAnswer, WhyAnswer, why, why_held};
 
 use crate::authority::{self, Authority};
 use crate::model::{CapId, ObjectId};

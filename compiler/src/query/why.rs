@@ -1,7 +1,7 @@
 //! `capc why`: the shortest way by which an object has, or could come by, a capability.
 
 use super::cuts::{Cut, cuts};
-use crate::authority::Authority;
+use crate::authority::{Authority, Graph};
 use crate::diag::Step;
 use crate::model::{CapId, Level, ObjectId};
 use crate::source::SourceMap;
@@ -109,6 +109,19 @@ pub fn why(
     answer
 }
 
+/// Answers when the object holds the capability or could come to hold it; other answers also say what cuts the ways that there
+/// are not, for which the whole is needed.
+pub fn why_held(
+    graph: &impl Graph,
+    object: ObjectId,
+    asked: CapId,
+    name: &str,
+    sources: &SourceMap,
+) -> Option<WhyAnswer> {
+    let answer = shortest(graph, object, asked, name, sources);
+    matches!(answer.level, "direct" | "hold").then_some(answer)
+}
+
 /// Returns the ways that begin differently, level by level, the shortest first, and how many more there are.
 fn all(authority: &Authority<'_>, object: ObjectId, asked: CapId, sources: &SourceMap) -> (Vec<Way>, usize) {
     let model = authority.model;
@@ -149,16 +162,15 @@ fn all(authority: &Authority<'_>, object: ObjectId, asked: CapId, sources: &Sour
 }
 
 fn shortest(
-    authority: &Authority<'_>,
+    graph: &impl Graph,
     object: ObjectId,
     asked: CapId,
     name: &str,
     sources: &SourceMap,
 ) -> WhyAnswer {
-    let model = authority.model;
     let mut answer = WhyAnswer {
         format: "capc/why/1",
-        object: model.object(object).name.to_string(),
+        object: graph.name_of(object).to_owned(),
         capability: name.to_owned(),
         level: "none",
         steps: Vec::new(),
@@ -166,17 +178,17 @@ fn shortest(
         omitted: 0,
         cuts: Vec::new(),
     };
-    if authority.is_direct(object, asked) {
+    if graph.holds(object, asked) {
         answer.level = "direct";
         answer.steps =
-            authority.provenance(object, asked).iter().map(|step| StepAnswer::new(step, sources)).collect();
+            graph.provenance(object, asked).iter().map(|step| StepAnswer::new(step, sources)).collect();
         return answer;
     }
-    let all = model.capability(asked).kind.all();
+    let all = graph.asked(asked).kind.all();
     for (level, word) in [(Level::Hold, "hold"), (Level::Reach, "reach")] {
-        if let Some(chain) = authority.chain(object, asked, all, level) {
+        if let Some(chain) = graph.chain(object, asked, all, level) {
             answer.level = word;
-            let steps = authority.steps(&chain, asked, level);
+            let steps = graph.steps(&chain, asked, level);
             answer.steps = steps.iter().map(|step| StepAnswer::new(step, sources)).collect();
             return answer;
         }

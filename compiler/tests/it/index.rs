@@ -41,7 +41,7 @@ fn answers(parts: &Parts<'_>) -> Vec<String> {
     told(&mut out, dot::dot(&drawing::picture(authority, &all)), &graph::selected(authority, sources, &all));
     let capabilities: Vec<CapId> = (0..model.capabilities.len() as u32).map(CapId).collect();
     let subjects: Vec<_> = model.objects().filter(|(_, object)| object.is_subject()).collect();
-    let step = 1 + subjects.len() * capabilities.len() / 400;
+    let step = 1 + subjects.len() * capabilities.len() / 60;
     for (at, capability) in capabilities.iter().enumerate() {
         let name = &model.capability(*capability).name;
         let who = query::who(authority, *capability, name);
@@ -81,6 +81,7 @@ fn check(parts: &Parts<'_>, other: Option<&Parts<'_>>, what: &str) {
     let read = |text: &dyn Fn(&str) -> Option<Arc<str>>| Restored::read(&index, text).unwrap();
     let (with_texts, without) = (read(&texts(parts.sources)), read(&|_| None));
     let expected = answers(parts);
+    at_once(parts, &index, what);
     let sides = |other: &Parts<'_>, parts: &Parts<'_>| [difference(other, parts), difference(parts, other)];
     let expected_sides = other.map(|other| sides(other, parts));
     for (restored, has_texts) in [(with_texts, true), (without, false)] {
@@ -99,6 +100,28 @@ fn check(parts: &Parts<'_>, other: Option<&Parts<'_>>, what: &str) {
     }
 }
 
+/// Compares the answers that an index gives without being read back.
+#[track_caller]
+fn at_once(parts: &Parts<'_>, index: &Index<'_>, what: &str) {
+    let Parts { model, names, sources, authority, .. } = parts;
+    let lines = index.sources();
+    for (subject, object) in model.objects() {
+        let found = index.subject(&object.name);
+        assert_eq!(found, Names::subject(model, &object.name), "{what}: {}", object.name);
+        for at in (0..model.capabilities.len() as u32).filter(|_| object.is_subject()) {
+            let name = &model.capability(CapId(at)).name;
+            assert_eq!(index.capability(name), names.capability(model, name), "{what}: {name}");
+            let found = query::why_held(index, subject, CapId(at), name, &lines);
+            let expected = query::why_held(authority, subject, CapId(at), name, sources);
+            let told = |answer: Option<query::WhyAnswer>| {
+                answer.map(|answer| serde_json::to_string(&answer).unwrap())
+            };
+            assert_eq!(told(found), told(expected), "{what}: {} {name}", object.name);
+        }
+    }
+    assert_eq!((index.subject("no such"), index.capability("no such")), (None, None));
+}
+
 /// Compiles a file; none when its names do not resolve.
 fn compiled(path: &Path) -> Option<Compilation> {
     let compilation = capc::compile(&RealFiles, path, &path.to_string_lossy());
@@ -115,7 +138,7 @@ fn parts(compilation: &Compilation) -> Parts<'_> {
 fn every_answer_from_an_index_is_that_of_the_configuration() {
     let mut before: Option<Compilation> = None;
     let mut tried = 0;
-    for below in ["accept", "system", "diff", "lint", "reject"] {
+    for below in ["accept", "system", "diff"] {
         for extension in ["kdl", "toml"] {
             for path in files_below(&repository().join("testdata").join(below), extension) {
                 let Some(compilation) = compiled(&path) else { continue };
@@ -126,12 +149,12 @@ fn every_answer_from_an_index_is_that_of_the_configuration() {
             }
         }
     }
-    assert!(tried > 60, "{tried}");
+    assert!(tried > 30, "{tried}");
 }
 
 #[test]
 fn so_it_is_for_random_machines_that_use_every_rule() {
-    for seed in 0..30 {
+    for seed in 0..10 {
         let model = machine::random(seed);
         let holdings = capc::holdings::derive(&model);
         let authority = Authority::new(&model, &holdings, SYSTEM);
@@ -151,15 +174,22 @@ fn a_damaged_index_is_refused_or_answers_and_never_breaks_anything() {
     let parts = parts(&compilation);
     let bytes = write(&parts.authority, parts.names, parts.sources, &["system.kdl".to_owned()]);
     let read = |bytes: &[u8]| Restored::read(&Index::open(bytes)?, |_| None);
-    for length in 0..bytes.len() {
+    for length in (0..bytes.len()).step_by(3) {
         assert!(read(&bytes[..length]).is_err(), "{length} bytes are too few");
     }
     assert!(read(&[&bytes[..], b"\0"].concat()).is_err(), "something stands after the end");
     let mut refused = 0;
-    for at in 0..bytes.len() {
+    for at in (0..bytes.len()).step_by(5) {
         for value in [bytes[at] ^ 1, 0xff] {
             let mut damaged = bytes.clone();
             damaged[at] = value;
+            // Read where it lies, it breaks nothing either, whatever it then says.
+            if let Ok(index) = Index::open(&damaged) {
+                let ids = (index.subject("client"), index.capability("site"));
+                if let (Some(subject), Some(capability)) = ids {
+                    let _ = query::why_held(&index, subject, capability, "site", &index.sources());
+                }
+            }
             let Ok(Restored { model, holdings, names, sources, drawn }) = read(&damaged) else {
                 refused += 1;
                 continue;
@@ -167,10 +197,10 @@ fn a_damaged_index_is_refused_or_answers_and_never_breaks_anything() {
             let authority = Authority::restored(&model, &holdings, drawn);
             let parts =
                 Parts { model: &model, holdings: &holdings, names: &names, sources: &sources, authority };
-            if at % 64 == 0 {
+            if at % 320 == 0 {
                 answers(&parts);
             }
         }
     }
-    assert!(refused > bytes.len() / 3, "{refused} of {}", 2 * bytes.len());
+    assert!(refused > bytes.len() / 15, "{refused} of {}", bytes.len() / 5 * 2);
 }

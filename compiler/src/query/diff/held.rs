@@ -2,7 +2,7 @@
 
 use super::shared::{Numbers, Shared, same_path, same_thing};
 use super::{Change, Edit, Side, Through};
-use crate::authority::{Carries, Marks, Node, Towards, effecting, learning};
+use crate::authority::{Carries, Graph, Marks, Node, Towards, effecting, learning};
 use crate::model::{CapId, Derivation, Kind, ObjectId, Rights, Rule, Statement, path_contains};
 use crate::query::StepAnswer;
 use crate::source::Span;

@@ -6,7 +6,7 @@
 use super::held::Causes;
 use super::shared::{Numbers, Shared};
 use super::{Edit, Joined, Side};
-use crate::authority::{Authority, Carries, Edge, EdgeRule, Marks, Node, Through, Towards};
+use crate::authority::{Authority, Carries, Edge, EdgeRule, Graph, Marks, Node, Through, Towards};
 use crate::model::{FacetId, ObjectId, SYSTEM, Target};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashSet};

@@ -3,7 +3,7 @@
 use super::joined::fresh_edges;
 use super::shared::{Numbers, same_thing};
 use super::{Change, Side};
-use crate::authority::{Carries, Marks, Node, Towards};
+use crate::authority::{Carries, Graph, Marks, Node, Towards};
 use crate::model::{CapId, Level, ObjectId, Rights};
 use crate::source::Span;
 use std::collections::BTreeSet;
