@@ -2,7 +2,7 @@
 
 use super::machine::{self, Dice};
 use super::{SEEDS, for_seeds};
-use capc::authority::Authority;
+use capc::authority::{Authority, Graph};
 use capc::model::{CapId, Level, Model, ObjectId, Rights, SYSTEM, Statement};
 
 /// What each subject could obtain of each capability at each level, as the system sees it.

@@ -8,7 +8,7 @@ mod laws;
 mod machine;
 mod naive;
 
-use capc::authority::{Authority, Claim, Who};
+use capc::authority::{Authority, Claim, Graph, Who};
 use capc::diag::Code;
 use capc::model::{CapId, Level, Model, ObjectId, Statement};
 use std::collections::BTreeSet;
