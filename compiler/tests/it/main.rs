@@ -18,6 +18,7 @@ mod laws;
 mod order_of_input;
 mod machine;
 mod cli;
+mod daemons;
 mod diff;
 mod pictures;
 mod why;

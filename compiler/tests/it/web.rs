@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// `capc up` in the background, stopped in the end.
-struct Up {
+pub struct Up {
     child: Child,
     said: Arc<Mutex<String>>,
 }
 
 impl Up {
-    fn start(scene: &Scene, file: &str) -> Self {
+    pub fn start(scene: &Scene, file: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_capc"))
             .args(["up", file, "--store", "store"])
             .current_dir(&scene.path)
@@ -32,7 +32,7 @@ impl Up {
         Self { child, said }
     }
 
-    fn said(&self) -> String {
+    pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
 }
