@@ -2,12 +2,14 @@
 //!
 //! The compiler writes a [`Plan`] and seals it. [`run`] makes what must exist before any service (`world`), starts a
 //! launcher for each (`process`), and from then on turns what happens into events (`roster`, `notification`,
-//! `readiness`, `signals`) for one pure machine that decides everything (`state`). It creates no authority: a service
+//! `readiness`, `signals`, `clock`) for one pure machine that decides everything (`state`). It creates no authority: a service
 //! gets what its launcher finds in the sealed manifest, and the descriptors that the plan names.
 #![forbid(unsafe_code)]
 
+mod calendar;
 mod plan;
 mod error;
+mod harmless;
 mod state;
 mod notification;
 mod logs;
@@ -17,8 +19,10 @@ mod process;
 mod roster;
 mod readiness;
 mod signals;
+mod clock;
 mod run;
 
+pub use calendar::Calendar;
 pub use error::Error;
 pub use logs::{Log, Prefixed};
 pub use plan::{

@@ -1,6 +1,11 @@
 //! The words of the `sd_notify` protocol that the supervisor listens to.
 
+use std::time::Duration;
+
 use rustix::process::Pid;
+
+use crate::harmless::harmless;
+use crate::state::Word;
 
 /// What one datagram says. Words that are not ours to act on are passed over, as the protocol wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,10 +14,8 @@ pub(crate) struct Notification {
     pub(crate) main: Option<Pid>,
     /// `X_CAPC_KEEPER=`: the process on which the service's world stands.
     pub(crate) keeper: Option<Pid>,
-    /// `READY=1`.
-    pub(crate) ready: bool,
-    /// `STATUS=`, in the service's own words.
-    pub(crate) status: Option<Vec<u8>>,
+    /// What a main process says of itself, in the order in which it was said.
+    pub(crate) words: Vec<Word>,
 }
 
 impl Notification {
@@ -25,13 +28,32 @@ impl Notification {
             match word {
                 b"MAINPID" => notification.main = pid(value),
                 b"X_CAPC_KEEPER" => notification.keeper = pid(value),
-                b"READY" => notification.ready = value == b"1",
-                b"STATUS" => notification.status = Some(value.to_vec()),
-                _ => {}
+                _ => notification.words.extend(said(word, value)),
             }
         }
         notification
     }
+}
+
+fn said(word: &[u8], value: &[u8]) -> Option<Word> {
+    match (word, value) {
+        (b"READY", b"1") => Some(Word::Ready),
+        (b"STATUS", _) => Some(Word::Status(harmless(value))),
+        (b"STOPPING", b"1") => Some(Word::Stopping),
+        (b"RELOADING", b"1") => Some(Word::Reloading),
+        (b"WATCHDOG", b"1") => Some(Word::Alive),
+        (b"WATCHDOG", b"trigger") => Some(Word::Failed),
+        (b"WATCHDOG_USEC", _) => micros(value).map(Word::AliveEvery),
+        (b"EXTEND_TIMEOUT_USEC", _) => micros(value).map(Word::Extend),
+        _ => None,
+    }
+}
+
+/// Reads a time in millionths of seconds.
+fn micros(text: &[u8]) -> Option<Duration> {
+    let is_number = text.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(text).ok().filter(|_| is_number)?;
+    number.parse().ok().map(Duration::from_micros)
 }
 
 /// Reads the number of a process; 1 and below are nobody's child.
@@ -45,25 +67,45 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(datagram: &str, main: i32, keeper: i32, ready: bool, status: Option<&str>) {
-        let status = status.map(|text| text.as_bytes().to_vec());
+    fn check(datagram: &str, main: i32, keeper: i32, words: &[Word]) {
         let expected =
-            Notification { main: Pid::from_raw(main), keeper: Pid::from_raw(keeper), ready, status };
+            Notification { main: Pid::from_raw(main), keeper: Pid::from_raw(keeper), words: words.to_vec() };
         assert_eq!(Notification::read(datagram.as_bytes()), expected);
     }
 
     #[test]
-    fn words_are_read_and_others_passed_over() {
-        check("MAINPID=12\nX_CAPC_KEEPER=11\nREADY=1", 12, 11, true, None);
-        check("READY=1\nSTATUS=up = yes\nWATCHDOG=1\n", 0, 0, true, Some("up = yes"));
-        check("", 0, 0, false, None);
+    fn words_are_read_in_their_order_and_others_passed_over() {
+        check("MAINPID=12\nX_CAPC_KEEPER=11\nREADY=1", 12, 11, &[Word::Ready]);
+        check(
+            "STATUS=up = \u{1b}yes\nERRNO=2\nWATCHDOG=1\nREADY=1\n",
+            0,
+            0,
+            &[Word::Status("up = \\x1byes".into()), Word::Alive, Word::Ready],
+        );
+        check(
+            "STOPPING=1\nRELOADING=1\nWATCHDOG=trigger",
+            0,
+            0,
+            &[Word::Stopping, Word::Reloading, Word::Failed],
+        );
+        let (two, day) = (Duration::from_secs(2), Duration::from_secs(86_400));
+        check(
+            "WATCHDOG_USEC=2000000\nEXTEND_TIMEOUT_USEC=86400000000",
+            0,
+            0,
+            &[Word::AliveEvery(two), Word::Extend(day)],
+        );
+        check("", 0, 0, &[]);
     }
 
     #[test]
-    fn numbers_that_are_nobodys_child_are_no_process() {
+    fn what_is_no_number_and_no_process_says_nothing() {
         for text in ["0", "1", "-5", "+", "", "99999999999", "x", " 7"] {
-            check(&format!("MAINPID={text}"), 0, 0, false, None);
+            check(&format!("MAINPID={text}"), 0, 0, &[]);
         }
-        check("READY=0\nREADY", 0, 0, false, None);
+        for text in ["", "-1", "+1", "1.5", "99999999999999999999", "x"] {
+            check(&format!("WATCHDOG_USEC={text}\nEXTEND_TIMEOUT_USEC={text}"), 0, 0, &[]);
+        }
+        check("READY=0\nREADY\nSTOPPING=0\nWATCHDOG=2", 0, 0, &[]);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use rustix::process::Pid;
 
 use crate::notification::Notification;
-use crate::state::{Ending, ServiceId};
+use crate::state::{Ending, ServiceId, Word};
 
 /// The launcher's way of saying that it refuses.
 const REFUSED: i32 = 77;
@@ -19,11 +19,12 @@ pub(crate) struct Roster {
     /// Ends of processes that no launcher has named yet: a service can be faster than the word of it.
     strangers: HashMap<Pid, Ending>,
     /// What processes said that no launcher has named yet, for the same reason.
-    early: HashMap<Pid, Notification>,
+    early: HashMap<Pid, Vec<Word>>,
 }
 
-/// Early words of more processes than this are not kept: services could fill the memory with them.
-const EARLY: usize = 1024;
+/// Early words of more processes than this are not kept, and of each not more than so many: services could fill the
+/// memory with them.
+const EARLY: (usize, usize) = (1024, 16);
 
 /// The processes of one start of a service.
 #[derive(Debug)]
@@ -43,8 +44,7 @@ enum Main {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     Launched(ServiceId),
-    Ready(ServiceId),
-    Status(ServiceId, Vec<u8>),
+    Said(ServiceId, Word),
     /// Refused by its launcher, which printed why.
     Refused(ServiceId),
     /// The main process has ended; the rest of its world is to go too.
@@ -81,7 +81,7 @@ impl Roster {
         let mut news = Vec::new();
         let is_main = |crew: &Crew| crew.main == Some(Main::Runs(sender));
         if let Some((service, _)) = crews.iter().find(|(_, crew)| is_main(crew)) {
-            news.extend(words(*service, notification));
+            news.extend(words(*service, by_a_service(notification)));
         } else if let Some((service, crew)) = crews.iter_mut().find(|(_, crew)| crew.launcher == Some(sender))
         {
             if let (Some(main), None) = (notification.main, &crew.main) {
@@ -95,10 +95,10 @@ impl Roster {
                 news.extend(early.remove(&main).into_iter().flat_map(|said| words(*service, said)));
                 news.extend(crew.news_of_end(*service));
             }
-        } else if early.len() < EARLY || early.contains_key(&sender) {
+        } else if early.len() < EARLY.0 || early.contains_key(&sender) {
             let said = early.entry(sender).or_default();
-            said.ready |= notification.ready;
-            said.status = notification.status.or(said.status.take());
+            let room = EARLY.1.saturating_sub(said.len());
+            said.extend(by_a_service(notification).take(room));
         }
         self.forget();
         news
@@ -159,12 +159,15 @@ impl Crew {
     }
 }
 
-/// Says what a main process's words mean.
-fn words(service: ServiceId, said: Notification) -> impl Iterator<Item = News> {
-    // Only the launcher's word on processes counts.
-    let Notification { main: _, keeper: _, ready, status } = said;
-    let ready = ready.then_some(News::Ready(service));
-    ready.into_iter().chain(status.map(|status| News::Status(service, status)))
+/// Returns what a service's own process says; that it names processes is a claim, and no more.
+fn by_a_service(said: Notification) -> impl Iterator<Item = Word> {
+    let Notification { main, keeper, words } = said;
+    main.or(keeper).map(|_| Word::Main).into_iter().chain(words)
+}
+
+/// Says whose the words of a main process are.
+fn words(service: ServiceId, said: impl IntoIterator<Item = Word>) -> impl Iterator<Item = News> {
+    said.into_iter().map(move |word| News::Said(service, word))
 }
 
 /// Says what the end of a launcher means that has started nothing.
@@ -227,7 +230,10 @@ mod tests {
         assert_eq!(roster.reaped(pid(11), Ending::Code(0)), []);
         assert_eq!(hear(&mut roster, 12, "READY=1"), []);
         let news = hear(&mut roster, 10, "MAINPID=12\nX_CAPC_KEEPER=11");
-        assert_eq!(news, [News::Launched(WEB), News::Ready(WEB), News::Ended(WEB, Ending::Code(0))]);
+        assert_eq!(
+            news,
+            [News::Launched(WEB), News::Said(WEB, Word::Ready), News::Ended(WEB, Ending::Code(0))]
+        );
     }
 
     #[test]
@@ -241,9 +247,10 @@ mod tests {
     #[test]
     fn only_the_launcher_names_processes_and_only_once() {
         let mut roster = running();
-        for sender in [10, 11, 12, 13] {
+        for sender in [10, 11, 13] {
             assert_eq!(hear(&mut roster, sender, "MAINPID=99\nX_CAPC_KEEPER=98"), []);
         }
+        assert_eq!(hear(&mut roster, 12, "MAINPID=99\nX_CAPC_KEEPER=98"), [News::Said(WEB, Word::Main)]);
         assert_eq!(roster.main(WEB), Some(pid(12)));
         assert_eq!(roster.all(WEB), [pid(12), pid(10), pid(11)]);
     }
@@ -256,8 +263,8 @@ mod tests {
         for sender in [10, 11, 13, 20] {
             assert_eq!(hear(&mut roster, sender, "READY=1\nSTATUS=x"), []);
         }
-        assert_eq!(hear(&mut roster, 22, "READY=1"), [News::Ready(DB)]);
-        assert_eq!(hear(&mut roster, 12, "STATUS=x"), [News::Status(WEB, b"x".to_vec())]);
+        assert_eq!(hear(&mut roster, 22, "READY=1"), [News::Said(DB, Word::Ready)]);
+        assert_eq!(hear(&mut roster, 12, "STATUS=x"), [News::Said(WEB, Word::Status("x".into()))]);
     }
 
     #[test]

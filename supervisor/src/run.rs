@@ -3,7 +3,7 @@
 //! One thread and nothing shared. It may be the first process of a container, so it reaps every child there is.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,17 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, WaitOptions};
 
+use crate::calendar::Timetable;
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::logs::{Log, Pipes, harmless};
+use crate::logs::{Log, Pipes};
 use crate::notification::Notification;
-use crate::plan::{Plan, Ready, Service, SignalName};
+use crate::plan::{Plan, SignalName};
 use crate::process::{self, Starter};
 use crate::readiness;
 use crate::roster::{News, Roster};
 use crate::signals::Signals;
-use crate::state::{Action, Attempt, Ending, Event, ServiceId, State};
+use crate::state::{Action, Attempt, Ending, Event, Moment, ServiceId, State};
 use crate::world::World;
 
 /// The program that starts services, and what it starts them from.
@@ -52,6 +54,7 @@ pub enum Outcome {
 /// does nothing else meanwhile and has one thread.
 pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) -> Result<Outcome, Error> {
     plan.check().map_err(Error::Plan)?;
+    let timetables = timetables(plan)?;
     let starter = Starter::new(plan, &launcher.program, &launcher.generation)?;
     let signals = Signals::new().map_err(Error::when("listen to signals"))?;
     let runtime = std::path::absolute(runtime).map_err(Error::when("name the runtime directory"))?;
@@ -63,13 +66,29 @@ pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) 
         world,
         signals,
         log,
-        state: State::new(plan),
+        clock: Clock::new().map_err(Error::when("make a timer"))?,
+        state: State::new(plan, timetables),
         roster: Roster::default(),
         pipes: Pipes::default(),
         watches: BTreeMap::new(),
         begin: Instant::now(),
     };
     supervisor.run()
+}
+
+/// Finds the rules of the time zones that services start by.
+fn timetables(plan: &Plan) -> Result<BTreeMap<ServiceId, Timetable>, Error> {
+    let mut timetables = BTreeMap::new();
+    for (service, id) in plan.services.iter().zip(0..) {
+        if let Some(calendar) = &service.schedule {
+            let timetable = Timetable::new(calendar).map_err(|error| {
+                let zone = calendar.zone().unwrap_or("of this machine");
+                Error::when::<io::Error>(format!("find the time zone {zone}"))(io::Error::other(error))
+            })?;
+            timetables.insert(ServiceId(id), timetable);
+        }
+    }
+    Ok(timetables)
 }
 
 /// The first pause between two looks at a service's sockets, and the longest.
@@ -83,6 +102,7 @@ struct Supervisor<'a> {
     starter: Starter,
     world: World,
     signals: Signals,
+    clock: Clock,
     log: &'a mut dyn Log,
     state: State,
     roster: Roster,
@@ -106,6 +126,8 @@ impl Supervisor<'_> {
                 self.pipes.finish(&self.names, self.log);
                 return Ok(outcome);
             }
+            let due = self.state.wake_at_clock();
+            self.clock.wake_at(due).map_err(Error::when("set a timer"))?;
             self.wait()?;
             self.pipes.pump(&self.names, self.log);
             self.hear_and_reap();
@@ -115,6 +137,9 @@ impl Supervisor<'_> {
             self.look_for_sockets();
             if self.state.wake_at().is_some_and(|moment| moment <= self.now()) {
                 self.happen(Event::Tick);
+            }
+            if self.clock.take() {
+                self.happen(Event::Clock);
             }
         }
     }
@@ -133,7 +158,8 @@ impl Supervisor<'_> {
                 tv_nsec: rest.subsec_nanos().into(),
             }
         });
-        let own = [self.signals.children(), self.signals.stop(), self.world.notify().0.as_fd()];
+        let own =
+            [self.signals.children(), self.signals.stop(), self.world.notify().0.as_fd(), self.clock.as_fd()];
         let mut ends: Vec<PollFd<'_>> = own
             .into_iter()
             .chain(self.pipes.ends())
@@ -149,7 +175,7 @@ impl Supervisor<'_> {
     fn happen(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let now = self.now();
+            let now = Moment { since: self.now(), clock: Clock::now() };
             for action in self.state.step(now, event) {
                 match action {
                     Action::Launch(id, attempt) => {
@@ -215,16 +241,7 @@ impl Supervisor<'_> {
         for news in news {
             match news {
                 News::Launched(id) => self.happen(Event::Launched(id)),
-                News::Ready(id) => {
-                    let by_word = |service: &Service| service.ready == Ready::Notify;
-                    if self.plan.services.get(id.0).is_some_and(by_word) {
-                        self.happen(Event::Ready(id));
-                    }
-                }
-                News::Status(id, status) => {
-                    let name = self.names.get(id.0).copied().unwrap_or("?");
-                    self.log.event(&format!("{name}: {}", harmless(&status)));
-                }
+                News::Said(id, word) => self.happen(Event::Said(id, word)),
                 News::Refused(id) => {
                     let line = self.pipes.last_line(id).unwrap_or("its launcher did not say why");
                     let why = line.strip_prefix("capc launcher: refused: ").unwrap_or(line).to_owned();

@@ -4,7 +4,8 @@ use super::descriptors::{Passed, pairs};
 use super::world::World;
 use super::{Mode, Run, Subject};
 use crate::check::Checked;
-use crate::model::{Address, Kind, Ready, Restart, Target, Transport};
+use crate::machine::walk;
+use crate::model::{Address, Kind, Ready, Restart, Service, Target, Transport};
 use crate::order::WaitKind;
 use capc_supervisor as plan;
 use std::collections::BTreeSet;
@@ -131,6 +132,7 @@ fn service(
         name: object.name.to_string(),
         waits,
         oneshot: service.oneshot,
+        schedule: schedule(run, service),
         restart: match service.restart {
             Restart::Never => plan::Restart::Never,
             Restart::OnFailure => plan::Restart::OnFailure,
@@ -144,6 +146,27 @@ fn service(
         reload,
         start_within_ms: START_WITHIN_MS,
     }
+}
+
+/// Returns when a service starts, if by the calendar; a zone that the machine does not know is refused.
+fn schedule(run: &mut Run<'_>, service: &Service) -> Option<plan::Calendar> {
+    let (words, span) = service.schedule.as_ref()?;
+    let calendar = match plan::Calendar::parse(words) {
+        Ok(calendar) => calendar,
+        Err(what) => {
+            run.refusals.internal(*span, what);
+            return None;
+        }
+    };
+    if let Some(zone) = calendar.zone().filter(|zone| *zone != "UTC") {
+        let rules = format!("/usr/share/zoneinfo/{zone}");
+        if walk(run.host.machine, &rules).is_err() {
+            let message = format!("`{zone}` is no time zone of this machine: `{rules}` is not there");
+            let help = "install the machine's time zones (`tzdata`), or write the time in UTC";
+            run.refusals.refuse(*span, message, "said here", help);
+        }
+    }
+    Some(calendar)
 }
 
 fn signal(run: &mut Run<'_>, subject: Subject<'_>, name: &str) -> Option<plan::SignalName> {

@@ -69,15 +69,10 @@ fn words(service: &Service, refusals: &mut Refusals) {
         limits: _,
         stop: _,
         reload: _,
-        schedule,
+        schedule: _,
         syscalls: _,
         unconfined,
     } = service;
-    if let Some((when, span)) = schedule {
-        let message = format!("no init of this version starts a service by the calendar (`{when}`)");
-        let help = "leave `schedule` out, and start it with what keeps the time on this machine";
-        refusals.refuse(*span, message, "said here", help);
-    }
     if let Some(span) = unconfined {
         let message = "this version of the launcher starts nothing without a world";
         refusals.refuse(*span, message, "said here", "leave it to the init that starts it now");

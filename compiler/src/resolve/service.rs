@@ -145,6 +145,20 @@ pub fn read(
         );
     }
     if service.oneshot.is_none() {
+        if let Some(schedule) = &service.schedule {
+            reader.diagnostics.push(
+                Diagnostic::new(
+                    Code::MissingWord,
+                    format!(
+                        "`{}` starts by the calendar, but is not said to be a oneshot",
+                        service.name.text
+                    ),
+                    schedule.span,
+                    "this is for a service that runs to its end",
+                )
+                .help("write `oneshot` in the body of the service"),
+            );
+        }
         for provided in &service.provides {
             if matches!(provided.transport, TransportDeclaration::Done) {
                 reader.diagnostics.push(

@@ -55,6 +55,9 @@ impl Plan {
                 return refuse(format!("`{own}` waits for `{}`, which the plan does not have", wait.on));
             }
         }
+        if service.schedule.is_some() && !service.oneshot {
+            return refuse(format!("`{own}` has a schedule, and does not run to its end"));
+        }
         let nothing_listens = service.ready_sockets.is_empty() && service.ready_ports.is_empty();
         if (service.ready == Ready::Socket) == nothing_listens {
             return refuse(format!(
@@ -134,11 +137,11 @@ mod tests {
         "facets":[{"key":"a.http","uid":4001,"gid":4001}],
         "channels":[{"maker":"a","maker_name":"talk.b","holder":"shop/b","holder_name":"a.talk"}],
         "services":[
-          {"name":"a","waits":[],"oneshot":false,"restart":"on-failure","ready":"socket","ready_sockets":["/run/a/x"],
+          {"name":"a","waits":[],"oneshot":false,"schedule":null,"restart":"on-failure","ready":"socket","ready_sockets":["/run/a/x"],
            "ready_ports":[80],"descriptors":[{"kind":"listen","name":"http","address":"tcp:[::]:8080"},
              {"kind":"activated","name":"h","facet":"a.http","file":"http.sock"},{"kind":"channel","name":"talk.b"}],
            "stop":{"signal":"TERM","within_ms":10000},"reload":"HUP","start_within_ms":60000},
-          {"name":"shop/b","waits":[{"on":"a","until":"ready"}],"oneshot":true,"restart":"never","ready":"started",
+          {"name":"shop/b","waits":[{"on":"a","until":"ready"}],"oneshot":true,"schedule":"Mon 03:00 UTC","restart":"never","ready":"started",
            "ready_sockets":[],"ready_ports":[],"descriptors":[{"kind":"channel","name":"a.talk"}],
            "stop":{"signal":"INT","within_ms":1},"reload":null,"start_within_ms":60000}]}"#;
 

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Calendar;
+
 /// Everything that the supervisor is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +84,8 @@ pub struct Service {
     pub waits: Vec<Wait>,
     /// Whether it runs to its end.
     pub oneshot: bool,
+    /// When it starts, if that is by the calendar and not with the others.
+    pub schedule: Option<Calendar>,
     /// What follows its end.
     pub restart: Restart,
     /// How it is known to be ready.

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::restarts::{FAILURES, HEALTHY_AFTER, Restarts, WINDOW};
-use super::{Action, Attempt, Ending, ServiceId, Stopping};
+use super::words::Heard;
+use super::{Action, Attempt, Ending, Moment, ServiceId, Stopping};
+use crate::calendar::Timetable;
 use crate::plan::{Ready, Restart, Service, SignalName, Until};
 
 /// What is known of one service.
@@ -18,10 +22,18 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) was_ready: bool,
     pub(super) oneshot: bool,
+    /// Whether a run of it has ended well.
+    pub(super) has_ended_well: bool,
+    /// When it starts, if by the calendar.
+    pub(super) timetable: Option<Timetable>,
+    /// The time for which it ran last.
+    pub(super) last_due: Option<Timestamp>,
+    /// What its latest run has said.
+    pub(super) heard: Heard,
+    pub(super) stop_within: Duration,
+    pub(super) start_within: Duration,
     restart: Restart,
     stop_signal: SignalName,
-    stop_within: Duration,
-    start_within: Duration,
     attempt: Attempt,
     restarts: Restarts,
 }
@@ -37,10 +49,12 @@ pub(super) enum Phase {
     Starting { since: Duration },
     /// It is ready.
     Healthy { since: Duration },
-    /// It is to end; at `kill_at` it is killed.
-    Ending { why: Why, order: Order, kill_at: Option<Duration> },
+    /// It is to end, since `since`; at `kill_at` it is killed.
+    Ending { why: Why, order: Order, since: Duration, kill_at: Option<Duration> },
     /// It waits for its next start.
     Pausing { until: Duration },
+    /// It waits for a time on the clock.
+    Resting { due: Timestamp },
     /// It never starts again.
     Over(Over),
 }
@@ -50,6 +64,10 @@ pub(super) enum Phase {
 pub(super) enum Why {
     Asked,
     TooSlow,
+    /// It said that it was about to.
+    Wished,
+    /// It works no more, and how that showed.
+    Broken(&'static str),
 }
 
 /// What is to be told to a service as soon as it runs.
@@ -71,7 +89,12 @@ pub(super) enum Over {
 
 impl Entry {
     /// Returns a service before its first start. A wait on a service that the plan lacks is left out.
-    pub(super) fn new(id: ServiceId, service: &Service, ids: &BTreeMap<&str, ServiceId>) -> Entry {
+    pub(super) fn new(
+        id: ServiceId,
+        service: &Service,
+        timetable: Option<Timetable>,
+        ids: &BTreeMap<&str, ServiceId>,
+    ) -> Entry {
         let waits = service.waits.iter().filter_map(|wait| Some((*ids.get(wait.on.as_str())?, wait.until)));
         Entry {
             id,
@@ -81,6 +104,10 @@ impl Entry {
             phase: Phase::Waiting,
             was_ready: false,
             oneshot: service.oneshot,
+            has_ended_well: false,
+            timetable,
+            last_due: None,
+            heard: Heard::default(),
             restart: service.restart,
             stop_signal: service.stop.signal,
             stop_within: Duration::from_millis(service.stop.within_ms),
@@ -97,23 +124,23 @@ impl Entry {
             | Phase::Starting { .. }
             | Phase::Healthy { .. }
             | Phase::Ending { .. } => true,
-            Phase::Waiting | Phase::Pausing { .. } | Phase::Over(_) => false,
+            Phase::Waiting | Phase::Pausing { .. } | Phase::Resting { .. } | Phase::Over(_) => false,
         }
     }
 
-    pub(super) fn launch(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn launch(&mut self, now: Moment, actions: &mut Vec<Action>) {
         actions.push(Action::Launch(self.id, self.attempt));
         self.attempt = Attempt::Again;
-        self.phase = Phase::Launching { since: now };
+        self.heard = Heard::default();
+        self.phase = Phase::Launching { since: now.since };
     }
 
-    pub(super) fn launched(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn launched(&mut self, now: Moment, actions: &mut Vec<Action>) {
         match self.phase {
             Phase::Launching { since } => {
                 self.say(actions, "started");
                 if self.ready == Ready::Started {
-                    self.was_ready = true;
-                    self.phase = Phase::Healthy { since: now };
+                    self.is_healthy(now);
                 } else {
                     self.phase = Phase::Starting { since };
                 }
@@ -127,15 +154,30 @@ impl Entry {
             | Phase::Starting { .. }
             | Phase::Healthy { .. }
             | Phase::Pausing { .. }
+            | Phase::Resting { .. }
             | Phase::Over(_) => {}
         }
     }
 
-    pub(super) fn is_ready(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn is_ready(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if let Phase::Starting { since } = self.phase {
-            self.say(actions, format_args!("ready after {}", Span(now.saturating_sub(since))));
-            self.was_ready = true;
-            self.phase = Phase::Healthy { since: now };
+            self.say(actions, format_args!("ready after {}", Span(now.since.saturating_sub(since))));
+            self.is_healthy(now);
+        }
+    }
+
+    fn is_healthy(&mut self, now: Moment) {
+        self.was_ready = true;
+        self.heard.lives(now);
+        self.phase = Phase::Healthy { since: now.since };
+    }
+
+    /// Records that it had been ready for long, if it had.
+    pub(super) fn count_health(&mut self, now: Moment) {
+        if let Phase::Healthy { since } = self.phase
+            && now.since.saturating_sub(since) >= HEALTHY_AFTER
+        {
+            self.restarts.was_healthy();
         }
     }
 
@@ -148,23 +190,27 @@ impl Entry {
 
     pub(super) fn ended(
         &mut self,
-        now: Duration,
+        now: Moment,
         ending: &Ending,
         stopping: Stopping,
         actions: &mut Vec<Action>,
     ) {
         let mut well = *ending == Ending::Code(0);
         let mut how = ending.to_string();
+        self.count_health(now);
         match self.phase {
-            Phase::Waiting | Phase::Pausing { .. } | Phase::Over(_) => return,
-            Phase::Launching { .. } | Phase::Starting { .. } => {}
-            Phase::Healthy { since } if now.saturating_sub(since) >= HEALTHY_AFTER => {
-                self.restarts.was_healthy()
-            }
-            Phase::Healthy { .. } => {}
+            Phase::Waiting | Phase::Pausing { .. } | Phase::Resting { .. } | Phase::Over(_) => return,
+            Phase::Launching { .. }
+            | Phase::Starting { .. }
+            | Phase::Healthy { .. }
+            | Phase::Ending { why: Why::Wished, .. } => {}
             Phase::Ending { why: Why::TooSlow, .. } => {
                 well = false;
                 how = "failed: too slow to become ready".to_owned();
+            }
+            Phase::Ending { why: Why::Broken(failure), .. } => {
+                well = false;
+                how = format!("failed: {failure}");
             }
             Phase::Ending { why: Why::Asked, .. } => {
                 self.say(actions, "stopped");
@@ -172,26 +218,29 @@ impl Entry {
                 return;
             }
         }
+        self.has_ended_well |= well;
+        let over = if well { Over::Well } else { Over::Failed };
         let again = match self.restart {
             Restart::Never => false,
             Restart::OnFailure => !well,
             Restart::Always => !(self.oneshot && well),
         };
-        if stopping != Stopping::No || !again {
+        if stopping != Stopping::No {
             self.say(actions, how);
-            self.phase = Phase::Over(if well { Over::Well } else { Over::Failed });
+            self.phase = Phase::Over(over);
             return;
         }
-        let pause = if well { Some(self.restarts.ended()) } else { self.restarts.failed(now) };
+        if !again {
+            self.come_to_rest(now, over, &how, actions);
+            return;
+        }
+        let pause = if well { Some(self.restarts.ended()) } else { self.restarts.failed(now.since) };
         if let Some(pause) = pause {
             self.say(actions, format_args!("{how}; starts again in {}", Span(pause)));
-            self.phase = Phase::Pausing { until: now.saturating_add(pause) };
+            self.phase = Phase::Pausing { until: now.since.saturating_add(pause) };
         } else {
-            self.say(
-                actions,
-                format_args!("{how}; given up after {FAILURES} failures within {}", Span(WINDOW)),
-            );
-            self.phase = Phase::Over(Over::Failed);
+            let how = format!("{how}; given up after {FAILURES} failures within {}", Span(WINDOW));
+            self.come_to_rest(now, over, &how, actions);
         }
     }
 
@@ -199,51 +248,63 @@ impl Entry {
     pub(super) fn wake_at(&self) -> Option<Duration> {
         match self.phase {
             Phase::Launching { since } | Phase::Starting { since } => {
-                Some(since.saturating_add(self.start_within))
+                Some(since.saturating_add(self.start_within).max(self.heard.extended))
             }
+            Phase::Healthy { .. } => self.heard.silent_at(),
             Phase::Ending { kill_at, .. } => kill_at,
             Phase::Pausing { until } => Some(until),
-            Phase::Waiting | Phase::Healthy { .. } | Phase::Over(_) => None,
+            Phase::Waiting | Phase::Resting { .. } | Phase::Over(_) => None,
         }
     }
 
-    pub(super) fn tick(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.wake_at().is_none_or(|moment| moment > now) {
+    pub(super) fn tick(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.wake_at().is_none_or(|moment| moment > now.since) {
             return;
         }
         match self.phase {
             Phase::Launching { .. } | Phase::Starting { .. } => {
                 self.say(actions, format_args!("not ready within {}", Span(self.start_within)));
                 if matches!(self.phase, Phase::Launching { .. }) {
-                    self.kill(Why::TooSlow, actions);
+                    self.kill(now, Why::TooSlow, actions);
                 } else {
                     self.stop(now, Why::TooSlow, actions);
                 }
             }
-            Phase::Ending { why, .. } => {
+            Phase::Ending { why, since, kill_at, .. } => {
                 self.say(
                     actions,
-                    format_args!("killed: still there {} after it was to stop", Span(self.stop_within)),
+                    format_args!(
+                        "killed: still there {} after it was to stop",
+                        Span(kill_at.unwrap_or(now.since).saturating_sub(since))
+                    ),
                 );
-                self.kill(why, actions);
+                self.kill(now, why, actions);
             }
             Phase::Pausing { .. } => self.launch(now, actions),
-            Phase::Waiting | Phase::Healthy { .. } | Phase::Over(_) => {}
+            Phase::Healthy { .. } => self.is_silent(now, actions),
+            Phase::Waiting | Phase::Resting { .. } | Phase::Over(_) => {}
         }
     }
 
     /// Asks it to end in good order. A launcher at work is not disturbed: what it starts is told at once.
-    pub(super) fn stop(&mut self, now: Duration, why: Why, actions: &mut Vec<Action>) {
+    pub(super) fn stop(&mut self, now: Moment, why: Why, actions: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Launching { .. }) {
             actions.push(Action::Signal(self.id, self.stop_signal));
         }
-        self.phase =
-            Phase::Ending { why, order: Order::Stop, kill_at: Some(now.saturating_add(self.stop_within)) };
+        self.leave(now, why);
     }
 
-    pub(super) fn kill(&mut self, why: Why, actions: &mut Vec<Action>) {
+    /// Gives it its time to end.
+    pub(super) fn leave(&mut self, now: Moment, why: Why) {
+        self.count_health(now);
+        let kill_at = Some(now.since.saturating_add(self.stop_within));
+        self.phase = Phase::Ending { why, order: Order::Stop, since: now.since, kill_at };
+    }
+
+    pub(super) fn kill(&mut self, now: Moment, why: Why, actions: &mut Vec<Action>) {
+        self.count_health(now);
         actions.push(Action::Kill(self.id));
-        self.phase = Phase::Ending { why, order: Order::Die, kill_at: None };
+        self.phase = Phase::Ending { why, order: Order::Die, since: now.since, kill_at: None };
     }
 
     pub(super) fn say(&self, actions: &mut Vec<Action>, what: impl fmt::Display) {
@@ -263,7 +324,7 @@ impl fmt::Display for Ending {
 }
 
 /// A time as a person reads it.
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,10 @@
 //! What the supervisor decides: a pure machine from what happened to what is to be done.
 //!
-//! It knows no process, file or clock. Each event bears the time since the supervisor began, so a test can live a
-//! month in a millisecond.
+//! It knows no process, file or clock. Each event bears its moment, so a test can live a month in a millisecond.
 
 mod entry;
+mod words;
+mod rest;
 mod order;
 mod restarts;
 #[cfg(test)]
@@ -12,6 +13,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::calendar::Timetable;
 use crate::plan::{Plan, Ready, SignalName};
 use crate::run::Outcome;
 use entry::{Entry, Over, Phase};
@@ -20,6 +24,15 @@ use entry::{Entry, Over, Phase};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServiceId(pub(crate) usize);
 
+/// When something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The time since the supervisor began; it only ever grows.
+    pub(crate) since: Duration,
+    /// What the machine's clock shows; somebody may set it.
+    pub(crate) clock: Timestamp,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -27,8 +40,10 @@ pub(crate) enum Event {
     Begin,
     /// The launcher reported that the service runs.
     Launched(ServiceId),
-    /// The service is ready by its own word or by its sockets.
+    /// The service is ready by its sockets.
     Ready(ServiceId),
+    /// The service's main process says something.
+    Said(ServiceId, Word),
     /// The launcher refused it.
     Refused(ServiceId, String),
     /// Nothing of it runs any more.
@@ -37,6 +52,31 @@ pub(crate) enum Event {
     Stop,
     /// A moment that [`State::wake_at`] named has come.
     Tick,
+    /// A time that [`State::wake_at_clock`] named has come, or somebody has set the clock.
+    Clock,
+}
+
+/// What a service says of itself, by the `sd_notify` protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It is ready, or has read its configuration again.
+    Ready,
+    /// How it is, with nothing in it that a terminal would obey.
+    Status(String),
+    /// It is about to end by itself.
+    Stopping,
+    /// It reads its configuration again.
+    Reloading,
+    /// It lives.
+    Alive,
+    /// It has failed, and wants to be treated so.
+    Failed,
+    /// From now on it says at least so often that it lives; never, if this is zero.
+    AliveEvery(Duration),
+    /// What it is doing takes at most so much longer.
+    Extend(Duration),
+    /// Another process is its main one; that is not its to say.
+    Main,
 }
 
 /// How a service ended.
@@ -86,34 +126,49 @@ enum Stopping {
 
 impl State {
     /// Returns the state before anything has happened. Waits on services that the plan lacks are left out.
-    pub(crate) fn new(plan: &Plan) -> State {
+    ///
+    /// A service with a timetable starts by that; the others start at once.
+    pub(crate) fn new(plan: &Plan, mut timetables: BTreeMap<ServiceId, Timetable>) -> State {
         let ids: BTreeMap<&str, ServiceId> = plan
             .services
             .iter()
             .zip(0..)
             .map(|(service, id)| (service.name.as_str(), ServiceId(id)))
             .collect();
-        let entries =
-            plan.services.iter().zip(0..).map(|(service, id)| Entry::new(ServiceId(id), service, &ids));
+        let entries = plan.services.iter().zip(0..).map(|(service, id)| {
+            let id = ServiceId(id);
+            Entry::new(id, service, timetables.remove(&id), &ids)
+        });
         State { entries: entries.collect(), stopping: Stopping::No }
     }
 
     /// Takes in one event and returns what is to be done, in order.
-    pub(crate) fn step(&mut self, now: Duration, event: Event) -> Vec<Action> {
+    pub(crate) fn step(&mut self, now: Moment, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Begin => self.break_circles(&mut actions),
+            Event::Begin => {
+                self.break_circles(&mut actions);
+                for entry in &mut self.entries {
+                    entry.rest_first(now, &mut actions);
+                }
+            }
             Event::Launched(id) => self.with(id, |entry| entry.launched(now, &mut actions)),
             Event::Ready(id) => self.with(id, |entry| entry.is_ready(now, &mut actions)),
+            Event::Said(id, word) => self.with(id, |entry| entry.said(now, word, &mut actions)),
             Event::Refused(id, why) => self.with(id, |entry| entry.refused(&why, &mut actions)),
             Event::Ended(id, ending) => {
                 let stopping = self.stopping;
                 self.with(id, |entry| entry.ended(now, &ending, stopping, &mut actions));
             }
-            Event::Stop => self.ask_to_stop(&mut actions),
+            Event::Stop => self.ask_to_stop(now, &mut actions),
             Event::Tick => {
                 for entry in &mut self.entries {
                     entry.tick(now, &mut actions);
+                }
+            }
+            Event::Clock => {
+                for entry in &mut self.entries {
+                    entry.look_at_clock(now, &mut actions);
                 }
             }
         }
@@ -124,6 +179,11 @@ impl State {
     /// Returns the next moment at which [`Event::Tick`] is due.
     pub(crate) fn wake_at(&self) -> Option<Duration> {
         self.entries.iter().filter_map(Entry::wake_at).min()
+    }
+
+    /// Returns the next time on the clock at which [`Event::Clock`] is due.
+    pub(crate) fn wake_at_clock(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(Entry::wake_at_clock).min()
     }
 
     /// Returns how all ended, once all has ended.
@@ -140,7 +200,8 @@ impl State {
                 | Phase::Starting { .. }
                 | Phase::Healthy { .. }
                 | Phase::Ending { .. }
-                | Phase::Pausing { .. } => return None,
+                | Phase::Pausing { .. }
+                | Phase::Resting { .. } => return None,
             }
         }
         Some(match self.stopping {

@@ -1,9 +1,7 @@
 //! Who may start now, who never will, and who may be asked to stop.
 
-use std::time::Duration;
-
 use super::entry::{Entry, Over, Phase, Why};
-use super::{Action, ServiceId, State, Stopping};
+use super::{Action, Moment, ServiceId, State, Stopping};
 use crate::plan::Until;
 
 /// What one wait says about the service that waits.
@@ -17,7 +15,7 @@ enum Prospect {
 
 impl State {
     /// Draws the conclusions of a change until nothing follows any more.
-    pub(super) fn settle(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.stopping == Stopping::No {
             while self.start_who_can(now, actions) {}
         } else {
@@ -26,7 +24,7 @@ impl State {
     }
 
     /// Asks for the end of everything; asked again, kills what is left.
-    pub(super) fn ask_to_stop(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn ask_to_stop(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Orderly;
             actions.push(Action::Say("stopping; once more kills what is left".to_owned()));
@@ -34,14 +32,14 @@ impl State {
             self.stopping = Stopping::AtOnce;
             for entry in &mut self.entries {
                 if entry.is_alive() {
-                    entry.kill(Why::Asked, actions);
+                    entry.kill(now, Why::Asked, actions);
                 }
             }
         }
     }
 
     /// One round over those that wait; tells whether anything has changed.
-    fn start_who_can(&mut self, now: Duration, actions: &mut Vec<Action>) -> bool {
+    fn start_who_can(&mut self, now: Moment, actions: &mut Vec<Action>) -> bool {
         let mut changed = false;
         for index in 0..self.entries.len() {
             let id = ServiceId(index);
@@ -51,7 +49,7 @@ impl State {
                 }
                 Some((Phase::Waiting, (Prospect::Lost(why), on))) => {
                     let why = format!("not started: it waits for {}, which {why}", self.name(on));
-                    self.give_up(id, &why, actions);
+                    self.with(id, |entry| entry.come_to_rest(now, Over::NotStarted, &why, actions));
                 }
                 _ => continue,
             }
@@ -120,9 +118,9 @@ impl State {
     }
 
     /// Asks those to stop whom nobody that is left depends on.
-    fn stop_who_can(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    fn stop_who_can(&mut self, now: Moment, actions: &mut Vec<Action>) {
         for entry in &mut self.entries {
-            if matches!(entry.phase, Phase::Waiting | Phase::Pausing { .. }) {
+            if matches!(entry.phase, Phase::Waiting | Phase::Pausing { .. } | Phase::Resting { .. }) {
                 entry.phase = Phase::Over(Over::Stopped);
             }
         }
@@ -158,7 +156,11 @@ impl State {
 
 fn prospect(maker: &Entry, until: Until) -> Prospect {
     match (maker.phase, until) {
-        (Phase::Healthy { .. }, Until::Ready) | (Phase::Over(Over::Well), Until::Done) => Prospect::Met,
+        (Phase::Healthy { .. }, Until::Ready) => Prospect::Met,
+        // Once done is done: a later run of the same, by the calendar, takes nothing back.
+        (_, Until::Done) if maker.has_ended_well => Prospect::Met,
+        (Phase::Resting { .. }, Until::Ready) if maker.has_ended_well => Prospect::Met,
+        (Phase::Over(Over::Well), Until::Done) => Prospect::Met,
         (Phase::Over(Over::Well), Until::Ready) if maker.was_ready || maker.oneshot => Prospect::Met,
         (Phase::Over(Over::Well), Until::Ready) => Prospect::Lost("ended before it was ready"),
         (Phase::Over(Over::Failed), _) => Prospect::Lost("failed"),
@@ -166,6 +168,6 @@ fn prospect(maker: &Entry, until: Until) -> Prospect {
         (Phase::Over(Over::NotStarted), _) => Prospect::Lost("was not started"),
         (Phase::Over(Over::Stopped), _) => Prospect::Lost("was stopped"),
         (Phase::Waiting | Phase::Launching { .. } | Phase::Starting { .. } | Phase::Healthy { .. }, _)
-        | (Phase::Ending { .. } | Phase::Pausing { .. }, _) => Prospect::Open,
+        | (Phase::Ending { .. } | Phase::Pausing { .. } | Phase::Resting { .. }, _) => Prospect::Open,
     }
 }

@@ -14,3 +14,4 @@ mod scene;
 mod handing;
 mod life;
 mod order;
+mod words;

@@ -305,7 +305,6 @@ fn what_no_world_enforces_yet_is_refused_by_name() {
         "  holds b.control",
         "  holds backup.launch",
         "  holds ask-me.ask",
-        "  schedule \"daily\"",
         "  unconfined \"not looked at\"",
         "  provides disk mount=\"/mnt/disk\"",
         "  provides sink socket=\"/run/a/s\" { data-only; }",
@@ -315,10 +314,21 @@ fn what_no_world_enforces_yet_is_refused_by_name() {
         &all.join("\n"),
         "`a` holds `backup.launch`, a program's `launch`, which this version of the launcher cannot hand over | run the program as a service\n\
          `a` holds `ask-me.ask`, a powerbox's `ask`, which this version of the launcher cannot hand over | endow the service with what it needs\n\
-         no init of this version starts a service by the calendar (`daily`) | leave `schedule` out, and start it with what keeps the time on this machine\n\
          this version of the launcher starts nothing without a world | leave it to the init that starts it now\n\
          `disk` is a mount, which this version of the launcher cannot make | provide a `socket=` facet, or mount it outside of capc\n\
          `sink` is `data-only`, which this version of the launcher cannot enforce | leave `data-only` out, and let the assertions count with descriptors\n",
+    );
+}
+
+#[test]
+fn a_schedule_is_in_a_time_zone_that_the_machine_has() {
+    let schedule = |zone: &str| format!("service a {{ {TOOL}; oneshot; schedule \"daily{zone}\" }}");
+    check(&schedule(""), "");
+    check(&schedule(" UTC"), "");
+    check(
+        &schedule(" Europe/Berlin"),
+        "`Europe/Berlin` is no time zone of this machine: `/usr/share/zoneinfo/Europe/Berlin` is not there | \
+         install the machine's time zones (`tzdata`), or write the time in UTC\n",
     );
 }
 

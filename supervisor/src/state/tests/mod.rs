@@ -1,3 +1,6 @@
+mod rest;
+mod words;
+
 use super::*;
 use crate::plan::{Format, Mode, Restart, Service, Stop, Until, Wait};
 
@@ -6,6 +9,8 @@ struct Scene {
     plan: Plan,
     state: State,
     now: Duration,
+    /// By how much the clock was set.
+    set: jiff::SignedDuration,
 }
 
 fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service)) -> Service {
@@ -13,6 +18,7 @@ fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service
         name: name.to_owned(),
         waits: waits.iter().map(|(on, until)| Wait { on: (*on).to_owned(), until: *until }).collect(),
         oneshot: false,
+        schedule: None,
         restart: Restart::Never,
         ready: Ready::Started,
         ready_sockets: Vec::new(),
@@ -24,6 +30,11 @@ fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service
     };
     change(&mut service);
     service
+}
+
+/// Reads one word as a service would say it.
+fn word(text: &str) -> Word {
+    crate::notification::Notification::read(text.as_bytes()).words.pop().unwrap_or(Word::Main)
 }
 
 fn plain(name: &str, waits: &[&str]) -> Service {
@@ -42,7 +53,11 @@ impl Scene {
             services,
         };
         plan.check().unwrap();
-        Scene { state: State::new(&plan), plan, now: Duration::ZERO }
+        let timetables = plan.services.iter().zip(0..).filter_map(|(service, id)| {
+            Some((ServiceId(id), Timetable::new(service.schedule.as_ref()?).unwrap()))
+        });
+        let state = State::new(&plan, timetables.collect());
+        Scene { state, plan, now: Duration::ZERO, set: jiff::SignedDuration::ZERO }
     }
 
     fn id(&self, name: &str) -> ServiceId {
@@ -68,9 +83,22 @@ impl Scene {
                 self.now += Duration::from_millis(name.unwrap().parse().unwrap());
                 Event::Tick
             }
+            // Lets hours pass.
+            "pass" => {
+                self.now += Duration::from_secs(name.unwrap().parse::<u64>().unwrap() * 3600);
+                Event::Clock
+            }
+            // Sets the clock by so many minutes.
+            "set" => {
+                self.set += jiff::SignedDuration::from_mins(name.unwrap().parse().unwrap());
+                Event::Clock
+            }
+            "says" => Event::Said(id(), word(&words.collect::<Vec<_>>().join(" "))),
             other => panic!("{other}"),
         };
-        let actions = self.state.step(self.now, event);
+        let begin: Timestamp = "2026-11-25T23:00:00Z".parse().unwrap();
+        let clock = begin.checked_add(self.now).unwrap().checked_add(self.set).unwrap();
+        let actions = self.state.step(Moment { since: self.now, clock }, event);
         let name = |id: ServiceId| self.plan.services[id.0].name.as_str();
         let words: Vec<String> = actions
             .into_iter()
@@ -361,8 +389,9 @@ fn a_refusal_travels_down_a_chain_of_ten_thousand() {
     let services =
         (0..count).map(|n| plain(&name(n), &wait(n).iter().map(String::as_str).collect::<Vec<_>>()));
     let plan = Plan { services: services.collect(), ..Scene::new(vec![]).plan };
-    let mut state = State::new(&plan);
-    state.step(Duration::ZERO, Event::Begin);
-    state.step(Duration::ZERO, Event::Refused(ServiceId(0), "x".to_owned()));
+    let mut state = State::new(&plan, BTreeMap::new());
+    let now = Moment { since: Duration::ZERO, clock: Timestamp::UNIX_EPOCH };
+    state.step(now, Event::Begin);
+    state.step(now, Event::Refused(ServiceId(0), "x".to_owned()));
     assert!(matches!(state.outcome(), Some(Outcome::SomeFailed(names)) if names.len() == count));
 }
