@@ -1,5 +1,11 @@
 //! The arguments of the command line, and what its exit statuses mean.
 
+mod store;
+
+pub use store::{
+    Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -61,8 +67,10 @@ pub enum Command {
     /// gained, for reviews in CI.
     #[command(after_help = "Example: capc diff main..HEAD -- system.kdl")]
     Diff(Diff),
-    /// Verify the current generation: its signature, and every file's digest
-    #[command(after_help = "Example: capc verify --store /var/lib/capc --key /etc/capc/keys/root.pub")]
+    /// Verify the current generation: its signatures, and every file's digest
+    ///
+    /// With --chain every generation of the store, and that each was signed by whom the one before names.
+    #[command(after_help = "Example: capc verify --chain --key /etc/capc/keys/root.pub")]
     Verify(Verify),
     /// Run one service without a world, and print what its configuration lacks
     ///
@@ -71,6 +79,40 @@ pub enum Command {
     /// patch with the evidence. Read it: what a program used is not always what it should have.
     #[command(after_help = "Example: capc trace web --config system.kdl --seconds 5 | patch -p0")]
     Trace(Trace),
+    /// List the generations of a store: what each changed, who signed it, what runs
+    #[command(after_help = "Example: capc generations")]
+    Generations(Inspected),
+    /// Say what differs from what was sealed, and how it is accepted or undone
+    ///
+    /// Sources, programs, libraries, `config` files, images and the generation itself. Status 0: nothing differs, 1: something of
+    /// the machine does, 3: the generation is not what was sealed.
+    #[command(after_help = "Example: capc status")]
+    Status(Inspected),
+    /// Show the sealed manifest of a service
+    #[command(after_help = "Example: capc show nginx")]
+    Show(Show),
+    /// Seal a new generation with the content of an old one
+    ///
+    /// The number goes up and the new one is signed like any other, so no old generation ever starts again by itself. Uids stay
+    /// with those who have them now.
+    #[command(after_help = "Example: capc rollback 41")]
+    Rollback(Rollback),
+    /// Remove old generations
+    ///
+    /// Never the current one, nor one that anything still runs from.
+    #[command(after_help = "Example: capc gc --keep 5 --dry-run")]
+    Gc(Gc),
+    /// Make, show or change the signing keys
+    ///
+    /// capc holds no private key: `ssh-keygen` makes them and signs with them. The first generation introduces its keys; each
+    /// generation says who may sign the next.
+    #[command(after_help = "Example: capc key init --key /etc/capc/keys/root")]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        command: Key,
+    },
     /// Put configuration files in order, or say them in the other language
     ///
     /// Indents and spaces, in place, and keeps comments. A file with mistakes in it is not touched.
@@ -209,46 +251,6 @@ pub enum Init {
     None,
     /// The embedded supervisor (`capc up GENERATION`).
     Capc,
-}
-
-/// How a generation is sealed.
-#[derive(Debug, Args)]
-pub struct Sealing {
-    /// Say what would happen, and touch nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
-    /// A signing key, or the `.pub` of one that an agent holds; may be given several times; by default what the file says,
-    /// or /etc/capc/keys/root.
-    #[arg(long = "key", value_name = "FILE")]
-    pub keys: Vec<PathBuf>,
-    /// How long each signer may take, people at a terminal included.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
-    pub sign_within: u64,
-}
-
-/// `capc reconfigure`.
-#[derive(Debug, Args)]
-pub struct Reconfigure {
-    /// The system file.
-    pub file: PathBuf,
-    /// How it is sealed.
-    #[command(flatten)]
-    pub sealing: Sealing,
-    /// Where sealed generations go; by default what the file says, or /var/lib/capc.
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-    /// The root of another system, which the file, its paths and the default store belong to.
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// What the generation is made for.
-    #[arg(long, value_enum, default_value = "none")]
-    pub init: Init,
-    /// With the first generation: how many of its keys must sign the next; by default all.
-    #[arg(long, value_name = "NUMBER")]
-    pub threshold: Option<u32>,
 }
 
 /// `capc up`.
@@ -400,19 +402,6 @@ pub struct Diff {
     /// How to print the answer.
     #[arg(long, value_enum, default_value = "human")]
     pub format: AnswerFormat,
-}
-
-/// `capc verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// The directory of a generation; by default the store's current one.
-    pub generation: Option<PathBuf>,
-    /// The store.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
-    pub store: PathBuf,
-    /// A public key that must have signed; may be given several times; by default whom the store's launcher trusts.
-    #[arg(long = "key", value_name = "FILE")]
-    pub keys: Vec<PathBuf>,
 }
 
 /// `capc trace`.

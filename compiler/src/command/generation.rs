@@ -26,6 +26,10 @@ pub const GRAPH: &str = "graph.json";
 pub const INDEX: &str = "index";
 /// What proves the assertions that hold.
 pub const CERTIFICATE: &str = "certificate.json";
+/// What images hold: the digest of each, for `capc status`.
+pub const IMAGES: &str = "images.json";
+/// Who has which uid.
+pub const IDENTITIES: &str = "identities.json";
 
 /// Which sealed file holds which source: `sources/index.json`.
 #[derive(Serialize, Deserialize)]
@@ -86,8 +90,7 @@ pub fn content(
     content.insert("init/plan.json".to_owned(), plan.into_bytes());
     let identities: BTreeMap<&str, u32> =
         lowered.identities.iter().map(|(name, uid)| (name.as_str(), *uid)).collect();
-    content
-        .insert("identities.json".to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
+    content.insert(IDENTITIES.to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
     add_answers(&mut content, compilation).ok_or_else(|| internal("what answers questions"))?;
     let sources = add_sources(&mut content, &compilation.sources).ok_or_else(|| internal("the sources"))?;
     Ok((content, sources))
@@ -193,6 +196,16 @@ impl Sealed {
         Failure::refused(format!("the generation `{}` cannot be read: {what}", self.path.display()))
     }
 
+    /// Returns its manifests: the services' names and their texts.
+    ///
+    /// # Errors
+    /// When one is not what was sealed.
+    pub fn manifests(&self) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let seal = Seal::parse(&self.seal).map_err(|error| self.broken(format!("SEAL: {error}")))?;
+        let names = seal.entries().filter_map(|entry| entry.path.text().strip_prefix("manifests/"));
+        names.map(|name| Ok((name.to_owned(), self.need(&format!("manifests/{name}"))?))).collect()
+    }
+
     /// Reads what its index says, with the texts of the files if they are wanted; none when it has no index that this capc
     /// reads, as generations that were sealed before there was one.
     ///
@@ -228,7 +241,7 @@ pub enum Texts {
 /// When they are not what its SEAL says: a number from elsewhere could be anybody's.
 pub fn identities(generation: &Path) -> Result<BTreeMap<String, u32>, Failure> {
     let identities = Sealed::open(generation).and_then(|sealed| {
-        serde_json::from_slice(&sealed.need("identities.json")?).map_err(|error| sealed.broken(error))
+        serde_json::from_slice(&sealed.need(IDENTITIES)?).map_err(|error| sealed.broken(error))
     });
     identities.map_err(|failure| {
         Failure::refused(format!("{}; remove the store to start with fresh identities", failure.message))
@@ -238,6 +251,7 @@ pub fn identities(generation: &Path) -> Result<BTreeMap<String, u32>, Failure> {
 /// The sources of a generation, by the paths that they were compiled from.
 pub struct SealedFiles {
     files: BTreeMap<PathBuf, Vec<u8>>,
+    places: BTreeMap<PathBuf, String>,
     /// The main file's path.
     pub main: PathBuf,
     /// The main file's name.
@@ -252,12 +266,26 @@ impl SealedFiles {
     pub fn read(sealed: &Sealed) -> Result<Self, Failure> {
         let text = sealed.need("sources/index.json")?;
         let index: SourceIndex = serde_json::from_slice(&text).map_err(|error| sealed.broken(error))?;
-        let mut files = BTreeMap::new();
+        let (mut files, mut places) = (BTreeMap::new(), BTreeMap::new());
         for entry in &index.files {
             files.insert(entry.path.clone(), sealed.need(&entry.sealed)?);
+            places.insert(entry.path.clone(), entry.sealed.clone());
         }
         let main = index.files.first().ok_or_else(|| sealed.broken("it has no sources"))?;
-        Ok(Self { files, main: main.path.clone(), name: main.name.clone() })
+        Ok(Self { files, places, main: main.path.clone(), name: main.name.clone() })
+    }
+}
+
+impl SealedFiles {
+    /// Returns where in the generation a file is kept.
+    pub fn place(&self, path: &Path) -> Option<&str> {
+        self.places.get(path).map(String::as_str)
+    }
+
+    /// Returns the files that lie on the machine: their paths, and what they held.
+    pub fn on_disk(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        let files = self.files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()));
+        files.filter(|(path, _)| path.is_absolute())
     }
 }
 

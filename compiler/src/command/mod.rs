@@ -4,18 +4,25 @@ mod check;
 mod compile;
 mod diff;
 mod doctor;
+mod drift;
 mod explain;
 mod fmt;
+mod gc;
 mod generation;
+mod generations;
 mod graph;
+mod key;
 mod launcher;
 mod manual;
 mod question;
 mod reconfigure;
 mod review;
 mod revision;
+mod rollback;
 mod running;
+mod show;
 mod signer;
+mod status;
 mod together;
 mod trace;
 mod transaction;
@@ -69,6 +76,12 @@ pub fn run(command: Command) -> Exit {
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
+        Command::Generations(arguments) => generations::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Rollback(arguments) => rollback::run(&arguments),
+        Command::Gc(arguments) => gc::run(&arguments),
+        Command::Key { command } => key::run(&command),
         Command::Explain { code } => explain::run(&code),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),

@@ -89,6 +89,11 @@ impl Answerable {
         format!("{}, {}", count(services, "service"), count(holdings, "holding"))
     }
 
+    /// Returns where the trust root's signing key is.
+    pub fn key(&self) -> &str {
+        &self.model.root.key.path
+    }
+
     /// Returns what an index says as something that answers.
     pub fn restored(restored: Restored) -> Self {
         let Restored { model, holdings, names, sources, drawn } = restored;

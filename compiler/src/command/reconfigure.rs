@@ -2,11 +2,11 @@
 
 use super::question::Answerable;
 use super::transaction::{self, Ground, Proposal};
-use super::{Failure, compile, generation};
+use super::{Failure, compile, drift, generation};
 use crate::cli::{Exit, Init, Reconfigure, Sealing};
 use crate::lower;
 use crate::machine::RealMachine;
-use crate::seal::Signers;
+use crate::seal::{SealedSource, Signers};
 use crate::source::{Files, RealFiles};
 use std::collections::BTreeMap;
 use std::io;
@@ -72,6 +72,13 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         }
     };
     let (mut content, sources) = generation::content(&compilation, &lowered)?;
+    let manifests = lowered.manifests.iter().map(|(_, text)| text.as_str());
+    if let Some(images) = drift::images(manifests, &machine)? {
+        content.insert(generation::IMAGES.to_owned(), images);
+    }
+    if arguments.same_config {
+        refuse_other_config(&ground, &sources)?;
+    }
     if arguments.init == Init::None {
         content.remove("init/plan.json");
     }
@@ -95,6 +102,19 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         (Init::Capc, None) => super::say!("start it with: capc up {}", done.place.display()),
     }
     Ok(Exit::Clean)
+}
+
+/// Refuses sources that nobody has sealed before.
+fn refuse_other_config(ground: &Ground, sources: &[SealedSource]) -> Result<(), Failure> {
+    let current = ground.current()?;
+    let seal = current.seal().map_err(|error| Failure::refused(error.to_string()))?;
+    match drift::is_same_config(&seal, sources) {
+        true => Ok(()),
+        false => Err(Failure::refused(format!(
+            "the configuration is not the one that generation {} was sealed from (--same-config): look at `capc status`",
+            current.number
+        ))),
+    }
 }
 
 /// Compiles a file of another system, or one that lies elsewhere and is meant for it.

@@ -98,6 +98,15 @@ with another store, which is a new introduction",
         Ok(Self { path: path.to_owned(), root, store, current, spoiled })
     }
 
+    /// Returns the current generation, which there must be.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn current(&self) -> Result<&Found, Failure> {
+        let none = || Failure::usage(format!("the store `{}` has no generation", self.path.display()));
+        self.current.as_ref().ok_or_else(none)
+    }
+
     /// Returns what the current generation was compiled from; none if that was changed since.
     fn old_side(&self) -> Option<Result<Answerable, Box<Compilation>>> {
         self.current.as_ref().and_then(|found| Answerable::sealed(&found.path).ok())

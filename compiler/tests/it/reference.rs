@@ -11,8 +11,8 @@ fn reference() -> String {
     let mut capc = Cli::command();
     capc.build();
     let _ = write!(out, "\n```text\n{}\n```\n", capc.get_after_help().unwrap());
-    for command in commands(&capc) {
-        let _ = write!(out, "\n## capc {}\n\n{}.\n", command.get_name(), command.get_about().unwrap());
+    for (name, command) in named(&capc) {
+        let _ = write!(out, "\n## {name}\n\n{}.\n", command.get_about().unwrap());
         if let Some(long) = command.get_long_about() {
             let long = long.to_string();
             for sentence in long.split_once("\n\n").map(|(_, when)| when).into_iter() {
@@ -54,6 +54,17 @@ fn reference() -> String {
     out
 }
 
+/// Returns every command with its words, and after one those below it.
+fn named(capc: &Command) -> Vec<(String, &Command)> {
+    let pairs = commands(capc).flat_map(|command| {
+        let own = format!("capc {}", command.get_name());
+        let inner: Vec<_> =
+            commands(command).map(|inner| (format!("{own} {}", inner.get_name()), inner)).collect();
+        std::iter::once((own, command)).chain(inner)
+    });
+    pairs.collect()
+}
+
 fn commands(capc: &Command) -> impl Iterator<Item = &Command> {
     capc.get_subcommands().filter(|command| command.get_name() != "help" && !command.is_hide_set())
 }
@@ -75,8 +86,8 @@ fn the_reference_says_what_the_help_says() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let scene = Scene::new("help");
-    for command in commands(&Cli::command()) {
-        scene.capc([command.get_name(), "--help"]).exits(0).says("Example: capc ");
+    for (name, _) in named(&Cli::command()) {
+        scene.capc(name.split(' ').skip(1).chain(["--help"])).exits(0).says("Example: capc ");
     }
 }
 

@@ -10,6 +10,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The uid of the plain user that root stands in for.
 pub const PLAIN: u32 = 4000;
+/// The uid of Debian's `nobody`.
+pub const NOBODY: u32 = 65534;
 
 /// The repository.
 pub fn repository() -> PathBuf {
@@ -97,6 +99,16 @@ impl Scene {
     /// Runs capc here as a plain user: the one who runs the tests, or uid 4000 in root's place.
     #[track_caller]
     pub fn plain_capc<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Run {
+        self.capc_as(PLAIN, arguments)
+    }
+
+    /// Runs capc here as the one who runs the tests, or in root's place as this user.
+    #[track_caller]
+    pub fn capc_as<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        uid: u32,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Run {
         let state = self.path.join("plain-state");
         std::fs::create_dir_all(&state).unwrap();
         if !is_root() {
@@ -115,15 +127,11 @@ impl Scene {
             let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_capc")).arg(&capc).status();
             assert!(copied.unwrap().success());
         }
-        rustix::fs::chown(
-            &state,
-            Some(rustix::fs::Uid::from_raw(PLAIN)),
-            Some(rustix::fs::Gid::from_raw(PLAIN)),
-        )
-        .unwrap();
+        rustix::fs::chown(&state, Some(rustix::fs::Uid::from_raw(uid)), Some(rustix::fs::Gid::from_raw(uid)))
+            .unwrap();
         let mut command = Command::new("setpriv");
         command
-            .args(["--reuid", "4000", "--regid", "4000", "--clear-groups", "--"])
+            .args(["--reuid", &uid.to_string(), "--regid", &uid.to_string(), "--clear-groups", "--"])
             .arg(&capc)
             .args(arguments);
         command
@@ -221,10 +229,4 @@ impl Drop for Running {
         );
         let _ = self.0.wait();
     }
-}
-
-/// Lets one test at a time run a sealed generation: one supervisor has a machine's `/run/capc`.
-pub fn machine() -> std::sync::MutexGuard<'static, ()> {
-    static MACHINE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    MACHINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
