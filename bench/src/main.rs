@@ -8,6 +8,7 @@ mod generate;
 mod inside;
 mod peers;
 mod process;
+mod starts;
 
 use generate::Additions;
 use process::{Clock, Run, Task};
@@ -26,9 +27,10 @@ fn main() -> ExitCode {
         [] => everything(5),
         ["--inside", work] => inside_out(work, None),
         ["--inside", work, file] => inside_out(work, Some(file)),
+        ["--starts", capc] => starts_alone(Path::new(capc)),
         ["--generate", directory] => generate_all(Path::new(directory)),
         [runs] => runs.parse().map_err(Into::into).and_then(everything),
-        _ => Err("usage: capc-bench [RUNS] | --generate DIRECTORY".into()),
+        _ => Err("usage: capc-bench [RUNS] | --starts CAPC | --generate DIRECTORY".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,10 +67,10 @@ fn generate_all(at: &Path) -> Result<(), Box<dyn Error>> {
 
 /// Measures everything in groups; what is in one group runs in turn.
 fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
-    let capc = build()?;
+    let program = build()?;
     let at = std::env::temp_dir().join(format!("capc-bench-{}", std::process::id()));
     generate_all(&at)?;
-    seal(&capc, &at)?;
+    seal(&program, &at)?;
     println!(
         "{runs} runs each after one that does not count; medians, and medians of the ratios run by run\n"
     );
@@ -92,7 +94,7 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
     };
     let capc = |name: &str, words: &[&str], files: &[&str]| {
         let words = words.iter().map(OsString::from).chain(files.iter().map(|name| file(name)));
-        outside(name, std::iter::once(capc.clone().into_os_string()).chain(words).collect(), Vec::new())
+        outside(name, std::iter::once(program.clone().into_os_string()).chain(words).collect(), Vec::new())
     };
     let mut peers = vec![capc("`capc check`, 5,000 services in a graph", &["check"], &["graph.kdl"])];
     if let Some(systemd) = find("systemd-analyze") {
@@ -137,6 +139,16 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
             println!("\n`{program}` (package {package}) is not on this machine.");
         }
     }
+    starts::rows(&program, &at, 40 * runs)?;
+    std::fs::remove_dir_all(&at)?;
+    Ok(())
+}
+
+/// Measures starts alone, with a capc that is built already: its launcher is a release build in any case.
+fn starts_alone(capc: &Path) -> Result<(), Box<dyn Error>> {
+    let at = std::env::temp_dir().join(format!("capc-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&at)?;
+    starts::rows(&std::path::absolute(capc)?, &at, 60)?;
     std::fs::remove_dir_all(&at)?;
     Ok(())
 }

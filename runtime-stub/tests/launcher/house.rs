@@ -1,6 +1,7 @@
 //! What the program itself can do besides, and what it is made of.
 
 use crate::generation::{USER, bare_launcher};
+use crate::world::{Caller, World};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -73,4 +74,21 @@ fn the_program_is_small_static_and_has_one_empty_record() {
     let at = image.windows(16).position(|bytes| bytes == magic).unwrap();
     assert!(image[at + 16..at + capc_schemas::trust::RECORD_BYTES].iter().all(|byte| *byte == 0));
     assert_eq!(image.windows(16).filter(|bytes| *bytes == magic).count(), 1);
+}
+
+#[test]
+fn a_start_needs_less_than_a_mebibyte() {
+    let store = World::program(Caller::Root, &["/bin/sleep", "1000"]).store();
+    let mut child = store.waiting(Caller::Root).spawn().unwrap();
+    let file = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap();
+    // It waits for signals (rt_sigtimedwait is 128) once the service runs, and has then done all that it does.
+    while !file("syscall").starts_with("128 ") {
+        std::thread::yield_now();
+    }
+    let status = file("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u32 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(peak <= 1024, "{peak} KiB");
 }
