@@ -2,11 +2,13 @@
 //!
 //! Each attempt runs in a child of its own, so that a filter that kills is an answer too. One line each on standard
 //! output: `open` or `closed`, the area, what was tried, and the error. The arguments say where what lies; see [`Aim`].
+//! With `--probe` it tries instead what one capability should let it do; see [`probe`].
 //! Outside of every world, as root, most of it is open: that shows that the attempts are real.
 
 mod aim;
 mod attempt;
 mod attempts;
+mod probe;
 
 use aim::Aim;
 use std::process::ExitCode;
@@ -16,7 +18,13 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(aim::SUCCEED) {
         return ExitCode::SUCCESS;
     }
-    let aim = match Aim::from_arguments(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rest @ ..] = arguments.as_slice()
+        && first == probe::PROBE
+    {
+        return probe::run(rest);
+    }
+    let aim = match Aim::from_arguments(arguments.into_iter()) {
         Ok(aim) => aim,
         Err(error) => {
             eprintln!("capc-attacks: {error}");

@@ -5,7 +5,7 @@ use super::place::{Grant, Place};
 use super::world::World;
 use super::{Held, Mode, Run, Subject, state};
 use crate::machine::{FileType, Metadata, Wish, walk};
-use crate::model::{Kind, Rights, Target};
+use crate::model::{Kind, Placement, Rights, Target};
 use crate::source::Span;
 use capc_schemas::manifest::{self, FileKind, Owner};
 
@@ -21,6 +21,9 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
             .placement
             .and_then(|placement| placement.at.as_ref())
             .map_or(path.clone(), |at| at.path.clone());
+        if matches!(held.capability.kind, Kind::Dir | Kind::File | Kind::State) {
+            refuse_blind_execution(run, subject, &held);
+        }
         match held.capability.kind {
             Kind::Dir | Kind::File => add_path(run, world, subject, &held, (&at, &path)),
             Kind::State => state::add(run, world, subject, &held, (&at, resource)),
@@ -100,6 +103,18 @@ fn add_path(
     let kind = if is_dir { FileKind::Dir } else { FileKind::File };
     let grant = Grant { from: path.to_owned(), kind, owner, rights: rights(held.rights), state: None };
     world.put(at, Place::Grant(grant), held.span, &mut run.refusals);
+}
+
+/// The kernel opens for reading what it executes (execve(2)), so `exec` alone would be a right to nothing.
+fn refuse_blind_execution(run: &mut Run<'_>, subject: Subject<'_>, held: &Held<'_>) {
+    let of_this =
+        |placement: &&Placement| run.model.capability(placement.capability).target == held.capability.target;
+    let asked = subject.service.placements.iter().filter(of_this);
+    let all = asked.fold(held.rights, |all, placement| all.or(placement.rights));
+    if held.rights.contains(Kind::FS_EXEC) && !all.contains(Kind::FS_READ) {
+        let message = format!("`{}` may execute `{}` and not read it", subject.object.name, held.name);
+        run.refusals.refuse(held.span, message, "Linux executes only what may be read", "say `read exec`");
+    }
 }
 
 /// Returns the rights of things with a path as the manifest has them.

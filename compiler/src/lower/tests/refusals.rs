@@ -415,3 +415,11 @@ fn a_store_that_can_be_changed_is_refused() {
          mount its directory read-only, or write `integrity pinned` or `integrity memfd`\n",
     );
 }
+
+#[test]
+fn what_is_executed_is_read() {
+    let body = |rights: &str| format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site {rights} }}");
+    check(&body("exec"), "`a` may execute `site` and not read it | say `read exec`\n");
+    check(&body("read exec"), "");
+    check(&body("read at=\"/here\"; holds site exec"), "");
+}
