@@ -3,8 +3,10 @@
 //! The words of a diagnostic stand beside the code that raises it; rendering is in `emit::report`.
 
 mod code;
+mod nearest;
 
 pub use code::{Code, Severity};
+pub use nearest::nearest;
 
 use crate::source::Span;
 use serde::Serialize;
@@ -145,45 +147,4 @@ impl Diagnostic {
         self.detail = detail;
         self
     }
-}
-
-/// Returns the candidate that a person most likely meant by `word`: at most a third of its letters away.
-#[must_use]
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(65).collect();
-    if word.len() > 64 {
-        return None;
-    }
-    let allowed = word.len().div_ceil(3).max(1);
-    candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 64)
-        .map(|candidate| (edit_distance(&word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Returns how many letters must be put in, left out, changed or swapped with a neighbour (optimal string alignment).
-fn edit_distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let cost = usize::from(ca != cb);
-            let above = last.get(j + 1).copied().unwrap_or(usize::MAX - 1);
-            let left = row.last().copied().unwrap_or(usize::MAX - 1);
-            let diagonal = last.get(j).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (above + 1).min(left + 1).min(diagonal + cost);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
-            if swapped && let Some(two_back) = before.get(j - 1) {
-                best = best.min(two_back + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }

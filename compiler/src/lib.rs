@@ -52,6 +52,14 @@ pub struct Compilation {
     pub unreadable: bool,
 }
 
+/// What rules and lints say of a configuration.
+#[derive(Default)]
+struct Judgement {
+    checked: Option<check::Checked>,
+    found: Vec<Diagnostic>,
+    warned: Vec<Diagnostic>,
+}
+
 /// Compiles a configuration file: text to model, model to holdings, holdings to evidence.
 ///
 /// `main` is an absolute path, `shown` its name in diagnostics. Lints are warnings, and no waiver runs out: [`compile_on`] is
@@ -90,8 +98,7 @@ pub fn compile_to_compare(
     homes: &[resolve::Named],
 ) -> Compilation {
     let mut compilation = Compilation::read(files, main, shown, homes);
-    let means = |(model, holdings)| check::provenance(model, holdings).is_empty();
-    if !compilation.has_answers() || !compilation.parts().is_some_and(means) {
+    if !compilation.is_sound() {
         compilation.judge(&lint::Terms::default());
     }
     compilation
@@ -107,17 +114,28 @@ impl Compilation {
         Self { sources, model, holdings, checked: None, names, diagnostics, resolves, unreadable }
     }
 
-    /// Checks every rule and tries every lint.
+    /// Checks every rule and tries every lint, side by side.
     fn judge(&mut self, terms: &lint::Terms) {
-        if let (Some(model), Some(holdings)) = (&self.model, &self.holdings) {
-            let (evidence, found) = check::check(model, holdings);
-            self.diagnostics.extend(found);
-            // What does not mean what it says would be warned about for what it does not say.
-            if self.has_answers() {
-                self.diagnostics.extend(lint::lint(model, holdings, terms));
-            }
-            self.checked = evidence.filter(|_| !self.diagnostics.iter().any(Diagnostic::is_error));
-        }
+        let judgement = self.judgement(terms);
+        self.accept(judgement);
+    }
+
+    fn judgement(&self, terms: &lint::Terms) -> Judgement {
+        let Some((model, holdings)) = self.parts() else { return Judgement::default() };
+        let (checked, found, warned) = std::thread::scope(|scope| {
+            let lints = scope.spawn(|| lint::lint(model, holdings, terms));
+            let (checked, found) = check::check(model, holdings);
+            (checked, found, lints.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        // What does not mean what it says would be warned about for what it does not say.
+        let means = self.has_answers() && found.iter().all(|diagnostic| diagnostic.code.leaves_answers());
+        Judgement { checked, found, warned: if means { warned } else { Vec::new() } }
+    }
+
+    fn accept(&mut self, judgement: Judgement) {
+        self.diagnostics.extend(judgement.found);
+        self.diagnostics.extend(judgement.warned);
+        self.checked = judgement.checked.filter(|_| !self.diagnostics.iter().any(Diagnostic::is_error));
         resolve::sort(&mut self.diagnostics);
     }
 
@@ -125,6 +143,13 @@ impl Compilation {
     #[must_use]
     pub fn parts(&self) -> Option<(&model::Model, &holdings::Holdings)> {
         Some((self.model.as_ref()?, self.holdings.as_ref()?))
+    }
+
+    /// Returns whether every name resolves and every statement derives something, so that there are answers whatever else is
+    /// wrong.
+    fn is_sound(&self) -> bool {
+        let derives = |(model, holdings)| check::provenance(model, holdings).is_empty();
+        self.has_answers() && self.parts().is_some_and(derives)
     }
 
     /// Returns whether every name resolves, so that what is wrong concerns no answer.

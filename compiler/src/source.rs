@@ -142,10 +142,11 @@ impl SourceFile {
         let line_starts = &self.index().line_starts;
         let line = line_starts.partition_point(|start| *start <= offset).max(1);
         let start = line_starts.get(line - 1).copied().unwrap_or(0);
-        Place {
-            line: line as u32,
-            column: self.characters_before(offset) - self.characters_before(start) + 1,
-        }
+        let before = match self.text.as_bytes().get(start as usize..offset as usize) {
+            Some(short) if short.len() <= BLOCK => characters(short),
+            _ => self.characters_before(offset) - self.characters_before(start),
+        };
+        Place { line: line as u32, column: before + 1 }
     }
 
     /// Returns the byte range of a line (counted from 1), without its newline.

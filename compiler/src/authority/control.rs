@@ -125,7 +125,7 @@ fn code(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Plac
 }
 
 fn root(sink: &mut Sink<'_>, model: &Model, effective: &Effective, places: &Places) {
-    let near = Near::new(model);
+    let near = Near::new(model, places);
     for (id, object) in model.objects().filter(|(_, object)| object.is_subject()) {
         if let Some(span) = object.process().and_then(|process| process.unconfined) {
             sink.push(id.into(), RECONFIGURE.into(), EdgeRule::Control, Carries::ALL, span);

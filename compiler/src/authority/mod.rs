@@ -76,7 +76,7 @@ pub struct Footing<'m> {
     trusted: Vec<bool>,
     places: Places,
     effective: Effective,
-    near: root::Near<'m>,
+    near: root::Near,
 }
 
 impl<'m> Footing<'m> {
@@ -90,7 +90,8 @@ impl<'m> Footing<'m> {
         let places = Places::new(paths(model));
         let ports = ports::Ports::new(model, holdings, &places);
         let effective = effective::effective(model, holdings, &places, &ports, &trusted);
-        Self { model, holdings, trusted, places, effective, near: root::Near::new(model) }
+        let near = root::Near::new(model, &places);
+        Self { model, holdings, trusted, places, effective, near }
     }
 
     /// Returns everything by which an object itself controls `reconfigure`, by place in the source.

@@ -1,7 +1,7 @@
 //! Places: every path that anybody speaks of, as a tree, so that "the same path, or one inside the other" costs a step
 //! up or down and never a comparison of all with all.
 
-use crate::model::by_components;
+use crate::model::{by_components, path_contains};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Places {
         let mut open: Vec<(PlaceId, &str)> = Vec::new();
         for (at, path) in paths.iter().enumerate() {
             while let Some((above, outer)) = open.last() {
-                if crate::model::path_contains(outer, path) {
+                if path_contains(outer, path) {
                     break;
                 }
                 if let Some(end) = ends.get_mut(above.index()) {
@@ -137,6 +137,20 @@ impl Places {
     pub fn within(&self, place: PlaceId) -> impl Iterator<Item = PlaceId> + use<> {
         let end = self.ends.get(place.index()).copied().unwrap_or(place.0);
         (place.0..end).map(PlaceId)
+    }
+
+    /// Returns the places above a path, the nearest first, and those at it and inside it; the path need not be among them.
+    pub fn around<'a>(
+        &'a self,
+        path: &'a str,
+    ) -> (impl Iterator<Item = PlaceId> + use<'a>, impl Iterator<Item = PlaceId> + use<'a>) {
+        let first = self.paths.partition_point(|place| by_components(place, path).is_lt());
+        let inside = self.paths.iter().skip(first).take_while(|place| path_contains(path, place)).count();
+        // All that lies above a path lies above what is directly before it, or is that.
+        let before = first.checked_sub(1).map(|before| PlaceId(before as u32));
+        let above = std::iter::successors(before, |place| self.parent(*place));
+        let above = above.skip_while(|place| !path_contains(self.path(*place), path));
+        (above, (first as u32..(first + inside) as u32).map(PlaceId))
     }
 
     /// Returns every place, a directory before what lies in it.

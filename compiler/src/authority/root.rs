@@ -8,8 +8,8 @@
 use super::Authority;
 use super::control::{loader_places, touches_loader};
 use super::effective::{Held, is_directory};
-use super::places::Places;
-use crate::model::{Kind, Model, ObjectId, Resource, Target, by_components, path_contains};
+use super::places::{PlaceId, Places};
+use crate::model::{Kind, Model, ObjectId, Resource, Target, path_contains};
 use crate::source::Span;
 use std::borrow::Cow;
 
@@ -186,55 +186,66 @@ impl RootReason {
     }
 }
 
-/// The outermost paths with which something must meet to amount to root by its path: most that is held meets none of them,
-/// and need not be compared with each row.
-pub struct Near<'m>(Vec<Cow<'m, str>>);
+/// The places where something that is held could amount to root by its path: most meet none of the paths that do, and need
+/// not be compared with each row.
+pub struct Near {
+    /// By place, whether it is one of those paths, or inside one, or above one.
+    meets: Vec<bool>,
+}
 
-impl<'m> Near<'m> {
+impl Near {
     /// Returns those of a model.
     #[must_use]
-    pub fn new(model: &'m Model) -> Self {
+    pub fn new(model: &Model, places: &Places) -> Self {
         let root = &model.root;
         let own = [&root.config, &root.store, &root.key].map(|own| Cow::Borrowed(&*own.path));
         let rows = OWN.iter().chain(SOCKETS).map(|row| model.aliases.known(row.name));
         let loaders = loader_places(model).map(Cow::Borrowed);
-        Self::outermost(own.into_iter().chain(rows).chain(loaders).collect())
+        Self::to(own.into_iter().chain(rows).chain(loaders), places)
     }
 
-    fn outermost(mut all: Vec<Cow<'m, str>>) -> Self {
-        all.sort_unstable_by(|a, b| by_components(a, b));
-        all.dedup_by(|inner, outer| path_contains(outer, inner));
-        Self(all)
+    fn to<'p>(paths: impl Iterator<Item = Cow<'p, str>>, places: &Places) -> Self {
+        let mut meets = vec![false; places.count()];
+        let mut mark = |place: PlaceId| {
+            if let Some(meets) = meets.get_mut(place.0 as usize) {
+                *meets = true;
+            }
+        };
+        for path in paths {
+            let (above, inside) = places.around(&path);
+            above.chain(inside).for_each(&mut mark);
+        }
+        Self { meets }
     }
 
-    /// Returns whether a path is one of them, or inside one, or above one.
+    /// Returns whether a place is one of those paths, or inside one, or above one.
     #[must_use]
-    pub fn meets(&self, path: &str) -> bool {
-        // None lies in another, so that the one above a path, if any, is the last before it.
-        let at = self.0.partition_point(|near| by_components(near, path).is_lt());
-        let above = at.checked_sub(1).and_then(|before| self.0.get(before));
-        above.is_some_and(|above| path_contains(above, path))
-            || self.0.get(at).is_some_and(|inside| path_contains(path, inside))
+    pub fn meets(&self, place: PlaceId) -> bool {
+        self.meets.get(place.0 as usize) == Some(&true)
     }
 }
 
 /// Returns why something that is held controls `reconfigure`, if it does.
 #[must_use]
-pub fn root_reason(model: &Model, near: &Near<'_>, places: &Places, held: &Held) -> Option<RootReason> {
+pub fn root_reason(model: &Model, near: &Near, places: &Places, held: &Held) -> Option<RootReason> {
     if held.rights.is_empty() {
         return None;
     }
     if held.kind == Kind::Privilege {
         return privilege(model, held).map(RootReason::Privilege);
     }
-    let path = places.path(held.place?);
+    let place = held.place?;
+    if held.kind != Kind::Device && !near.meets(place) {
+        return None;
+    }
+    let path = places.path(place);
     if held.kind == Kind::Device {
         let raw = DEVICES.iter().find(|row| is_raw(&model.aliases.known(row.name), path));
         if let Some(row) = raw {
             return Some(RootReason::Device(row));
         }
     }
-    if !near.meets(path) {
+    if !near.meets(place) {
         return None;
     }
     let touches = |own: &str| path_contains(own, path) || path_contains(path, own);
@@ -290,14 +301,20 @@ impl Authority<'_> {
     /// Returns everything by which an object itself controls `reconfigure`, by place.
     #[must_use]
     pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
-        root_reasons(self.model, &Near::new(self.model), &self.places, self.held(subject), subject)
+        root_reasons(
+            self.model,
+            &Near::new(self.model, &self.places),
+            &self.places,
+            self.held(subject),
+            subject,
+        )
     }
 }
 
 /// Returns everything by which an object that holds these things controls `reconfigure`, by place in the source.
 pub fn root_reasons<'p>(
     model: &Model,
-    near: &Near<'_>,
+    near: &Near,
     places: &'p Places,
     held: &[Held],
     subject: ObjectId,
@@ -316,6 +333,7 @@ pub fn root_reasons<'p>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn a_raw_device_is_told_from_its_namesakes() {
@@ -333,12 +351,15 @@ mod tests {
     #[test]
     fn a_path_meets_what_amounts_to_root_below_at_and_above_it() {
         let paths = ["/usr", "/run/capc", "/etc/passwd", "/run/docker/sock", "/etc", "/run/docker.sock"];
-        let near = Near::outermost(paths.map(Cow::Borrowed).to_vec());
-        for path in ["/", "/run", "/run/capc", "/run/capc/x", "/usr/share", "/etc", "/etc/a", "/run/docker"] {
-            assert!(near.meets(path), "{path}");
-        }
-        for path in ["/srv", "/run/capc-x", "/run/cap", "/run/docker.soc", "/run/docker/socks", "/usrx"] {
-            assert!(!near.meets(path), "{path}");
+        let meeting =
+            ["/", "/run", "/run/capc", "/run/capc/x", "/usr/share", "/etc", "/etc/a", "/run/docker"];
+        let others = ["/srv", "/run/capc-x", "/run/cap", "/run/docker.soc", "/run/docker/socks", "/usrx"];
+        let all: Vec<Arc<str>> = meeting.iter().chain(&others).map(|path| (*path).into()).collect();
+        let places = Places::new(all.iter());
+        let near = Near::to(paths.into_iter().map(Cow::Borrowed), &places);
+        for path in &all {
+            let meets = near.meets(places.find(path).unwrap());
+            assert_eq!(meets, meeting.contains(&&**path), "{path}");
         }
     }
 

@@ -51,17 +51,21 @@ impl Checked {
 /// Checks every rule. The evidence is there only when nothing is wrong.
 #[must_use]
 pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagnostic>) {
-    let mut diagnostics = provenance::check(model, holdings);
-    let waits = order::waits(model, holdings);
-    diagnostics.extend(bootstrap_cycle::check(model, &waits));
-    diagnostics.extend(conflict::check(model, holdings));
-    let footing = Footing::new(model, holdings, SYSTEM);
-    diagnostics.extend(root_cycle::check(&footing));
-    diagnostics.extend(vacuous::check(model));
-    // Without assertions nobody asks for the edges.
-    let system = LazyCell::new(|| Authority::drawn(footing));
-    let (failed, grounds) = assertion_failed::check(model, holdings, &system);
-    diagnostics.extend(failed);
-    let checked = diagnostics.is_empty().then_some(Checked { waits, grounds });
-    (checked, diagnostics)
+    std::thread::scope(|scope| {
+        // Looks at every world, and at nothing that the others find out.
+        let conflicts = scope.spawn(|| conflict::check(model, holdings));
+        let mut diagnostics = provenance::check(model, holdings);
+        let waits = order::waits(model, holdings);
+        diagnostics.extend(bootstrap_cycle::check(model, &waits));
+        let footing = Footing::new(model, holdings, SYSTEM);
+        diagnostics.extend(root_cycle::check(&footing));
+        diagnostics.extend(vacuous::check(model));
+        // Without assertions nobody asks for the edges.
+        let system = LazyCell::new(|| Authority::drawn(footing));
+        let (failed, grounds) = assertion_failed::check(model, holdings, &system);
+        diagnostics.extend(failed);
+        diagnostics.extend(conflicts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let checked = diagnostics.is_empty().then_some(Checked { waits, grounds });
+        (checked, diagnostics)
+    })
 }

@@ -96,7 +96,11 @@ fn compared(arguments: &Diff) -> Result<Exit, Failure> {
         }
         AnswerFormat::Json => print_json(&answer)?,
     }
-    Ok(if answer.gains() { Exit::Errors } else { Exit::Clean })
+    let exit = if answer.gains() { Exit::Errors } else { Exit::Clean };
+    std::mem::forget((before, after));
+    // The program ends now, and two large models take a while to be taken apart.
+    std::mem::forget((first, second));
+    Ok(exit)
 }
 
 /// Returns the lines that say what was gained in green, and lost in red.

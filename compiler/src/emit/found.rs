@@ -2,8 +2,9 @@
 
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::source::{SourceFile, SourceMap, Span};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::ffi::OsStr;
 
 /// The most diagnostics of one code that programs are told; the rest is counted.
 pub const MOST_OF_ONE_CODE: usize = 1000;
@@ -29,13 +30,19 @@ impl<'a> Found<'a> {
 /// Returns the diagnostics of some compilations in their order; what two of them say alike of one file is said once.
 #[must_use]
 pub fn found<'a>(all: impl IntoIterator<Item = (&'a [Diagnostic], &'a SourceMap)>) -> Vec<Found<'a>> {
-    let mut seen: HashSet<(Code, &Path, u32, u32, &str)> = HashSet::new();
+    let mut seen: HashSet<(Code, &OsStr, u32, u32, &str), RandomState> = HashSet::default();
     let mut list = Vec::new();
     for (diagnostics, sources) in all {
         for diagnostic in diagnostics {
             let one = Found { diagnostic, sources };
             let new = one.first().is_none_or(|(span, file)| {
-                seen.insert((diagnostic.code, &file.path, span.start, span.end, &diagnostic.message))
+                seen.insert((
+                    diagnostic.code,
+                    file.path.as_os_str(),
+                    span.start,
+                    span.end,
+                    &diagnostic.message,
+                ))
             });
             if new {
                 list.push(one);

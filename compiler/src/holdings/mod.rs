@@ -6,7 +6,7 @@
 mod queue;
 
 use crate::model::table::{grouped, part, starts};
-use crate::model::{CapId, Derivation, Kind, Model, ObjectId, Premise, Rights};
+use crate::model::{CapId, Derivation, Kind, Model, ObjectId, Rights};
 use foldhash::fast::RandomState;
 use queue::{Offer, Queue};
 use std::collections::{HashMap, HashSet};
@@ -106,7 +106,7 @@ struct Solver<'a> {
 /// Derives all holdings of a model.
 #[must_use]
 pub fn derive(model: &Model) -> Holdings {
-    let (web, holdings) = weave(&model.derivations);
+    let (web, holdings) = weave(model);
     let introductions = model.derivations.iter().filter_map(|derivation| {
         let pair = (derivation.from?.holder, derivation.introduces?);
         Some((pair, Acquaintance::default()))
@@ -127,42 +127,55 @@ pub fn derive(model: &Model) -> Holdings {
 }
 
 /// Returns the nodes that rule instances speak of, in order and with nothing held yet, and the way between them.
-fn weave(derivations: &[Derivation]) -> (Web, Vec<Holding>) {
-    let node_of = |premise: Premise| u64::from(premise.holder.0) << 32 | u64::from(premise.capability.0);
+fn weave(model: &Model) -> (Web, Vec<Holding>) {
+    let derivations = &model.derivations;
     // Each mention of a node, with the instance that mentions it: twice its index, and one more where it is the premise.
-    let mut mentions: Vec<(u64, u32)> = Vec::with_capacity(2 * derivations.len());
-    for (at, derivation) in derivations.iter().enumerate() {
-        let at = at as u32 * 2;
-        let to = Premise { holder: derivation.holder, capability: derivation.capability };
-        mentions.push((node_of(to), at));
-        mentions.extend(derivation.from.map(|from| (node_of(from), at + 1)));
+    let mentions = || {
+        derivations.iter().zip((0..).step_by(2)).flat_map(|(derivation, at)| {
+            let to = (derivation.holder, (derivation.capability, at));
+            let from = derivation.from.map(|from| (from.holder, (from.capability, at + 1)));
+            std::iter::once(to).chain(from)
+        })
+    };
+    let begins = starts(model.objects.len(), mentions().map(|(holder, _)| holder.index()));
+    let mut by_holder: Vec<(CapId, u32)> = vec![(CapId(0), 0); begins.last().map_or(0, |all| *all as usize)];
+    let mut next = begins.clone();
+    for (holder, mention) in mentions() {
+        let Some(next) = next.get_mut(holder.index()) else { continue };
+        if let Some(place) = by_holder.get_mut(*next as usize) {
+            *place = mention;
+        }
+        *next += 1;
     }
-    mentions.sort_unstable();
     let mut web = Web {
         from: vec![NOTHING; derivations.len()],
         to: vec![NOTHING; derivations.len()],
         uses: (Vec::with_capacity(derivations.len()), Vec::new()),
     };
     let mut holdings: Vec<Holding> = Vec::new();
-    let mut before = None;
-    for (pair, mention) in mentions {
-        if before.replace(pair) != Some(pair) {
-            holdings.push(Holding {
-                holder: ObjectId((pair >> 32) as u32),
-                capability: CapId(pair as u32),
-                rights: Rights::NONE,
-                provenance: [NOTHING; MOST_RIGHTS],
-            });
-            web.uses.1.push(web.uses.0.len() as u32);
-        }
-        let node = holdings.len() as u32 - 1;
-        let (derivation, is_premise) = (mention / 2, mention % 2 == 1);
-        let table = if is_premise { &mut web.from } else { &mut web.to };
-        if let Some(place) = table.get_mut(derivation as usize) {
-            *place = node;
-        }
-        if is_premise {
-            web.uses.0.push(DerivationId(derivation));
+    for (holder, (begin, end)) in (0..).map(ObjectId).zip(begins.iter().zip(begins.iter().skip(1))) {
+        let Some(mentions) = by_holder.get_mut(*begin as usize..*end as usize) else { continue };
+        mentions.sort_unstable();
+        let mut before = None;
+        for (capability, mention) in mentions {
+            if before.replace(*capability) != Some(*capability) {
+                holdings.push(Holding {
+                    holder,
+                    capability: *capability,
+                    rights: Rights::NONE,
+                    provenance: [NOTHING; MOST_RIGHTS],
+                });
+                web.uses.1.push(web.uses.0.len() as u32);
+            }
+            let node = holdings.len() as u32 - 1;
+            let (derivation, is_premise) = (*mention / 2, *mention % 2 == 1);
+            let table = if is_premise { &mut web.from } else { &mut web.to };
+            if let Some(place) = table.get_mut(derivation as usize) {
+                *place = node;
+            }
+            if is_premise {
+                web.uses.0.push(DerivationId(derivation));
+            }
         }
     }
     web.uses.1.push(web.uses.0.len() as u32);

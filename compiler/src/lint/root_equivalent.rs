@@ -20,7 +20,8 @@ pub fn check(model: &Model, holdings: &Holdings) -> Vec<Finding> {
         found.extend(candidates.map(|holding| (id, object, trust, holding)));
     }
     let paths = found.iter().filter_map(|(.., holding)| model.capability(holding.capability).path.as_ref());
-    let (places, near) = (Places::new(paths), Near::new(model));
+    let places = Places::new(paths);
+    let near = Near::new(model, &places);
     let mut findings = Vec::new();
     for (id, object, trust, holding) in found {
         let known = model.capability(holding.capability);

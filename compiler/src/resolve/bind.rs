@@ -2,7 +2,8 @@
 
 use super::declaration::{Declarations, Item, UseDeclaration};
 use super::load::Loaded;
-use super::names::{Binding, Meaning, Named, ScopeId, ScopeNames};
+use super::meaning::MOST_NAMES_LOOKED_AT;
+use super::names::{Attenuation, Binding, Meaning, Named, Parameter, ScopeId, ScopeNames};
 use super::objects::Body;
 use super::passings::Passings;
 use super::tables::{ByName, Capabilities, Facets};
@@ -14,6 +15,8 @@ use crate::model::{
 };
 use crate::source::{FileId, Span};
 use capc_schemas::manifest::Integrity;
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most objects that a configuration may come to; modules that use modules can multiply.
@@ -33,6 +36,8 @@ pub struct Binder<'a> {
     pub bodies: Vec<(ObjectId, ScopeId, Body<'a>)>,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// How many names suggestions have looked at.
+    pub names_looked_at: usize,
     /// For each scope, what those of its names mean that lead on to others, as far as they have been followed.
     pub meanings: Vec<ByName<Meaning>>,
     /// The paths of resources with the place that declares each, once they have been asked for.
@@ -95,6 +100,7 @@ impl<'a> Binder<'a> {
             files: Vec::new(),
             bodies: Vec::new(),
             diagnostics: Vec::new(),
+            names_looked_at: 0,
             meanings: Vec::new(),
             capabilities: Capabilities::default(),
             places: None,
@@ -238,13 +244,13 @@ impl<'a> Binder<'a> {
                 }
                 Item::Powerbox(powerbox) => self.powerbox(scope, powerbox),
                 Item::Facet(facet) => {
-                    let binding = Binding::Facet {
+                    let attenuation = Attenuation {
                         of: facet.of.clone(),
                         rights: facet.rights.clone(),
                         part: facet.part.clone(),
                         span: facet.span,
                     };
-                    self.name(scope, &facet.name, binding);
+                    self.name(scope, &facet.name, Binding::Facet(Box::new(attenuation)));
                 }
                 Item::Use(used) => {
                     let file = self
@@ -363,6 +369,8 @@ impl<'a> Binder<'a> {
     ) -> ScopeId {
         let scope = self.enter(user, &used.name, used.lends_trust, file);
         self.name(user, &used.name, Binding::Instance(scope));
+        let arguments: HashMap<&str, &Word, RandomState> =
+            used.arguments.iter().map(|(name, argument)| (&*name.text, argument)).collect();
         let mut parameters: Vec<&str> = Vec::new();
         for item in &module.items {
             let takes = match item {
@@ -374,17 +382,17 @@ impl<'a> Binder<'a> {
                 _ => continue,
             };
             parameters.push(&takes.name.text);
-            let argument = used.arguments.iter().find(|(name, _)| name.text == takes.name.text);
+            let argument = arguments.get(&*takes.name.text).copied();
             let rights = self.rights_of(&takes.rights, takes.kind.0);
             let binding = match argument {
-                Some((_, argument)) => Binding::Parameter {
+                Some(argument) => Binding::Parameter(Box::new(Parameter {
                     user,
                     argument: argument.clone(),
                     kind: takes.kind.0,
                     rights,
                     takes: takes.span,
                     used: used.span,
-                },
+                })),
                 None if takes.optional => Binding::Absent,
                 None => {
                     let message = format!("`{}` needs an argument for `{}`", used.file.text, takes.name.text);
@@ -402,12 +410,17 @@ impl<'a> Binder<'a> {
             };
             self.name(scope, &takes.name, binding);
         }
+        let known: HashSet<&str, RandomState> = parameters.iter().copied().collect();
         for (name, _) in &used.arguments {
-            if !parameters.contains(&&*name.text) {
+            if !known.contains(&*name.text) {
                 let message = format!("`{}` takes no `{}`", used.file.text, name.text);
                 let unknown = Diagnostic::new(Code::UnknownWord, message, name.span, "not a parameter")
                     .label(module.name.span, "of this module");
-                self.diagnostics.push(with_suggestion(unknown, &name.text, parameters.iter().copied()));
+                self.names_looked_at += parameters.len();
+                self.diagnostics.push(match self.names_looked_at <= MOST_NAMES_LOOKED_AT {
+                    true => with_suggestion(unknown, &name.text, parameters.iter().copied()),
+                    false => unknown,
+                });
             }
         }
         scope

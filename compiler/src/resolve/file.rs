@@ -49,11 +49,31 @@ pub fn read(reader: &mut Reader<'_>, directory: &str) -> Option<Declarations> {
     let name = reader.required(&mut words, "a name", "system web-1").and_then(|name| reader.name(name));
     let whole = words.whole;
     reader.end(words);
-    let mut items = Vec::new();
-    for node in roots {
-        items.extend(statement(reader, node, directory, kind));
-    }
+    let roots: Vec<NodeId> = roots.collect();
+    let items = statements(reader, &roots, directory, kind);
     Some(Declarations { kind, name: name.unwrap_or(Word { text: "unnamed".into(), span: whole }), items })
+}
+
+/// From so many statements on, a file is read in two halves, side by side.
+const MANY: usize = 2000;
+
+/// Reads statements, which know nothing of each other.
+fn statements(reader: &mut Reader<'_>, nodes: &[NodeId], directory: &str, kind: FileKind) -> Vec<Item> {
+    let each = |reader: &mut Reader<'_>, nodes: &[NodeId]| -> Vec<Item> {
+        nodes.iter().filter_map(|node| statement(reader, *node, directory, kind)).collect()
+    };
+    if nodes.len() < MANY {
+        return each(reader, nodes);
+    }
+    let (first, second) = nodes.split_at(nodes.len() / 2);
+    let mut other = Reader::new(reader.tree, reader.file);
+    let (mut items, more) = std::thread::scope(|scope| {
+        let more = scope.spawn(|| each(&mut other, second));
+        (each(reader, first), more.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    reader.diagnostics.append(&mut other.diagnostics);
+    items.extend(more);
+    items
 }
 
 fn statement(reader: &mut Reader<'_>, node: NodeId, directory: &str, kind: FileKind) -> Option<Item> {

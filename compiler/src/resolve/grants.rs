@@ -11,6 +11,7 @@ use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{CapId, Derivation, OUTSIDE, ObjectId, Premise, Rights, Rule, Statement};
 use crate::source::Span;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,10 +27,10 @@ impl<'a> Binder<'a> {
         if bodies.iter().all(|(_, _, body)| body.grants().is_empty()) {
             return;
         }
-        let index: HashMap<ObjectId, usize> =
+        let index: HashMap<ObjectId, usize, RandomState> =
             bodies.iter().enumerate().map(|(at, (object, _, _))| (*object, at)).collect();
         let mut introduced: Vec<ByName<Meaning>> = vec![ByName::default(); bodies.len()];
-        let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>> = HashMap::new();
+        let mut waiting: HashMap<(usize, Arc<str>), Vec<Pending<'a>>, RandomState> = HashMap::default();
         let mut ready: Vec<Pending<'a>> = Vec::new();
         for (granter, (_, _, body)) in bodies.iter().enumerate().rev() {
             ready.extend(body.grants().iter().rev().map(|grant| Pending { granter, grant }));

@@ -1,7 +1,7 @@
 //! What a name means: the way back through parameters, gifts and facets to a capability.
 
 use super::bind::Binder;
-use super::names::{Binding, Meaning, ScopeId};
+use super::names::{Attenuation, Binding, Meaning, Parameter, ScopeId, ScopeNames};
 use super::words::Word;
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::model::{Derivation, Kind, ObjectId, PassedAs, Premise, Rights, Rule, Statement, Target};
@@ -9,8 +9,15 @@ use crate::source::Span;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// With so many mistakes found, no further one gets a suggestion.
-const MOST_SUGGESTIONS: usize = 1000;
+/// With so many names looked at for suggestions, further mistakes get none: each looks at every name of its scope, and nobody
+/// reads more of them than are shown.
+pub const MOST_NAMES_LOOKED_AT: usize = 2_000_000;
+
+/// What helps when nothing else is known about a name.
+const DECLARE_OR_TAKE: &str = "declare it in this file, or take it from the file that uses this one";
+
+/// The most facets of one object that are listed.
+const MOST_FACETS: usize = 32;
 
 /// One step on the way from a name to what it means.
 enum Way {
@@ -97,9 +104,9 @@ impl Binder<'_> {
             // In a home, `backup` and `backup.launch` may both be taken.
             Binding::Capability(_)
             | Binding::Open { .. }
-            | Binding::Parameter { .. }
+            | Binding::Parameter(_)
             | Binding::Endowed { .. }
-            | Binding::Facet { .. } => self.declared(scope, name),
+            | Binding::Facet(_) => self.declared(scope, name),
         }
     }
 
@@ -120,9 +127,9 @@ impl Binder<'_> {
             }),
             Binding::Subject(object) => Way::End(Meaning::Object(*object)),
             Binding::Instance(instance) => Way::End(Meaning::Object(self.scope_object(*instance))),
-            Binding::Parameter { user, argument, .. } => Way::On(*user, argument.clone()),
+            Binding::Parameter(parameter) => Way::On(parameter.user, parameter.argument.clone()),
             Binding::Endowed { scope, first, .. } => Way::On(*scope, first.capability.clone()),
-            Binding::Facet { of, .. } => Way::On(scope, of.clone()),
+            Binding::Facet(attenuation) => Way::On(scope, attenuation.of.clone()),
             Binding::Absent => Way::End(Meaning::Absent),
             Binding::Broken => Way::End(Meaning::Broken),
         }
@@ -146,16 +153,16 @@ impl Binder<'_> {
             .and_then(|names| names.names.get(name))
             .map(|named| named.binding.clone());
         match named {
-            Some(Binding::Parameter { user, kind, rights, takes, used, .. }) => {
-                let arrived = self.argument(scope, user, next, found, kind, rights, takes, used);
+            Some(Binding::Parameter(parameter)) => {
+                let arrived = self.argument(scope, &parameter, next, found);
                 self.passes_on(arrived, PassedAs::Parameter, name)
             }
             Some(Binding::Endowed { scope: declared, user, first, more, takes }) => {
                 let arrived = self.endowed(scope, (declared, user), (&first, &more), &takes, found);
                 self.passes_on(arrived, PassedAs::Parameter, name)
             }
-            Some(Binding::Facet { rights, part, span, .. }) => {
-                let arrived = self.facet_statement(scope, name, next, found, &rights, part, span);
+            Some(Binding::Facet(attenuation)) => {
+                let arrived = self.facet_statement(scope, name, next, found, &attenuation);
                 self.passes_on(arrived, PassedAs::Facet, name)
             }
             _ => self.gift(scope, name, next, found),
@@ -171,21 +178,8 @@ impl Binder<'_> {
         arrived
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the parts of one statement pair, `use` and `takes`"
-    )]
-    fn argument(
-        &mut self,
-        scope: ScopeId,
-        user: ScopeId,
-        next: &Word,
-        found: Meaning,
-        kind: Kind,
-        rights: Rights,
-        takes: Span,
-        used: Span,
-    ) -> Meaning {
+    fn argument(&mut self, scope: ScopeId, parameter: &Parameter, next: &Word, found: Meaning) -> Meaning {
+        let Parameter { user, argument: _, kind, rights, takes, used } = *parameter;
         let Meaning::Capability { capability, limit, limited_at } = found else {
             return self.not_a_capability(user, next, found);
         };
@@ -214,17 +208,15 @@ impl Binder<'_> {
         Meaning::Capability { capability, limit: rights, limited_at: Some(takes) }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the parts of one statement")]
     fn facet_statement(
         &mut self,
         scope: ScopeId,
         name: &Arc<str>,
         next: &Word,
         found: Meaning,
-        rights: &[Word],
-        part: Option<Word>,
-        span: Span,
+        attenuation: &Attenuation,
     ) -> Meaning {
+        let Attenuation { of: _, rights, part, span } = attenuation;
         let Meaning::Capability { capability, limit, limited_at } = found else {
             return self.not_a_capability(scope, next, found);
         };
@@ -238,7 +230,7 @@ impl Binder<'_> {
         };
         let holder = self.scope_object(scope);
         let from = Some(Premise { holder, capability });
-        let template = self.derivation(Rule::Creation, holder, attenuated, rights, span);
+        let template = self.derivation(Rule::Creation, holder, attenuated, rights, *span);
         self.model.derivations.push(Derivation {
             from,
             exact: true,
@@ -248,7 +240,7 @@ impl Binder<'_> {
             receiver_span: next.span,
             ..template
         });
-        Meaning::Capability { capability: attenuated, limit: rights, limited_at: Some(span) }
+        Meaning::Capability { capability: attenuated, limit: rights, limited_at: Some(*span) }
     }
 
     fn gift(&mut self, user: ScopeId, name: &Arc<str>, next: &Word, found: Meaning) -> Meaning {
@@ -277,7 +269,7 @@ impl Binder<'_> {
                 Meaning::Broken
             }
             Meaning::Object(object_id) => {
-                let facets = self.facet_names(object_id);
+                let facets: Vec<&str> = self.facet_names(object_id).take(MOST_FACETS).collect();
                 let message = format!("`{}` is an object, not a capability", word.text);
                 let object = self.model.object(object_id).span;
                 let wrong =
@@ -301,7 +293,7 @@ impl Binder<'_> {
     }
 
     /// Returns what is said of a name that the scope does not have: where it is, or what was meant.
-    pub fn unknown(&self, scope: ScopeId, word: &Word) -> Diagnostic {
+    pub fn unknown(&mut self, scope: ScopeId, word: &Word) -> Diagnostic {
         let shown: String = word.text.chars().take(80).collect();
         let unknown = Diagnostic::new(
             Code::Unheld,
@@ -310,33 +302,20 @@ impl Binder<'_> {
             "not in scope",
         );
         let Some(names) = self.scopes.get(scope.0) else { return unknown };
-        let facet_words: Vec<String> = match word.text.split_once('.') {
-            Some((object, _)) => match names.names.get(object).map(|named| &named.binding) {
-                Some(Binding::Subject(service)) => {
-                    self.facet_names(*service).iter().map(|facet| format!("{object}.{facet}")).collect()
-                }
-                Some(Binding::Instance(instance)) => {
-                    let inner = self.scopes.get(instance.0);
-                    inner.map_or_else(Vec::new, |inner| {
-                        inner.gives.keys().map(|name| format!("{object}.{name}")).collect()
-                    })
-                }
-                _ => Vec::new(),
-            },
-            None => Vec::new(),
-        };
-        // Each suggestion looks at every name, and nobody reads more of them than are shown.
-        if self.diagnostics.len() < MOST_SUGGESTIONS {
-            let own = names.names.keys().map(|name| &**name);
-            let mut known: Vec<&str> = own.chain(facet_words.iter().map(String::as_str)).collect();
-            known.sort_unstable();
-            if let Some(meant) = nearest(&word.text, known) {
-                return unknown.help(format!("did you mean `{meant}`?"));
-            }
+        self.names_looked_at += names.names.len();
+        if self.names_looked_at > MOST_NAMES_LOOKED_AT {
+            return unknown.help(DECLARE_OR_TAKE);
+        }
+        let facet_words = self.facet_words(names, &word.text);
+        self.names_looked_at += facet_words.len();
+        let own = names.names.keys().map(|name| &**name);
+        if let Some(meant) = nearest(&word.text, own.chain(facet_words.iter().map(String::as_str))) {
+            return unknown.help(format!("did you mean `{meant}`?"));
         }
         if !facet_words.is_empty() {
             let mut facets: Vec<&str> = facet_words.iter().map(String::as_str).collect();
             facets.sort_unstable();
+            facets.truncate(MOST_FACETS);
             return unknown.help(format!("there are {}", super::words::list(&facets)));
         }
         let mut outer = names.user;
@@ -355,8 +334,25 @@ impl Binder<'_> {
         self.inside(names, word, unknown)
     }
 
+    /// Returns the names that `OBJECT.FACET` could have been, if there is such an object.
+    fn facet_words(&self, names: &ScopeNames, word: &str) -> Vec<String> {
+        let Some((object, _)) = word.split_once('.') else { return Vec::new() };
+        match names.names.get(object).map(|named| &named.binding) {
+            Some(Binding::Subject(service)) => {
+                self.facet_names(*service).map(|facet| format!("{object}.{facet}")).collect()
+            }
+            Some(Binding::Instance(instance)) => {
+                let inner = self.scopes.get(instance.0);
+                inner.map_or_else(Vec::new, |inner| {
+                    inner.gives.keys().map(|name| format!("{object}.{name}")).collect()
+                })
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Adds where an unknown name is further in: what a module has, it may give.
-    fn inside(&self, names: &super::names::ScopeNames, word: &Word, unknown: Diagnostic) -> Diagnostic {
+    fn inside(&self, names: &ScopeNames, word: &Word, unknown: Diagnostic) -> Diagnostic {
         let object = word.text.split_once('.').map_or(&*word.text, |(object, _)| object);
         let last = word.text.rsplit_once('.').map_or(&*word.text, |(_, last)| last);
         let mut instances: Vec<(&Arc<str>, ScopeId)> = names
@@ -382,13 +378,13 @@ impl Binder<'_> {
                 );
             }
         }
-        unknown.help("declare it in this file, or take it from the file that uses this one")
+        unknown.help(DECLARE_OR_TAKE)
     }
 
-    fn facet_names(&self, object: ObjectId) -> Vec<String> {
-        let facets = self.model.object(object).facets().iter().map(|facet| self.model.facet(*facet));
-        let control = |name: &str| name == "control";
-        facets.map(|facet| facet.name.to_string()).filter(|name| !control(name)).collect()
+    /// Returns the names of an object's facets, but for its `control`.
+    fn facet_names(&self, object: ObjectId) -> impl Iterator<Item = &str> {
+        let facets = self.model.object(object).facets().iter().map(|facet| &*self.model.facet(*facet).name);
+        facets.filter(|name| *name != "control")
     }
 
     /// Returns rights as they are named, and reports those that the name does not allow.

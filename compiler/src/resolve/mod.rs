@@ -31,11 +31,12 @@ mod words;
 use crate::diag::Diagnostic;
 use crate::model::{CapId, FileKind, Model, ObjectId};
 use crate::source::{FileId, Files, SourceMap};
+use foldhash::fast::RandomState;
 pub use load::Named;
-use names::{Meaning, ScopeId};
+use names::{Binding, Meaning, ScopeId};
 pub use service::SYSCALLS;
 pub use standard::standard_images;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// A configuration, resolved as far as it goes.
@@ -55,7 +56,7 @@ pub struct Resolved {
 /// What the names of questions mean. Only questions ask, so what the model says of names stays there until then.
 #[derive(Default)]
 pub struct Names {
-    /// The capabilities of each scope by the names that it has for them, with the paths of instances.
+    /// The capabilities of each scope by the names that it has for them beside their own, with the paths of instances.
     capabilities: BTreeMap<String, CapId>,
 }
 
@@ -138,7 +139,7 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
         place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
     });
     // One cause is reported once: at the same words, for the same reason, only the first says something new.
-    let mut seen = std::collections::HashSet::new();
+    let mut seen: HashSet<_, RandomState> = HashSet::default();
     diagnostics.retain(|diagnostic| {
         seen.insert((diagnostic.code, diagnostic.labels.first().map(|label| label.span)))
     });
@@ -150,7 +151,10 @@ fn question_names(binder: &mut bind::Binder<'_>) -> Names {
         let scope = ScopeId(index);
         let Some(known) = binder.scopes.get(index) else { continue };
         let prefix = known.prefix.clone();
-        let own = known.names.iter().filter(|(_, named)| named.binding.may_be_capability());
+        // A resource's own name is that of its capability, and needs no second entry.
+        let is_another =
+            |binding: &Binding| binding.may_be_capability() && !matches!(binding, Binding::Capability(_));
+        let own = known.names.iter().filter(|(_, named)| is_another(&named.binding));
         let own: Vec<std::sync::Arc<str>> = own.map(|(name, _)| name.clone()).collect();
         for name in own {
             if let Meaning::Capability { capability, .. } = binder.meaning(scope, &name) {

@@ -13,7 +13,7 @@ use crate::source::Span;
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub usize);
 
-/// What a declared name stands for.
+/// What a declared name stands for. Most are few words long; what is longer stands elsewhere, as there are many names.
 #[derive(Clone, Debug)]
 pub enum Binding {
     /// A resource.
@@ -31,21 +31,8 @@ pub enum Binding {
     Subject(ObjectId),
     /// An instance of a module.
     Instance(ScopeId),
-    /// A parameter: this name in the user's scope, with at most these rights.
-    Parameter {
-        /// The scope of the `use`.
-        user: ScopeId,
-        /// The argument as written there.
-        argument: Word,
-        /// The contract.
-        kind: Kind,
-        /// The contract.
-        rights: Rights,
-        /// `takes`.
-        takes: Span,
-        /// `use`.
-        used: Span,
-    },
+    /// A parameter: a name in the user's scope, with at most some rights.
+    Parameter(Box<Parameter>),
     /// A parameter of a home: what the user of the system holds by this name, with at most these rights.
     Endowed {
         /// The scope that declares the user.
@@ -59,21 +46,42 @@ pub enum Binding {
         /// The contract.
         takes: Box<TakesDeclaration>,
     },
-    /// An attenuated name: this name in the same scope, with at most these rights.
-    Facet {
-        /// What it is a facet of, as written.
-        of: Word,
-        /// The rights as written.
-        rights: Vec<Word>,
-        /// A part.
-        part: Option<Word>,
-        /// The statement.
-        span: Span,
-    },
+    /// An attenuated name: a name in the same scope, with at most some rights.
+    Facet(Box<Attenuation>),
     /// An optional parameter that was left out.
     Absent,
     /// Something whose declaration is wrong, which has been reported.
     Broken,
+}
+
+/// A parameter of an instance: an argument as far as the contract goes.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// The scope of the `use`.
+    pub user: ScopeId,
+    /// The argument as written there.
+    pub argument: Word,
+    /// The contract.
+    pub kind: Kind,
+    /// The contract.
+    pub rights: Rights,
+    /// `takes`.
+    pub takes: Span,
+    /// `use`.
+    pub used: Span,
+}
+
+/// A `facet` statement.
+#[derive(Clone, Debug)]
+pub struct Attenuation {
+    /// What it is a facet of, as written.
+    pub of: Word,
+    /// The rights as written.
+    pub rights: Vec<Word>,
+    /// A part.
+    pub part: Option<Word>,
+    /// The statement.
+    pub span: Span,
 }
 
 impl Binding {
@@ -84,9 +92,9 @@ impl Binding {
             self,
             Self::Capability(_)
                 | Self::Open { .. }
-                | Self::Parameter { .. }
+                | Self::Parameter(_)
                 | Self::Endowed { .. }
-                | Self::Facet { .. }
+                | Self::Facet(_)
         )
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Body<'a> {
 impl<'a> Binder<'a> {
     /// Returns an object's full name.
     fn full_name(&self, scope: ScopeId, name: &str) -> Arc<str> {
-        self.scopes.get(scope.0).map_or_else(|| name.into(), |names| format!("{}{name}", names.prefix).into())
+        self.scopes.get(scope.0).map_or_else(|| name.into(), |names| [&*names.prefix, name].concat().into())
     }
 
     /// Returns a scope as an object.
@@ -220,18 +220,19 @@ impl<'a> Binder<'a> {
             }
             facets.push(facet);
         }
-        for facet in &facets {
-            let span = self.model.facet(*facet).span;
-            let kind = self.model.facet(*facet).kind();
-            let capability = self.capability(Target::Facet(*facet), None, None);
-            self.created(Rule::Creation, object, capability, kind.all(), span);
-            self.created(Rule::Creation, maker, capability, kind.all(), span);
-        }
+        let provided: Vec<(FacetId, CapId)> =
+            facets.iter().map(|facet| (*facet, self.capability(Target::Facet(*facet), None, None))).collect();
         let transport = match declaration.kind {
             ProcessKind::Service => Transport::Control,
             ProcessKind::Program => Transport::Launch,
         };
         facets.push(self.facet_of_scope(object, scope, transport, declaration.name.span));
+        for (facet, capability) in provided {
+            let span = self.model.facet(facet).span;
+            let kind = self.model.facet(facet).kind();
+            self.created(Rule::Creation, object, capability, kind.all(), span);
+            self.created(Rule::Creation, maker, capability, kind.all(), span);
+        }
         if let Some(ObjectKind::Service(process) | ObjectKind::Program(process)) =
             self.model.objects.get_mut(object.index()).map(|object| &mut object.kind)
         {
@@ -282,14 +283,14 @@ impl<'a> Binder<'a> {
                     _ => None,
                 };
                 let owner = &self.model.object(facet.owner).name;
-                (format!("{owner}.{}", facet.name).into(), facet.kind(), path)
+                ([owner, ".", &facet.name].concat().into(), facet.kind(), path)
             }
         };
         let (default, path) = match &part {
             None => (whole, path),
             Some(part) => {
                 let below = path.map(|path| self.part_path(&path, part));
-                (format!("{whole}/{part}").into(), below)
+                ([&*whole, "/", part].concat().into(), below)
             }
         };
         let id = CapId(self.model.capabilities.len() as u32);
@@ -299,7 +300,7 @@ impl<'a> Binder<'a> {
     }
 
     fn part_path(&self, whole: &str, part: &str) -> Arc<str> {
-        let path: Arc<str> = format!("{}/{part}", whole.trim_end_matches('/')).into();
+        let path: Arc<str> = [whole.trim_end_matches('/'), "/", part].concat().into();
         self.model.aliases.rewrite(&path).unwrap_or(path)
     }
 

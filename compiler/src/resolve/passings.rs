@@ -4,6 +4,7 @@
 
 use crate::model::{Kind, PassedAs, Passing, Rights};
 use crate::source::Span;
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Passings {
     made: BTreeMap<Span, Passing>,
-    asked: HashMap<Span, Rights>,
+    asked: HashMap<Span, Rights, RandomState>,
 }
 
 impl Passings {

@@ -4,11 +4,13 @@ use super::declaration::{
     GrantsDeclaration, HoldsDeclaration, ProcessKind, ServiceDeclaration, TransportDeclaration,
 };
 use super::file::unknown_statement;
+use super::tables::ByName;
 use super::words::{Body, Properties, Reader, Word, Words, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Limits, Ready, Restart, Scratch, When};
 use crate::source::Span;
 use crate::syntax::tree::NodeId;
+use std::sync::Arc;
 
 /// Words of a process, whoever starts it.
 const OF_ALL: [&str; 16] = [
@@ -125,6 +127,7 @@ pub fn read(
         }
         statement(reader, &mut service, child, directory);
     }
+    set_once(reader, &mut service.environment);
     if !seen.iter().any(|(word, _)| *word == "run") {
         reader.missing(
             service.name.span,
@@ -324,23 +327,31 @@ fn environment(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: 
     for variable in words.take_all() {
         let Some(value) = reader.text(variable.value, variable.span, "a text in quotes") else { continue };
         let name = variable.key;
-        let (key, span) = (&*name.text, name.span);
+        let key = &*name.text;
         if key.is_empty() || key.contains(['=', '\0']) || value.text.contains('\0') {
             reader.bad(&name, "this is no environment variable", "write `env NAME=\"value\"`");
-            continue;
-        }
-        if let Some((first, _)) = service.environment.iter().find(|(known, _)| known.text == name.text) {
-            let first = first.span;
-            reader.report(
-                Diagnostic::new(Code::DuplicateName, format!("`{key}` is set twice"), span, "set again here")
-                    .label(first, "first set here")
-                    .help("keep one of the two"),
-            );
             continue;
         }
         service.environment.push((name, value.text));
     }
     reader.end(words);
+}
+
+/// Reports variables that are set twice; the first of them counts.
+fn set_once(reader: &mut Reader<'_>, environment: &mut Vec<(Word, Arc<str>)>) {
+    let mut known: ByName<Span> = ByName::default();
+    environment.retain(|(name, _)| match known.get(&name.text) {
+        None => known.insert(name.text.clone(), name.span).is_none(),
+        Some(first) => {
+            let message = format!("`{}` is set twice", name.text);
+            reader.report(
+                Diagnostic::new(Code::DuplicateName, message, name.span, "set again here")
+                    .label(*first, "first set here")
+                    .help("keep one of the two"),
+            );
+            false
+        }
+    });
 }
 
 fn scratch(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: NodeId) {

@@ -26,13 +26,20 @@ impl<'a> Binder<'a> {
         self.given();
         let bodies = std::mem::take(&mut self.bodies);
         let mut own: Vec<OwnNames> = Vec::with_capacity(bodies.len());
+        // Only grants ask for the names of a body once it is bound; the memory of the others serves again.
+        let mut spare = OwnNames::default();
         for (object, scope, body) in &bodies {
-            let names = match body {
-                Body::Process(declaration) => self.body(*object, *scope, declaration),
+            let mut names = match body {
+                Body::Process(declaration) => self.body(*object, *scope, declaration, spare),
                 Body::User(declaration) => self.user_body(*object, *scope, declaration),
                 Body::Powerbox(declaration) => self.powerbox_body(*object, *scope, declaration),
             };
-            own.push(if body.grants().is_empty() { OwnNames::default() } else { names });
+            (names, spare) = match body.grants().is_empty() {
+                true => (OwnNames::default(), names),
+                false => (names, OwnNames::default()),
+            };
+            spare.clear();
+            own.push(names);
         }
         self.place_mounts();
         self.grants(&bodies, own);
@@ -98,10 +105,15 @@ impl<'a> Binder<'a> {
         self.model.given.sort_unstable();
     }
 
-    /// Binds one body but for its grants; returns its own names.
-    fn body(&mut self, object: ObjectId, scope: ScopeId, declaration: &ServiceDeclaration) -> OwnNames {
+    /// Binds one body but for its grants; returns its own names, in a table that is empty yet.
+    fn body(
+        &mut self,
+        object: ObjectId,
+        scope: ScopeId,
+        declaration: &ServiceDeclaration,
+        mut own: OwnNames,
+    ) -> OwnNames {
         let in_module = self.is_module(scope);
-        let mut own = OwnNames::default();
         let mut service = Service {
             oneshot: declaration.oneshot.is_some(),
             restart: declaration.restart.map(|(restart, _)| restart).unwrap_or_default(),
@@ -147,7 +159,7 @@ impl<'a> Binder<'a> {
                     let meaning =
                         Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
                     own.insert(facet.name.clone(), meaning);
-                    own.insert(format!("{}.{}", declaration.name.text, facet.name).into(), meaning);
+                    own.insert([&*declaration.name.text, ".", &facet.name].concat().into(), meaning);
                 }
             }
         }

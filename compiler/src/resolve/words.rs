@@ -3,8 +3,9 @@
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Span};
 use crate::syntax::tree::{Entry, NodeId, Range, Tree, Value};
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use smallvec::SmallVec;
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -134,6 +135,8 @@ impl<'t> Reader<'t> {
             taken: 0,
             properties: SmallVec::new(),
         };
+        // What a statement knows is few; what a person may name can be many.
+        let mut own: HashMap<&str, Span, RandomState> = HashMap::default();
         for Entry { key, value, type_annotation, range: _, value_range } in tree.entries(node) {
             if let Some(annotation) = type_annotation {
                 self.no_annotation(annotation.range);
@@ -143,8 +146,11 @@ impl<'t> Reader<'t> {
                 continue;
             };
             let span = self.span(key.range);
-            if let Some(first) = words.properties.iter().find(|known| &*known.key.text == key.text) {
-                let first = first.key.span;
+            let first = match allowed {
+                Properties::Only(_) => words.key_span(key.text),
+                Properties::Any => own.get(key.text).copied(),
+            };
+            if let Some(first) = first {
                 self.report(
                     Diagnostic::new(
                         Code::DuplicateName,
@@ -164,6 +170,9 @@ impl<'t> Reader<'t> {
                 let unknown = Diagnostic::new(Code::UnknownWord, message, span, "not known here");
                 self.report(with_suggestion(unknown, key.text, known.iter().copied()));
                 continue;
+            }
+            if let Properties::Any = allowed {
+                own.insert(key.text, span);
             }
             words.properties.push(Property {
                 key: Word { text: self.recent.text(key.text), span },
@@ -210,8 +219,12 @@ impl<'t> Reader<'t> {
 
     /// Takes all positional words that are left.
     pub fn rest(&mut self, words: &mut Words<'t>, expected: &str) -> Vec<Word> {
-        let rest = std::iter::from_fn(|| words.next());
-        rest.filter_map(|(value, span)| self.text(value, span, expected)).collect()
+        // Most have none, and of the others the memory is as long as they are.
+        let mut rest = Vec::with_capacity(words.positional.len() - words.taken);
+        while let Some((value, span)) = words.next() {
+            rest.extend(self.text(value, span, expected));
+        }
+        rest
     }
 
     /// Reports that something required is not there.
@@ -276,6 +289,11 @@ impl<'t> Words<'t> {
     #[must_use]
     pub fn peek(&self, key: &str) -> Option<(Value<'t>, Span)> {
         self.properties.iter().find(|known| &*known.key.text == key).map(|known| (known.value, known.span))
+    }
+
+    /// Returns where a property's key stands.
+    fn key_span(&self, key: &str) -> Option<Span> {
+        self.properties.iter().find(|known| &*known.key.text == key).map(|known| known.key.span)
     }
 
     /// Takes every property that is left, in source order.

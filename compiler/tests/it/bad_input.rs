@@ -174,6 +174,41 @@ fn ten_thousand_mistakes_are_all_counted_and_a_readable_number_is_shown() {
 }
 
 #[test]
+fn unknown_names_are_not_each_compared_with_every_known_one() {
+    let mut text = "system x\n".to_owned();
+    for number in 0..10_000 {
+        text += &format!("service s{number} {{\n    run \"/bin/true\"\n    holds sitf{number}\n}}\n");
+    }
+    text += "dir site1 \"/srv\"\n";
+    let run = check_once("unknown", &text).exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(answer["summary"]["errors"], 10_000);
+    let helps = answer["diagnostics"].as_array().unwrap().iter().map(|known| known["help"].as_str().unwrap());
+    let suggested = helps.filter(|help| help.starts_with("did you mean")).count();
+    assert!((100..=200).contains(&suggested), "{suggested} of the first 1,000 have a suggestion");
+}
+
+#[test]
+fn of_a_hundred_thousand_variables_and_arguments_each_is_looked_up_once() {
+    let scene = Scene::new("many-words");
+    let words = |word: &str, value: &str| -> String {
+        (0..100_000).map(|number| format!(" {word}{number}={value}")).collect()
+    };
+    scene.write("m.kdl", "module m\n");
+    scene.write(
+        "x.kdl",
+        format!(
+            "system x\ndir d \"/srv\"\nuse \"./m.kdl\" as=m{}\nservice s {{\n    run \"/bin/true\"\n    env{}\n    env V0=\"x\"\n}}\n",
+            words("p", "d"),
+            words("V", "\"x\""),
+        ),
+    );
+    let run = scene.capc(["check", "x.kdl", "--format", "json"]).exits(1).says("`V0` is set twice");
+    let answer: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(answer["summary"]["errors"], 100_001);
+}
+
+#[test]
 fn a_module_that_uses_itself_is_no_endless_reading() {
     let scene = Scene::new("self");
     scene.write("x.kdl", "module x\nuse \"./x.kdl\" as=again\n");

@@ -6,10 +6,11 @@ use crate::authority::{Carries, Graph, Marks, Node, Towards, effecting, learning
 use crate::model::{CapId, Derivation, Kind, ObjectId, Rights, Rule, Statement, path_contains};
 use crate::query::StepAnswer;
 use crate::source::Span;
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 
 /// For the statements that bring new holdings to somebody, the edit behind them.
-pub type Causes = HashMap<(ObjectId, Span), Edit>;
+pub type Causes = HashMap<(ObjectId, Span), Edit, RandomState>;
 
 /// For how many new holdings it is said who else comes by them.
 const MOST_THROUGH: usize = 64;
@@ -18,7 +19,7 @@ type Numbered<'s, 'a> = (&'s Side<'a>, &'s Numbers);
 
 /// Returns what subjects hold on our side and not on theirs.
 pub fn changes(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>) -> (Vec<Change>, Causes) {
-    let mut causes = Causes::new();
+    let mut causes = Causes::default();
     let mut changes = Vec::new();
     let (side, numbers) = ours;
     let model = side.authority.model;

@@ -9,6 +9,8 @@ use super::{Edit, Joined, Side};
 use crate::authority::{Authority, Carries, Edge, EdgeRule, Graph, Marks, Node, Through, Towards};
 use crate::model::{FacetId, ObjectId, SYSTEM, Target};
 use crate::source::Span;
+use foldhash::fast::RandomState;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashSet};
 
 /// How many edges all searches together may look at before what is left becomes one group.
@@ -25,7 +27,7 @@ pub fn joined(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>, causes: &Causes)
         theirs,
         marks: Marks::new(ours.0.authority),
         their_marks: Marks::new(theirs.0.authority),
-        statements: statements(theirs),
+        statements: LazyCell::new(Box::new(move || statements(theirs))),
         causes,
         found: BTreeMap::new(),
     };
@@ -58,11 +60,11 @@ pub fn fresh_edges<'a>(ours: Numbered<'_, 'a>, theirs: Numbered<'_, '_>) -> Vec<
 }
 
 /// What is written on one side, by whom it is about, so that what moved or was formatted is found again.
-type Statements = HashSet<(Shared, String)>;
+type Statements = HashSet<(Shared, String), RandomState>;
 
 fn statements((side, numbers): Numbered<'_, '_>) -> Statements {
     let authority = side.authority;
-    let mut statements = Statements::new();
+    let mut statements = Statements::default();
     for (id, object) in authority.model.objects().filter(|(_, object)| object.is_subject()) {
         let shared = numbers.object(id);
         let mut add = |span: Span| statements.insert((shared, words(side, span)));
@@ -103,7 +105,8 @@ struct Joiner<'s, 'a> {
     theirs: Numbered<'s, 'a>,
     marks: Marks,
     their_marks: Marks,
-    statements: Statements,
+    /// What the other side writes: asked for when no new holding explains an edge.
+    statements: LazyCell<Statements, Box<dyn FnOnce() -> Statements + 's>>,
     causes: &'s Causes,
     found: Found,
 }
@@ -257,12 +260,12 @@ impl<'a> Joiner<'_, 'a> {
             to.retain(|id| !before.contains(id));
         }
         if from.len() <= FEW {
-            let before: Vec<(ObjectId, HashSet<ObjectId>)> =
+            let before: Vec<(ObjectId, HashSet<ObjectId, RandomState>)> =
                 from.iter().map(|id| (*id, self.before_of(*id, along, Towards::Reached))).collect();
             to.retain(|to| before.iter().any(|(from, known)| from != to && !known.contains(to)));
         }
         if to.len() <= FEW {
-            let before: Vec<(ObjectId, HashSet<ObjectId>)> =
+            let before: Vec<(ObjectId, HashSet<ObjectId, RandomState>)> =
                 to.iter().map(|id| (*id, self.before_of(*id, along, Towards::Reaching))).collect();
             from.retain(|from| before.iter().any(|(to, known)| from != to && !known.contains(from)));
         }
@@ -275,11 +278,16 @@ impl<'a> Joiner<'_, 'a> {
     }
 
     /// Returns whom something reached on the other side, or who reached it, under our ids.
-    fn before_of(&mut self, object: ObjectId, along: Carries, towards: Towards) -> HashSet<ObjectId> {
+    fn before_of(
+        &mut self,
+        object: ObjectId,
+        along: Carries,
+        towards: Towards,
+    ) -> HashSet<ObjectId, RandomState> {
         self.there(object.into()).map(|node| self.before(node, along, towards)).unwrap_or_default()
     }
 
-    fn before(&mut self, node: Node, along: Carries, towards: Towards) -> HashSet<ObjectId> {
+    fn before(&mut self, node: Node, along: Carries, towards: Towards) -> HashSet<ObjectId, RandomState> {
         let authority: &Authority<'_> = self.theirs.0.authority;
         let nodes = authority.closure(&mut self.their_marks, &[node], along, towards);
         let found = nodes.into_iter().filter_map(|node| authority.object(node));

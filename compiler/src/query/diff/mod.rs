@@ -129,11 +129,14 @@ pub enum Detail {
 pub fn diff(old: &Side<'_>, new: &Side<'_>, detail: Detail) -> DiffAnswer {
     let [old_numbers, new_numbers] = shared::number(old, new);
     let (ours, theirs) = ((new, &new_numbers), (old, &old_numbers));
-    let (mut gained, causes) = held::changes(ours, theirs);
-    let (mut lost, _) = held::changes(theirs, ours);
+    let ((mut gained, joined), (mut lost, _)) = std::thread::scope(|scope| {
+        let lost = scope.spawn(|| held::changes(theirs, ours));
+        let (gained, causes) = held::changes(ours, theirs);
+        let joined = joined::joined(ours, theirs, &causes);
+        ((gained, joined), lost.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
     // Who could obtain what through somebody may still obtain it through another.
     lost.iter_mut().for_each(|change| change.through = None);
-    let joined = joined::joined(ours, theirs, &causes);
     if detail == Detail::Pairs {
         gained.extend(pairs::pairs(ours, theirs));
         lost.extend(pairs::pairs(theirs, ours));

@@ -4,6 +4,7 @@
 
 use super::Side;
 use crate::model::{CapId, Kind, Model, ObjectId, ObjectKind};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::mem::Discriminant;
 
@@ -17,9 +18,9 @@ pub struct Numbers {
     /// Objects, then meetings.
     nodes: Vec<Shared>,
     /// The way back.
-    own_objects: HashMap<Shared, ObjectId>,
-    own_capabilities: HashMap<Shared, CapId>,
-    own_nodes: HashMap<Shared, u32>,
+    own_objects: HashMap<Shared, ObjectId, RandomState>,
+    own_capabilities: HashMap<Shared, CapId, RandomState>,
+    own_nodes: HashMap<Shared, u32, RandomState>,
 }
 
 impl Numbers {
@@ -60,9 +61,9 @@ type ObjectKey<'a> = (&'a str, Discriminant<ObjectKind>, Option<Kind>);
 /// Gives out numbers.
 #[derive(Default)]
 struct Register<'a> {
-    objects: HashMap<ObjectKey<'a>, Shared>,
-    capabilities: HashMap<(&'a str, Kind), Shared>,
-    meetings: HashMap<String, Shared>,
+    objects: HashMap<ObjectKey<'a>, Shared, RandomState>,
+    capabilities: HashMap<(&'a str, Kind), Shared, RandomState>,
+    meetings: HashMap<String, Shared, RandomState>,
 }
 
 /// Numbers the two sides.

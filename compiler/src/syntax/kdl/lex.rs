@@ -64,6 +64,7 @@ impl<'t> Lexer<'t> {
                 [b' ' | b'\t', ..] => self.at = self.at.saturating_add(1),
                 [b'/', b'*', ..] => self.skip_comment(),
                 [b'\\', ..] => self.skip_continuation(),
+                [b'!'..=b'~', ..] => break,
                 // A forbidden code point is reported by `report_forbidden` and does no further harm.
                 ahead => match space_len(ahead).max(forbidden_len(ahead)) {
                     0 => break,
@@ -104,27 +105,28 @@ impl<'t> Lexer<'t> {
     /// Returns where the next newline is, or the first byte that `is_wanted` before it.
     pub fn find(&self, from: usize, is_wanted: impl Fn(u8) -> bool) -> usize {
         let mut at = from;
-        while let Some(&byte) = self.text.as_bytes().get(at) {
-            if is_wanted(byte) || (may_begin_newline(byte) && newline_len(self.ahead_of(at)) > 0) {
-                break;
+        loop {
+            let ahead = self.ahead_of(at).iter();
+            at += ahead.take_while(|byte| !is_wanted(**byte) && !may_begin_newline(**byte)).count();
+            match self.ahead_of(at) {
+                [] => return at,
+                [byte, ..] if is_wanted(*byte) => return at,
+                ahead if newline_len(ahead) > 0 => return at,
+                _ => at += 1,
             }
-            at = at.saturating_add(1);
         }
-        at
     }
 
     /// Returns where the word that begins at `from` ends; there, if none does.
     pub fn word_end(&self, from: usize) -> usize {
         let mut at = from;
-        while let Some(&byte) = self.text.as_bytes().get(at) {
-            let length =
-                if byte < 0x80 { usize::from(is_ascii_word(byte)) } else { wide_word_len(self.ahead_of(at)) };
-            if length == 0 {
-                break;
+        loop {
+            at += self.ahead_of(at).iter().take_while(|byte| is_ascii_word(**byte)).count();
+            match wide_word_len(self.ahead_of(at)) {
+                0 => return at,
+                length => at += length,
             }
-            at = at.saturating_add(length);
         }
-        at
     }
 
     fn skip_comment(&mut self) {
@@ -178,9 +180,13 @@ impl<'t> Lexer<'t> {
 pub(super) fn report_forbidden(text: &str, problems: &mut Problems) {
     let bytes = text.as_bytes();
     let after_mark = bytes.strip_prefix(b"\xEF\xBB\xBF").map_or(0, |_| 3);
-    for (at, &byte) in bytes.iter().enumerate().skip(after_mark) {
-        let suspect = matches!(byte, 0..=0x1F | 0x7F | 0xE2 | 0xEF);
-        let length = if suspect { forbidden_len(bytes.get(at..).unwrap_or_default()) } else { 0 };
+    // Hardly any block has one, which is seen of the block as a whole.
+    let blocks = bytes.chunks(BLOCK).zip((0..).step_by(BLOCK));
+    let suspect = blocks.filter(|(block, _)| has_suspect(block));
+    let suspect =
+        suspect.flat_map(|(block, start)| (start..).zip(block).filter(|(_, byte)| is_suspect(**byte)));
+    for (at, _) in suspect.filter(|(at, _)| *at >= after_mark) {
+        let length = forbidden_len(bytes.get(at..).unwrap_or_default());
         let end = at.saturating_add(length);
         if length > 0 {
             problems.report_anyway(
@@ -223,6 +229,20 @@ pub(super) fn forbidden_len(bytes: &[u8]) -> usize {
     }
 }
 
+/// The bytes that are looked at together for forbidden code points.
+const BLOCK: usize = 64;
+
+/// Says whether any of some bytes may begin a forbidden code point, without stopping at the first.
+fn has_suspect(block: &[u8]) -> bool {
+    block.iter().fold(false, |any, byte| any | is_suspect(*byte))
+}
+
+/// Says whether a byte may begin a forbidden code point.
+#[inline]
+fn is_suspect(byte: u8) -> bool {
+    matches!(byte, 0..=0x08 | 0x0E..=0x1F | 0x7F | 0xE2 | 0xEF)
+}
+
 fn may_begin_newline(byte: u8) -> bool {
     matches!(byte, 0x0A..=0x0D | 0xC2 | 0xE2)
 }
@@ -234,14 +254,15 @@ fn is_ascii_word(byte: u8) -> bool {
 
 /// Returns the length of the character beyond ASCII that `bytes` begin with, or 0 where it cannot be in a word.
 fn wide_word_len(bytes: &[u8]) -> usize {
-    if space_len(bytes).max(newline_len(bytes)).max(forbidden_len(bytes)) > 0 {
+    if bytes.first().is_none_or(u8::is_ascii)
+        || space_len(bytes).max(newline_len(bytes)).max(forbidden_len(bytes)) > 0
+    {
         return 0;
     }
     match bytes.first() {
         Some(0xC0..=0xDF) => 2,
         Some(0xE0..=0xEF) => 3,
-        Some(_) => 4,
-        None => 0,
+        _ => 4,
     }
 }
 

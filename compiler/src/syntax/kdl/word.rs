@@ -49,10 +49,10 @@ impl Lexer<'_> {
             }
             _ => {}
         }
-        if is_number(word) {
-            return Scalar::Number(range);
-        }
         if begins_like_number(word) {
+            if is_number(word) {
+                return Scalar::Number(range);
+            }
             self.problems.report(
                 range,
                 format_args!("`{}` begins like a number and is none", self.shown(range)),
