@@ -44,6 +44,31 @@ pub enum Command {
     /// in reverse order on Ctrl-C. It ends by itself when every service has ended. Works as root and as a plain user.
     #[command(after_help = "Example: capc up testdata/system/hello/system.kdl")]
     Up(Up),
+    /// Show how the services of what runs are
+    ///
+    /// Asks the supervisor of each `capc up` of yours: state, for how long, main process, restarts, what it last said.
+    #[command(after_help = "Example: capc ps --format json")]
+    Ps(Ps),
+    /// Show what a service printed, and what was said of it
+    ///
+    /// Its latest lines, with their times in UTC; kept in the runtime directory, also after the end, about 500 KB of each.
+    #[command(after_help = "Example: capc logs web --follow")]
+    Logs(Logs),
+    /// Stop one service of what runs, until it is asked to start again
+    ///
+    /// As its configuration says: its signal, its time. Those that wait for it go on. With the last one `up` ends.
+    #[command(after_help = "Example: capc stop web")]
+    Stop(Steer),
+    /// Start one service again, also one that was stopped, has failed or rests
+    ///
+    /// It starts from the same seal; what changed in the configuration takes a new `up` or `reconfigure`.
+    #[command(after_help = "Example: capc restart web --config system.kdl")]
+    Restart(Steer),
+    /// Let one service read its configuration again
+    ///
+    /// Sends the signal that its `reload` names; a service without one refuses.
+    #[command(after_help = "Example: capc reload web")]
+    Reload(Steer),
     /// Show the authority flow as a graph
     #[command(
         after_help = "Example: capc graph system.kdl --format svg --from outside --to tls-key > authority.svg"
@@ -264,6 +289,43 @@ pub struct Up {
     /// Set by `up` itself once it runs in a mount namespace of its own.
     #[arg(long, hide = true, value_enum)]
     pub inside: Option<Inside>,
+}
+
+/// `capc ps`.
+#[derive(Debug, Args)]
+pub struct Ps {
+    /// Only the system of this file, or of a sealed generation's directory; by default all of yours that run.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: AnswerFormat,
+}
+
+/// `capc logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The service.
+    pub service: String,
+    /// The file of its system, where more than one has such a service.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Go on with each line as it comes.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many lines to begin with.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    pub lines: usize,
+}
+
+/// `capc stop`, `capc restart` and `capc reload`.
+#[derive(Debug, Args)]
+pub struct Steer {
+    /// The service.
+    pub service: String,
+    /// The file of its system, where more than one that runs has such a service.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// In which way `up` has entered a namespace of its own.

@@ -12,6 +12,8 @@ pub enum Error {
     Plan(PlanError),
     /// Another supervisor has the runtime directory.
     Taken(String),
+    /// No supervisor has the runtime directory.
+    NotRunning(String),
     /// The system refused something.
     System {
         /// What was being done, as in `cannot DOING`.
@@ -33,6 +35,7 @@ impl fmt::Display for Error {
         match self {
             Error::Plan(error) => error.fmt(out),
             Error::Taken(runtime) => write!(out, "another supervisor runs this system (it holds {runtime})"),
+            Error::NotRunning(runtime) => write!(out, "no supervisor runs in {runtime}"),
             Error::System { doing, why } => write!(out, "cannot {doing}: {why}"),
         }
     }
@@ -42,7 +45,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Plan(error) => Some(error),
-            Error::Taken(_) => None,
+            Error::Taken(_) | Error::NotRunning(_) => None,
             Error::System { why, .. } => Some(why),
         }
     }

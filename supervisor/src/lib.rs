@@ -12,18 +12,22 @@ mod error;
 mod harmless;
 mod state;
 mod notification;
+mod clock;
 mod logs;
+mod journal;
 mod sockets;
+mod control;
 mod world;
 mod process;
 mod roster;
 mod readiness;
 mod signals;
-mod clock;
 mod run;
 
 pub use calendar::Calendar;
+pub use control::{Answer, Ps, PsFormat, PsService, Request, ask};
 pub use error::Error;
+pub use journal::log_path;
 pub use logs::{Log, Prefixed};
 pub use plan::{
     Address, Channel, Descriptor, Facet, Format, Mode, Plan, PlanError, Ready, Restart, Service, SignalName,

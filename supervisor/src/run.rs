@@ -17,7 +17,9 @@ use rustix::process::{Pid, WaitOptions};
 
 use crate::calendar::Timetable;
 use crate::clock::Clock;
+use crate::control::{Answer, CallerId, Control, Ps, PsFormat, PsService, Request};
 use crate::error::Error;
+use crate::journal::Journal;
 use crate::logs::{Log, Pipes};
 use crate::notification::Notification;
 use crate::plan::{Plan, SignalName};
@@ -25,7 +27,7 @@ use crate::process::{self, Starter};
 use crate::readiness;
 use crate::roster::{News, Roster};
 use crate::signals::Signals;
-use crate::state::{Action, Attempt, Ending, Event, Moment, ServiceId, State};
+use crate::state::{Action, Attempt, Ending, Event, Moment, ServiceId, State, View, Wish};
 use crate::world::World;
 
 /// The program that starts services, and what it starts them from.
@@ -59,12 +61,16 @@ pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) 
     let signals = Signals::new().map_err(Error::when("listen to signals"))?;
     let runtime = std::path::absolute(runtime).map_err(Error::when("name the runtime directory"))?;
     let world = World::build(plan, &runtime)?;
+    let control = Control::new(&runtime).map_err(Error::when("bind the control socket"))?;
+    let log = Journal::new(&runtime, log).map_err(Error::when("make the directory of logs"))?;
     let supervisor = Supervisor {
         plan,
         names: plan.services.iter().map(|service| service.name.as_str()).collect(),
         starter,
         world,
         signals,
+        control,
+        waiting: Vec::new(),
         log,
         clock: Clock::new().map_err(Error::when("make a timer"))?,
         state: State::new(plan, timetables),
@@ -103,7 +109,10 @@ struct Supervisor<'a> {
     world: World,
     signals: Signals,
     clock: Clock,
-    log: &'a mut dyn Log,
+    control: Control,
+    /// Who waits until which service is settled.
+    waiting: Vec<(CallerId, ServiceId)>,
+    log: Journal<'a>,
     state: State,
     roster: Roster,
     pipes: Pipes,
@@ -123,13 +132,13 @@ impl Supervisor<'_> {
         self.happen(Event::Begin);
         loop {
             if let Some(outcome) = self.state.outcome() {
-                self.pipes.finish(&self.names, self.log);
+                self.pipes.finish(&self.names, &mut self.log);
                 return Ok(outcome);
             }
             let due = self.state.wake_at_clock();
             self.clock.wake_at(due).map_err(Error::when("set a timer"))?;
             self.wait()?;
-            self.pipes.pump(&self.names, self.log);
+            self.pipes.pump(&self.names, &mut self.log);
             self.hear_and_reap();
             if self.signals.take_stop() {
                 self.happen(Event::Stop);
@@ -141,6 +150,7 @@ impl Supervisor<'_> {
             if self.clock.take() {
                 self.happen(Event::Clock);
             }
+            self.attend();
         }
     }
 
@@ -163,7 +173,9 @@ impl Supervisor<'_> {
         let mut ends: Vec<PollFd<'_>> = own
             .into_iter()
             .chain(self.pipes.ends())
-            .map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN))
+            .map(|end| (end, PollFlags::IN))
+            .chain(self.control.ends())
+            .map(|(end, wish)| PollFd::from_borrowed_fd(end, wish))
             .collect();
         match rustix::event::poll(&mut ends, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -187,7 +199,10 @@ impl Supervisor<'_> {
                         self.roster.main(id).into_iter().for_each(|main| process::send(main, signal));
                     }
                     Action::Kill(id) => self.kill(id),
-                    Action::Say(text) => self.log.event(&text),
+                    Action::Say(about, text) => {
+                        let about = about.and_then(|id| self.names.get(id.0)).copied();
+                        self.log.event_of(about, &text);
+                    }
                 }
             }
         }
@@ -236,7 +251,7 @@ impl Supervisor<'_> {
         }
         if !news.is_empty() {
             // What a service printed comes before the news of it.
-            self.pipes.pump(&self.names, self.log);
+            self.pipes.pump(&self.names, &mut self.log);
         }
         for news in news {
             match news {
@@ -278,6 +293,59 @@ impl Supervisor<'_> {
             }
         }
         heard
+    }
+
+    /// Answers those who ask, and those whose service has come to where they wished it.
+    fn attend(&mut self) {
+        for (caller, request) in self.control.hear() {
+            let (name, wish) = match request {
+                Request::Ps => {
+                    self.control.answer(caller, &Answer::Ps { ps: self.list() });
+                    continue;
+                }
+                Request::Stop { service } => (service, Wish::Stop),
+                Request::Restart { service } => (service, Wish::Restart),
+                Request::Reload { service } => (service, Wish::Reload),
+            };
+            let why = match self.names.iter().position(|known| *known == name).map(ServiceId) {
+                None => Some(format!("no service is named `{name}`")),
+                Some(id) => self.state.refusal(id, wish).or_else(|| {
+                    self.happen(Event::Wished(id, wish));
+                    self.waiting.push((caller, id));
+                    None
+                }),
+            };
+            if let Some(why) = why {
+                self.control.answer(caller, &Answer::Refused { why });
+            }
+        }
+        let Supervisor { state, control, waiting, .. } = self;
+        waiting.retain(|(caller, id)| {
+            let settled = state.view(*id).filter(|_| state.is_settled(*id));
+            if let Some(view) = &settled {
+                control.answer(*caller, &Answer::Done { state: view.state.to_owned() });
+            }
+            settled.is_none()
+        });
+    }
+
+    /// Returns how all services are.
+    fn list(&self) -> Ps {
+        let (now, clock) = (self.now(), Clock::now());
+        let service = |(id, name): (usize, &&str)| {
+            let View { state, since, restarts, status, next } = self.state.view(ServiceId(id))?;
+            Some(PsService {
+                name: (*name).to_owned(),
+                state: state.to_owned(),
+                since: format!("{:.0}", clock.checked_sub(now.saturating_sub(since)).unwrap_or(clock)),
+                pid: self.roster.main(ServiceId(id)).map(|main| main.as_raw_nonzero().get()),
+                restarts,
+                status,
+                next: next.map(|next| format!("{next:.0}")),
+            })
+        };
+        let services = self.names.iter().enumerate().filter_map(service).collect();
+        Ps { format: PsFormat::V1, system: self.plan.name.clone(), services }
     }
 
     fn look_for_sockets(&mut self) {

@@ -60,7 +60,7 @@ pub(crate) fn listen_unix(path: &Path, owner: Owner) -> io::Result<OwnedFd> {
     remove_left_over(path)?;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind_for_all(&socket, path)?;
+    bind_with_mode(&socket, path, 0o666)?;
     if let Owner::Other(uid, gid) = owner {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         rustix::fs::chownat(CWD, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -76,14 +76,32 @@ pub(crate) fn notify(path: &Path) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     // INVARIANT: before the socket has a name, so that no datagram comes without its sender's number.
     sockopt::set_socket_passcred(&socket, true)?;
-    bind_for_all(&socket, path)?;
+    bind_with_mode(&socket, path, 0o666)?;
     Ok(socket)
 }
 
-/// Binds a socket whose file everybody may connect to: the mode is the socket's before it has a name (unix(7)), so that
+/// Binds the socket by which its owner asks how things are.
+pub(crate) fn control(path: &Path) -> io::Result<OwnedFd> {
+    remove_left_over(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    bind_with_mode(&socket, path, 0o600)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Connects to a stream socket.
+pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    with_address(path, |address| Ok(rustix::net::connect(&socket, address)?))?;
+    Ok(socket)
+}
+
+/// Binds a socket whose file has a mode. It is the socket's before it has a name (unix(7)), so that
 /// no path is walked a second time for it.
-fn bind_for_all(socket: &OwnedFd, path: &Path) -> io::Result<()> {
-    rustix::fs::fchmod(socket, Mode::from_raw_mode(0o666))?;
+fn bind_with_mode(socket: &OwnedFd, path: &Path, mode: u32) -> io::Result<()> {
+    rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?;
     let mask = rustix::process::umask(Mode::empty());
     let bound = bind_unix(socket, path);
     rustix::process::umask(mask);

@@ -11,9 +11,12 @@ mod gc;
 mod generation;
 mod generations;
 mod graph;
+mod instance;
 mod key;
 mod launcher;
+mod logs;
 mod manual;
+mod ps;
 mod question;
 mod reconfigure;
 mod review;
@@ -23,6 +26,7 @@ mod running;
 mod show;
 mod signer;
 mod status;
+mod steer;
 mod together;
 mod trace;
 mod transaction;
@@ -68,6 +72,11 @@ pub fn run(command: Command) -> Exit {
         Command::Check(arguments) => check::run(&arguments),
         Command::Reconfigure(arguments) => reconfigure::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
+        Command::Ps(arguments) => ps::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
+        Command::Stop(arguments) => steer::stop(&arguments),
+        Command::Restart(arguments) => steer::restart(&arguments),
+        Command::Reload(arguments) => steer::reload(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Order(arguments) => question::order(&arguments),
         Command::Why(arguments) => question::why(&arguments),

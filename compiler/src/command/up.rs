@@ -1,7 +1,7 @@
 //! `capc up`: compiles, seals with a key that is forgotten, and runs everything in the foreground.
 
 use super::launcher::MemoryLauncher;
-use super::{Failure, compile, generation};
+use super::{Failure, compile, generation, instance};
 use crate::cli::{Exit, Inside, Up};
 use crate::emit::store::{self, Draft, Found, Store};
 use crate::lower::{self, Mode};
@@ -114,7 +114,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
         return Ok(Err(complaint));
     };
     let file = compile::absolute(&arguments.file)?;
-    let id = id_of(&file);
+    let id = instance::id_of(&file);
     let store_path = match &arguments.store {
         Some(path) => compile::absolute(path)?,
         None => default_store(mode)?.join("up").join(&id),
@@ -224,15 +224,6 @@ fn new_key() -> Result<MemoryKey, Failure> {
     Ok(MemoryKey::new(&seed))
 }
 
-/// Returns a short name for a file, by its real path.
-fn id_of(file: &Path) -> String {
-    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let digest = seal::digest(real.as_os_str().as_encoded_bytes()).to_string();
-    let stem = real.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let plain: String = stem.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-    format!("{plain}-{}", digest.get(..12).unwrap_or(&digest))
-}
-
 fn default_store(mode: Mode) -> Result<PathBuf, Failure> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     match mode {
@@ -251,12 +242,7 @@ fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
     let refused = |path: &Path, what: String| {
         Failure::refused(format!("the runtime directory `{}`: {what}", path.display()))
     };
-    let base =
-        match (mode, std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir())) {
-            (Mode::Root, _) => PathBuf::from("/run/capc"),
-            (Mode::User, Some(path)) => path.join("capc"),
-            (Mode::User, None) => PathBuf::from(format!("/tmp/capc-{}", outer_uid())),
-        };
+    let base = instance::base(mode);
     for path in [base.clone(), base.join(id)] {
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => {}
@@ -274,10 +260,4 @@ fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
         }
     }
     Ok(base.join(id))
-}
-
-/// Returns the caller's uid outside the user namespace.
-fn outer_uid() -> u32 {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_ascii_whitespace().nth(1).and_then(|outer| outer.parse().ok()).unwrap_or(0)
 }

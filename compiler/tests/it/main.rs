@@ -37,4 +37,5 @@ mod hello;
 mod home;
 mod mistakes;
 mod world;
+mod steer;
 mod web;

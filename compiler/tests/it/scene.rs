@@ -91,9 +91,14 @@ impl Scene {
     /// Runs capc here as whoever runs the tests.
     #[track_caller]
     pub fn capc<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Run {
+        run(self.command(arguments))
+    }
+
+    /// Returns capc as whoever runs the tests would start it here.
+    pub fn command<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_capc"));
         command.args(arguments).current_dir(&self.path);
-        run(command)
+        command
     }
 
     /// Runs capc here as a plain user: the one who runs the tests, or uid 4000 in root's place.
@@ -109,6 +114,22 @@ impl Scene {
         uid: u32,
         arguments: impl IntoIterator<Item = I>,
     ) -> Run {
+        run(self.command_as(uid, arguments))
+    }
+
+    /// Returns capc as a plain user would start it here.
+    pub fn plain_command<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
+        self.command_as(PLAIN, arguments)
+    }
+
+    fn command_as<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        uid: u32,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
         let state = self.path.join("plain-state");
         std::fs::create_dir_all(&state).unwrap();
         if !is_root() {
@@ -118,7 +139,7 @@ impl Scene {
                 .current_dir(&self.path)
                 .env("XDG_STATE_HOME", &state)
                 .env_remove("XDG_RUNTIME_DIR");
-            return run(command);
+            return command;
         }
         // The build directory may lie where a plain user cannot go.
         let capc = self.path.join("capc");
@@ -139,7 +160,7 @@ impl Scene {
             .env("XDG_STATE_HOME", &state)
             .env("HOME", &state)
             .env_remove("XDG_RUNTIME_DIR");
-        run(command)
+        command
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) struct Entry {
     pub(super) heard: Heard,
     pub(super) stop_within: Duration,
     pub(super) start_within: Duration,
+    pub(super) reload: Option<SignalName>,
+    /// How often it was started again after an end.
+    pub(super) again: u32,
+    /// How it looks, and since when.
+    pub(super) shown: (&'static str, Duration),
     restart: Restart,
     stop_signal: SignalName,
     attempt: Attempt,
@@ -63,6 +68,8 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     Asked,
+    /// Somebody wishes it to start again.
+    Again,
     TooSlow,
     /// It said that it was about to.
     Wished,
@@ -108,6 +115,9 @@ impl Entry {
             timetable,
             last_due: None,
             heard: Heard::default(),
+            reload: service.reload,
+            again: 0,
+            shown: ("", Duration::ZERO),
             restart: service.restart,
             stop_signal: service.stop.signal,
             stop_within: Duration::from_millis(service.stop.within_ms),
@@ -212,7 +222,12 @@ impl Entry {
                 well = false;
                 how = format!("failed: {failure}");
             }
-            Phase::Ending { why: Why::Asked, .. } => {
+            Phase::Ending { why: Why::Again, .. } if stopping == Stopping::No => {
+                self.say(actions, "stopped, to start again");
+                self.begin_anew();
+                return;
+            }
+            Phase::Ending { why: Why::Asked | Why::Again, .. } => {
                 self.say(actions, "stopped");
                 self.phase = Phase::Over(Over::Stopped);
                 return;
@@ -280,7 +295,10 @@ impl Entry {
                 );
                 self.kill(now, why, actions);
             }
-            Phase::Pausing { .. } => self.launch(now, actions),
+            Phase::Pausing { .. } => {
+                self.again = self.again.saturating_add(1);
+                self.launch(now, actions);
+            }
             Phase::Healthy { .. } => self.is_silent(now, actions),
             Phase::Waiting | Phase::Resting { .. } | Phase::Over(_) => {}
         }
@@ -292,6 +310,12 @@ impl Entry {
             actions.push(Action::Signal(self.id, self.stop_signal));
         }
         self.leave(now, why);
+    }
+
+    /// Lets it start as if nothing had failed before.
+    pub(super) fn begin_anew(&mut self) {
+        self.restarts = Restarts::default();
+        self.phase = Phase::Waiting;
     }
 
     /// Gives it its time to end.
@@ -308,7 +332,7 @@ impl Entry {
     }
 
     pub(super) fn say(&self, actions: &mut Vec<Action>, what: impl fmt::Display) {
-        actions.push(Action::Say(format!("{} {what}", self.name)));
+        actions.push(Action::Say(Some(self.id), format!("{} {what}", self.name)));
     }
 }
 

@@ -5,6 +5,7 @@
 mod entry;
 mod words;
 mod rest;
+mod wish;
 mod order;
 mod restarts;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::calendar::Timetable;
 use crate::plan::{Plan, Ready, SignalName};
 use crate::run::Outcome;
 use entry::{Entry, Over, Phase};
+pub(crate) use wish::{View, Wish};
 
 /// A service's place in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,8 @@ pub(crate) enum Event {
     Refused(ServiceId, String),
     /// Nothing of it runs any more.
     Ended(ServiceId, Ending),
+    /// Somebody wishes something for one service.
+    Wished(ServiceId, Wish),
     /// Somebody asks for the end of everything.
     Stop,
     /// A moment that [`State::wake_at`] named has come.
@@ -99,8 +103,8 @@ pub(crate) enum Action {
     Signal(ServiceId, SignalName),
     /// Kill all of it.
     Kill(ServiceId),
-    /// Tell the person who looks on.
-    Say(String),
+    /// Tell the person who looks on, of this service or of all.
+    Say(Option<ServiceId>, String),
 }
 
 /// Whether a service has been started before.
@@ -160,6 +164,7 @@ impl State {
                 let stopping = self.stopping;
                 self.with(id, |entry| entry.ended(now, &ending, stopping, &mut actions));
             }
+            Event::Wished(id, wish) => self.with(id, |entry| entry.wished(now, wish, &mut actions)),
             Event::Stop => self.ask_to_stop(now, &mut actions),
             Event::Tick => {
                 for entry in &mut self.entries {
@@ -173,6 +178,9 @@ impl State {
             }
         }
         self.settle(now, &mut actions);
+        for entry in &mut self.entries {
+            entry.note(now);
+        }
         actions
     }
 

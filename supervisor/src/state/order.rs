@@ -27,7 +27,7 @@ impl State {
     pub(super) fn ask_to_stop(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Orderly;
-            actions.push(Action::Say("stopping; once more kills what is left".to_owned()));
+            actions.push(Action::Say(None, "stopping; once more kills what is left".to_owned()));
         } else {
             self.stopping = Stopping::AtOnce;
             for entry in &mut self.entries {

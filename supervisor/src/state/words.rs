@@ -50,7 +50,7 @@ impl Entry {
             Word::Ready if self.ready == Ready::Notify => self.is_ready(now, actions),
             Word::Ready => {}
             Word::Status(status) => {
-                actions.push(Action::Say(format!("{}: {status}", self.name)));
+                actions.push(Action::Say(Some(self.id), format!("{}: {status}", self.name)));
                 self.heard.status = Some(status);
             }
             Word::Stopping if matches!(self.phase, Phase::Starting { .. } | Phase::Healthy { .. }) => {

@@ -11,6 +11,7 @@
 
 mod scene;
 
+mod control;
 mod handing;
 mod life;
 mod order;

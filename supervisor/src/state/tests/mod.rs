@@ -1,4 +1,5 @@
 mod rest;
+mod wish;
 mod words;
 
 use super::*;
@@ -72,7 +73,10 @@ impl Scene {
         let id = || self.id(name.unwrap());
         let event = match verb {
             "begin" => Event::Begin,
-            "stop" => Event::Stop,
+            "stop" if name.is_none() => Event::Stop,
+            "stop" => Event::Wished(id(), Wish::Stop),
+            "restart" => Event::Wished(id(), Wish::Restart),
+            "reload" => Event::Wished(id(), Wish::Reload),
             "launched" => Event::Launched(id()),
             "ready" => Event::Ready(id()),
             "refused" => Event::Refused(id(), words.next().unwrap().to_owned()),
@@ -107,7 +111,7 @@ impl Scene {
                 Action::Launch(id, Attempt::Again) => format!("relaunch {}", name(id)),
                 Action::Signal(id, signal) => format!("{signal} {}", name(id)),
                 Action::Kill(id) => format!("kill {}", name(id)),
-                Action::Say(text) => format!("\"{text}\""),
+                Action::Say(_, text) => format!("\"{text}\""),
             })
             .collect();
         assert_eq!(words.join("; "), expected, "after `{what}`");

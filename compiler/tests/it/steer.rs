@@ -1,0 +1,144 @@
+//! `capc ps`, `logs`, `stop`, `restart` and `reload` beside a `capc up` that runs, and what a killed one leaves.
+
+use crate::scene::{Scene, needs_root, until};
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+
+const SYSTEM: &str = r#"system steered
+service web { run "./bin/web"; image "/usr/bin/sleep"; restart "always"; reload signal="HUP"; }
+service nightly { run "/usr/bin/true"; oneshot; schedule "2199-12-31 UTC"; }
+service talk { run "./bin/talk"; image "/usr/bin/sleep"; provides line socket="/run/talk/line" { activated; }; }
+service hear { run "./bin/web"; image "/usr/bin/sleep"; holds talk.line; }
+"#;
+
+const WEB: &str =
+    "#!/bin/sh\ntrap 'echo reloaded' HUP\ntrap 'exit 0' TERM\necho here\nwhile :; do sleep 0.05; done\n";
+
+/// A `capc up` in the background, killed in the end.
+struct Up(Child);
+
+impl Up {
+    fn start(mut command: Command, scene: &Scene) -> Up {
+        let out = File::create(scene.path.join("out")).unwrap();
+        let err = File::create(scene.path.join("err")).unwrap();
+        Up(command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap())
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn scene(name: &str) -> Scene {
+    let scene = Scene::new(name);
+    scene.write("system.kdl", SYSTEM);
+    scene.program("bin/web", WEB);
+    scene.program("bin/talk", WEB);
+    scene
+}
+
+fn said(scene: &Scene) -> String {
+    std::fs::read_to_string(scene.path.join("out")).unwrap_or_default()
+}
+
+#[track_caller]
+fn is_steered(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
+    let run =
+        |arguments: &[&str]| crate::scene::run(capc(&[arguments, &["--config", "system.kdl"]].concat()));
+    run(&["ps"]).exits(3).complains("`system.kdl` does not run");
+    let mut up = Up::start(capc(&["up", "system.kdl"]), scene);
+    until("all run", || {
+        ["web", "talk", "hear"].iter().all(|name| said(scene).contains(&format!("{name} started")))
+    });
+    let list = run(&["ps"]).exits(0).says("NAME     STATE    FOR").says("nightly  resting").out;
+    assert_eq!(list.lines().count(), 5, "{list}");
+    run(&["ps", "--format", "json"]).exits(0).says("\"format\":\"capc/ps/1\",\"system\":\"steered\"");
+    until("web listens to signals", || said(scene).contains("web     | here"));
+    run(&["reload", "web"]).exits(0).says("web is running");
+    until("web has reloaded", || said(scene).contains("web     | reloaded"));
+    run(&["reload", "hear"]).exits(3).complains("`hear` has no signal to reload by");
+    run(&["stop", "web"]).exits(0).says("web is stopped");
+    run(&["restart", "web"]).exits(0).says("web is running");
+    run(&["restart", "nightly"]).exits(0);
+    run(&["stop", "wep"]).exits(2).complains("no service `wep` runs here; did you mean `web`?");
+    run(&["logs", "web", "-n", "3"]).exits(0).says(" : web stopped\n");
+    let mut follow = capc(&["logs", "web", "--follow", "--config", "system.kdl"]);
+    let mut follow = Up(follow.stdout(File::create(scene.path.join("followed")).unwrap()).spawn().unwrap());
+    let followed = || std::fs::read_to_string(scene.path.join("followed")).unwrap_or_default();
+    until("the log is shown", || followed().contains(" | reloaded\n"));
+    up.signal(rustix::process::Signal::TERM);
+    assert!(up.0.wait().unwrap().success());
+    until("the end is shown", || followed().matches(" : web stopped\n").count() == 2);
+    assert!(follow.0.try_wait().unwrap().is_none());
+    run(&["stop", "web"]).exits(3).complains("`system.kdl` does not run");
+    run(&["logs", "web", "-n", "1"]).exits(0).says(" : web stopped\n");
+}
+
+#[test]
+fn services_of_what_runs_are_steered_as_root() {
+    if needs_root("steering as root") {
+        let scene = scene("steer-root");
+        is_steered(&scene, &|arguments| scene.command(arguments));
+    }
+}
+
+#[test]
+fn services_of_what_runs_are_steered_as_a_plain_user() {
+    let scene = scene("steer-plain");
+    is_steered(&scene, &|arguments| scene.plain_command(arguments));
+}
+
+/// Returns how many processes run a program of the scene's.
+fn alive(scene: &Scene) -> usize {
+    let here = scene.path.join("bin").display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .filter(|command| String::from_utf8_lossy(command).contains(&here))
+        .count()
+}
+
+#[track_caller]
+fn ends_with_its_supervisor(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
+    let up = || Up::start(capc(&["up", "system.kdl"]), scene);
+    for moment in
+        [None, Some("capc    : "), Some("talk started"), Some("hear started"), Some("hear    | here")]
+    {
+        let mut up = up();
+        until("the moment has come", || moment.is_none_or(|words| said(scene).contains(words)));
+        up.signal(rustix::process::Signal::KILL);
+        up.0.wait().unwrap();
+        until("every world has ended", || alive(scene) == 0);
+    }
+    let mut last = up();
+    until("all run", || {
+        ["web", "talk", "hear"].iter().all(|name| said(scene).contains(&format!("{name} started")))
+    });
+    last.signal(rustix::process::Signal::TERM);
+    assert!(last.0.wait().unwrap().success());
+    assert_eq!(alive(scene), 0);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains("talk.line"), "{mounts}");
+}
+
+// "When the supervisor dies, every world ends, and the next `up` starts clean."
+#[test]
+fn a_killed_supervisor_leaves_no_world_and_nothing_in_the_way_as_root() {
+    if needs_root("killing the supervisor as root") {
+        let scene = scene("killed-root");
+        ends_with_its_supervisor(&scene, &|arguments| scene.command(arguments));
+    }
+}
+
+#[test]
+fn a_killed_supervisor_leaves_no_world_and_nothing_in_the_way_as_a_plain_user() {
+    let scene = scene("killed-plain");
+    ends_with_its_supervisor(&scene, &|arguments| scene.plain_command(arguments));
+}

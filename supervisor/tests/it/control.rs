@@ -1,0 +1,148 @@
+//! What a supervisor that runs can be asked, and what it keeps of what services print.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+
+use capc_supervisor::{Answer, Ps, Ready, Request, Restart, Service, SignalName, Until, ask, log_path};
+use rustix::process::Signal;
+
+use crate::scene::{Scene, service, wait};
+
+/// Waits until it is told to end, and tells what it hears.
+const ATTENTIVE: &str =
+    "trap 'echo heard HUP' HUP; trap 'exit 0' TERM; echo here; while :; do sleep 0.05; done";
+
+#[track_caller]
+fn list(scene: &Scene) -> Ps {
+    match ask(&scene.path("runtime"), &Request::Ps).unwrap() {
+        Answer::Ps { ps } => ps,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn check(scene: &Scene, request: Request, expected: &str) {
+    let answer = match ask(&scene.path("runtime"), &request).unwrap() {
+        Answer::Done { state } => state,
+        Answer::Refused { why } => why,
+        Answer::Ps { ps } => ps.to_string(),
+    };
+    assert_eq!(answer, expected, "{request:?}");
+}
+
+fn stop(service: &str) -> Request {
+    Request::Stop { service: service.into() }
+}
+
+fn restart(service: &str) -> Request {
+    Request::Restart { service: service.into() }
+}
+
+fn reload(service: &str) -> Request {
+    Request::Reload { service: service.into() }
+}
+
+#[test]
+fn the_list_says_how_every_service_is() {
+    let mut scene = Scene::new();
+    scene.add(
+        Service { ready: Ready::Notify, ..service("web") },
+        "exec $ACTOR --notify 'STATUS=fine\nREADY=1' sleep 600",
+    );
+    scene.add(Service { oneshot: true, ..service("setup") }, "true");
+    let schedule = Some("2199-12-31 UTC".to_owned().try_into().unwrap());
+    scene.add(Service { oneshot: true, schedule, ..service("nightly") }, "true");
+    scene.start();
+    scene.expect_all(&["web ready after", "setup ended well"]);
+    let ps = list(&scene);
+    let states: Vec<(&str, &str)> =
+        ps.services.iter().map(|service| (service.name.as_str(), service.state.as_str())).collect();
+    assert_eq!(states, [("web", "running"), ("setup", "ended"), ("nightly", "resting")]);
+    assert_eq!(ps.system, "test");
+    assert_eq!(ps.services[0].status.as_deref(), Some("fine"));
+    assert_eq!(ps.services[2].next.as_deref(), Some("2199-12-31T00:00:00Z"));
+    let pid = ps.services[0].pid.unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists() && ps.services[1].pid.is_none());
+    let shown = ps.to_string();
+    assert!(shown.starts_with("NAME     STATE    FOR"), "{shown}");
+    assert!(shown.contains(&format!("{pid}  0         fine\n")), "{shown}");
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
+    assert!(
+        ask(&scene.path("runtime"), &Request::Ps)
+            .unwrap_err()
+            .to_string()
+            .starts_with("no supervisor runs in")
+    );
+}
+
+#[test]
+fn one_service_is_stopped_started_again_and_reloaded_while_others_go_on() {
+    let mut scene = Scene::new();
+    let web = Service { restart: Restart::Always, reload: Some(SignalName::Hup), ..service("web") };
+    scene.add(web, ATTENTIVE);
+    scene.add(Service { waits: vec![wait("web", Until::Ready)], ..service("page") }, ATTENTIVE);
+    scene.start();
+    scene.expect_all(&["web  | here", "page | here"]);
+    check(&scene, reload("web"), "running");
+    scene.expect("web  | heard HUP");
+    check(
+        &scene,
+        reload("page"),
+        "`page` has no signal to reload by: its configuration would say `reload signal=\"HUP\"`",
+    );
+    check(&scene, stop("web"), "stopped");
+    check(&scene, reload("web"), "`web` does not run: it is stopped");
+    check(&scene, restart("web"), "running");
+    check(&scene, restart("page"), "running");
+    check(&scene, stop("nobody"), "no service is named `nobody`");
+    check(&scene, stop("page"), "stopped");
+    check(&scene, stop("web"), "stopped");
+    scene.end("all ended well");
+}
+
+#[test]
+fn nonsense_and_silence_disturb_nobody() {
+    let mut scene = Scene::new();
+    scene.add(service("web"), ATTENTIVE);
+    scene.start();
+    scene.expect("here");
+    let control = scene.path("runtime/control");
+    assert_eq!(std::fs::metadata(&control).unwrap().permissions().mode() & 0o777, 0o600);
+    let _silent: Vec<UnixStream> = (0..8).map(|_| UnixStream::connect(&control).unwrap()).collect();
+    for question in ["{\"do\":\"dance\"}\n", "{\"do\":\"stop\"}\n", "\n", "ps\n"] {
+        let mut socket = UnixStream::connect(&control).unwrap();
+        socket.write_all(question.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("{\"answer\":\"refused\",\"why\":\"this is no question"),
+            "{question}: {answer}"
+        );
+    }
+    // One too long, and one that is never finished.
+    let mut long = UnixStream::connect(&control).unwrap();
+    let _ = long.write_all(&[b'x'; 10_000]);
+    UnixStream::connect(&control).unwrap().write_all(b"{\"do\"").unwrap();
+    assert_eq!(list(&scene).services.len(), 1);
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
+    assert!(!control.exists());
+}
+
+#[test]
+fn what_a_service_printed_and_what_was_said_of_it_is_kept() {
+    let mut scene = Scene::new();
+    scene.add(Service { name: "shop-web".into(), ..service("shop-web") }, "echo one; echo two >&2; exit 3");
+    scene.add(service("other"), "echo other");
+    scene.start();
+    scene.end("failed: shop-web");
+    let path = log_path(&scene.path("runtime"), "shop-web");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines: Vec<&str> = text.lines().map(|line| line.split_once("Z ").unwrap().1).collect();
+    // It may print before it is known to run.
+    lines.sort_by_key(|line| line.contains("started"));
+    assert_eq!(lines, ["| one", "| two", ": shop-web failed with status 3", ": shop-web started"]);
+}
