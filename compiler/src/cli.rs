@@ -51,7 +51,7 @@ pub enum Command {
     Ps(Ps),
     /// Show what a service printed, and what was said of it
     ///
-    /// Its latest lines, with their times in UTC; kept in the runtime directory, also after the end, about 500 KB of each.
+    /// Its latest lines, with their times in UTC; kept in the runtime directory, also after the end, about a megabyte of each.
     #[command(after_help = "Example: capc logs web --follow")]
     Logs(Logs),
     /// Stop one service of what runs, until it is asked to start again

@@ -9,6 +9,9 @@ use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe, unregister};
 
+/// What ends a container or switches a machine off: SIGPWR, and SIGRTMIN+3 and +4 as systemd and podman count them.
+const SWITCH_OFF: [i32; 3] = [30, 37, 38];
+
 /// Handlers for the end of children and for requests to stop, until dropped.
 pub(crate) struct Signals {
     children: UnixStream,
@@ -25,7 +28,7 @@ impl Signals {
         stop.set_nonblocking(true)?;
         let mut signals = Signals { children, stop, handlers: Vec::new() };
         signals.handlers.push(pipe::register(SIGCHLD, child_writer)?);
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().chain(SWITCH_OFF) {
             // Whoever started us under nohup wants the system to outlive the terminal.
             if signal != SIGHUP || !is_ignored(SIGHUP) {
                 signals.handlers.push(pipe::register(signal, stop_writer.try_clone()?)?);

@@ -13,6 +13,7 @@ mod generations;
 mod graph;
 mod instance;
 mod key;
+mod last;
 mod launcher;
 mod logs;
 mod manual;

@@ -1,7 +1,7 @@
 //! `capc up`: compiles, seals with a key that is forgotten, and runs everything in the foreground.
 
 use super::launcher::MemoryLauncher;
-use super::{Failure, compile, generation, instance};
+use super::{Failure, compile, generation, instance, last};
 use crate::cli::{Exit, Inside, Up};
 use crate::emit::store::{self, Draft, Found, Store};
 use crate::lower::{self, Mode};
@@ -19,10 +19,14 @@ pub fn run(arguments: &Up) -> Exit {
         None => enter(arguments),
         Some(inside) => inside_world(arguments, inside),
     };
-    match result {
+    let exit = match result {
         Ok(exit) => exit,
         Err(failure) => failure.report(),
+    };
+    if last::is_first_of_machine() {
+        last::switch_off();
     }
+    exit
 }
 
 /// Starts this command again in a mount namespace of its own (and, as a plain user, a user namespace), so that what is

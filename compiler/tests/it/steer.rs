@@ -142,3 +142,48 @@ fn a_killed_supervisor_leaves_no_world_and_nothing_in_the_way_as_a_plain_user() 
     let scene = scene("killed-plain");
     ends_with_its_supervisor(&scene, &|arguments| scene.plain_command(arguments));
 }
+
+#[test]
+fn a_system_runs_with_its_supervisor_as_the_first_process_of_a_namespace() {
+    if needs_root("the first process of a namespace") {
+        let scene = Scene::new("first");
+        scene.copy("testdata/system/hello");
+        let mut command = Command::new("unshare");
+        command.args([
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            env!("CARGO_BIN_EXE_capc"),
+            "up",
+            "hello/system.kdl",
+        ]);
+        let run = crate::scene::run({
+            command.args(["--store", "store"]).current_dir(&scene.path);
+            command
+        });
+        run.exits(0).says("Hello! You asked, and I was given this file to answer with.");
+    }
+}
+
+// LANGUAGE.md: `prepare` "runs to its end first, in the same world"; `done` is "a oneshot that has ended well".
+#[test]
+fn what_prepares_comes_first_and_who_waits_for_done_last() {
+    let scene = Scene::new("prepared");
+    scene.write(
+        "system.kdl",
+        "system prepared\ndir data \"./data\"\n\
+         service app { run \"./bin/app\"; oneshot; holds data; holds setup.finished; }\n\
+         service setup { run \"./bin/setup\"; prepare \"./bin/prepare\"; oneshot; holds data read create modify; \
+         provides finished done=#true; }\n",
+    );
+    let script = |text: &str| format!("#!/bin/sh\ncd \"${{0%/bin/*}}/data\"\n{text}\n");
+    scene.write("data/kept", "");
+    std::fs::set_permissions(scene.path.join("data"), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+        .unwrap();
+    scene.program("bin/prepare", &script("echo one >order"));
+    scene.program("bin/setup", &script("read -r first <order; echo \"after $first\"; echo two >order"));
+    scene.program("bin/app", &script("read -r first <order; echo \"after $first\""));
+    let run = scene.plain_capc(["up", "system.kdl"]).exits(0);
+    let said: Vec<&str> = run.out.lines().filter(|line| line.contains("after ")).collect();
+    assert_eq!(said, ["setup | after one", "app   | after two"], "{}", run.out);
+}

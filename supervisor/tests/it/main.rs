@@ -12,6 +12,7 @@
 mod scene;
 
 mod control;
+mod first;
 mod handing;
 mod life;
 mod order;
