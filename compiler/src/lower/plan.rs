@@ -132,6 +132,7 @@ fn service(
         name: object.name.to_string(),
         waits,
         oneshot: service.oneshot,
+        prepares: service.prepare.is_some(),
         schedule: schedule(run, service),
         restart: match service.restart {
             Restart::Never => plan::Restart::Never,

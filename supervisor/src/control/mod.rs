@@ -82,7 +82,7 @@ pub enum PsFormat {
 pub struct PsService {
     /// Its name.
     pub name: String,
-    /// `waiting`, `starting`, `running`, `reloading`, `stopping`, `pausing`, `resting`, `ended`, `failed`, `refused`,
+    /// `waiting`, `preparing`, `starting`, `running`, `reloading`, `stopping`, `pausing`, `resting`, `ended`, `failed`, `refused`,
     /// `not-started` or `stopped`.
     pub state: String,
     /// Since when, in UTC.

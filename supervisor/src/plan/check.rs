@@ -137,11 +137,11 @@ mod tests {
         "facets":[{"key":"a.http","uid":4001,"gid":4001}],
         "channels":[{"maker":"a","maker_name":"talk.b","holder":"shop/b","holder_name":"a.talk"}],
         "services":[
-          {"name":"a","waits":[],"oneshot":false,"schedule":null,"restart":"on-failure","ready":"socket","ready_sockets":["/run/a/x"],
+          {"name":"a","waits":[],"oneshot":false,"prepares":false,"schedule":null,"restart":"on-failure","ready":"socket","ready_sockets":["/run/a/x"],
            "ready_ports":[80],"descriptors":[{"kind":"listen","name":"http","address":"tcp:[::]:8080"},
              {"kind":"activated","name":"h","facet":"a.http","file":"http.sock"},{"kind":"channel","name":"talk.b"}],
            "stop":{"signal":"TERM","within_ms":10000},"reload":"HUP","start_within_ms":60000},
-          {"name":"shop/b","waits":[{"on":"a","until":"ready"}],"oneshot":true,"schedule":"Mon 03:00 UTC","restart":"never","ready":"started",
+          {"name":"shop/b","waits":[{"on":"a","until":"ready"}],"oneshot":true,"prepares":true,"schedule":"Mon 03:00 UTC","restart":"never","ready":"started",
            "ready_sockets":[],"ready_ports":[],"descriptors":[{"kind":"channel","name":"a.talk"}],
            "stop":{"signal":"INT","within_ms":1},"reload":null,"start_within_ms":60000}]}"#;
 

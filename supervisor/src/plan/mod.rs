@@ -84,6 +84,8 @@ pub struct Service {
     pub waits: Vec<Wait>,
     /// Whether it runs to its end.
     pub oneshot: bool,
+    /// Whether its launcher runs another program to its end first, which takes as long as it takes.
+    pub prepares: bool,
     /// When it starts, if that is by the calendar and not with the others.
     pub schedule: Option<Calendar>,
     /// What follows its end.

@@ -24,6 +24,7 @@ pub(super) struct Entry {
     pub(super) oneshot: bool,
     /// Whether a run of it has ended well.
     pub(super) has_ended_well: bool,
+    pub(super) prepares: bool,
     /// When it starts, if by the calendar.
     pub(super) timetable: Option<Timetable>,
     /// The time for which it ran last.
@@ -112,6 +113,7 @@ impl Entry {
             was_ready: false,
             oneshot: service.oneshot,
             has_ended_well: false,
+            prepares: service.prepares,
             timetable,
             last_due: None,
             heard: Heard::default(),
@@ -152,6 +154,7 @@ impl Entry {
                 if self.ready == Ready::Started {
                     self.is_healthy(now);
                 } else {
+                    let since = if self.prepares { now.since } else { since };
                     self.phase = Phase::Starting { since };
                 }
             }
@@ -262,6 +265,8 @@ impl Entry {
     /// Returns the moment at which [`Entry::tick`] has something to do.
     pub(super) fn wake_at(&self) -> Option<Duration> {
         match self.phase {
+            // Half a migration is worse than a long one.
+            Phase::Launching { .. } if self.prepares => None,
             Phase::Launching { since } | Phase::Starting { since } => {
                 Some(since.saturating_add(self.start_within).max(self.heard.extended))
             }

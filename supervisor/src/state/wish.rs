@@ -105,6 +105,7 @@ impl Entry {
     pub(super) fn word(&self) -> &'static str {
         match self.phase {
             Phase::Waiting => "waiting",
+            Phase::Launching { .. } if self.prepares => "preparing",
             Phase::Launching { .. } | Phase::Starting { .. } => "starting",
             Phase::Healthy { .. } if self.heard.is_reloading => "reloading",
             Phase::Healthy { .. } => "running",

@@ -29,6 +29,7 @@ pub fn service(name: &str) -> Service {
         name: name.to_owned(),
         waits: Vec::new(),
         oneshot: false,
+        prepares: false,
         schedule: None,
         restart: Restart::Never,
         ready: Ready::Started,

@@ -19,6 +19,7 @@ fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service
         name: name.to_owned(),
         waits: waits.iter().map(|(on, until)| Wait { on: (*on).to_owned(), until: *until }).collect(),
         oneshot: false,
+        prepares: false,
         schedule: None,
         restart: Restart::Never,
         ready: Ready::Started,
@@ -270,6 +271,25 @@ fn ending_well_instead_of_becoming_ready_in_time_is_still_a_failure() {
     scene.check("after 60000", "\"web not ready within 60 s\"; TERM web");
     scene.check("ended web 0", "\"web failed: too slow to become ready\"");
     scene.outcome(Some(Outcome::SomeFailed(vec!["web".into()])));
+}
+
+#[test]
+fn what_prepares_takes_as_long_as_it_takes_and_then_the_service_has_its_time() {
+    let db = service("db", &[], |db| {
+        db.prepares = true;
+        db.ready = Ready::Notify;
+    });
+    let mut scene = Scene::new(vec![db]);
+    scene.check("begin", "launch db");
+    scene.check("after 7200000", "");
+    assert_eq!(scene.state.view(ServiceId(0)).unwrap().state, "preparing");
+    scene.check("launched db", "\"db started\"");
+    scene.check("after 59999", "");
+    scene.check("after 1", "\"db not ready within 60 s\"; TERM db");
+    let mut scene = Scene::new(vec![service("db", &[], |db| db.prepares = true)]);
+    scene.check("begin", "launch db");
+    scene.check("stop", "\"stopping; once more kills what is left\"");
+    scene.check("after 10000", "\"db killed: still there 10 s after it was to stop\"; kill db");
 }
 
 #[test]
