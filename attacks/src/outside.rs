@@ -113,9 +113,8 @@ impl Drop for Outside {
 
 /// Greets whoever connects and answers whoever sends, on one port of this machine; returns it.
 fn serve() -> io::Result<u16> {
-    let tcp = TcpListener::bind("127.0.0.1:0")?;
+    let (tcp, udp) = one_port()?;
     let port = tcp.local_addr()?.port();
-    let udp = UdpSocket::bind(("127.0.0.1", port))?;
     thread::spawn(move || {
         for stream in tcp.incoming() {
             let _ = stream.and_then(|mut stream| stream.write_all(b"outside\n"));
@@ -128,6 +127,20 @@ fn serve() -> io::Result<u16> {
         }
     });
     Ok(port)
+}
+
+/// Binds a port that is free for both.
+fn one_port() -> io::Result<(TcpListener, UdpSocket)> {
+    let mut tried = Vec::new();
+    for _ in 0..64 {
+        let tcp = TcpListener::bind("127.0.0.1:0")?;
+        match UdpSocket::bind(("127.0.0.1", tcp.local_addr()?.port())) {
+            Ok(udp) => return Ok((tcp, udp)),
+            // Kept until the end, so that the next one is another.
+            Err(_) => tried.push(tcp),
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
 
 fn make_queues(key: i32, name: &str) {

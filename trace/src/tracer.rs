@@ -94,7 +94,9 @@ struct Tracer {
 impl Tracer {
     fn follow(&mut self, over: &AtomicBool) -> nix::Result<()> {
         loop {
-            let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
+            // Of this thread alone: another may be tracing too.
+            let mine = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
+            let status = match waitpid(None, Some(mine)) {
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(Errno::EINTR) => continue,
                 other => other?,
