@@ -60,6 +60,10 @@ fn generate_all(at: &Path) -> Result<(), Box<dyn Error>> {
     generate::holdings(&at.join("100k.kdl"), 100_000, plain)?;
     generate::holdings(&at.join("100k-granted.kdl"), 100_000, Additions { grant: true, ..plain })?;
     generate::holdings(&at.join("100k-asserted.kdl"), 100_000, Additions { assertions: 1_000, ..plain })?;
+    generate::sealable(&at.join("many.kdl"), 200)?;
+    let more =
+        std::fs::read_to_string(at.join("many.kdl"))? + "service more { run \"/usr/bin/true\"; oneshot; }\n";
+    std::fs::write(at.join("many-and-one.kdl"), more)?;
     generate::grants(&at.join("grants.kdl"), 25_000, None)?;
     generate::grants(&at.join("grants-changed.kdl"), 25_000, Some(12_500))?;
     Ok(())
@@ -106,7 +110,32 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
         let command = vec![dinit.into(), "-d".into(), file("dinit"), "all".into()];
         peers.push(outside("`dinit-check`, the same", command, Vec::new()));
     }
+    let [key, same, other] =
+        ["key", "same", "other"].map(|name| at.join(name).to_string_lossy().into_owned());
+    let reconfigure = |name: &str, store: &str, file: &str| {
+        capc(name, &["reconfigure", "--yes", "--key", &key, "--store", store], &[file])
+    };
+    let keygen = |name: &str, words: &str| {
+        let line = format!("ssh-keygen -q -Y sign -n capc.system.v1 -f {key} {words}");
+        outside(name, vec!["sh".into(), "-c".into(), line.into()], Vec::new())
+    };
     let groups = [
+        vec![
+            reconfigure(
+                "`capc reconfigure`, 200 services, nothing changed, with its signer",
+                &same,
+                "many.kdl",
+            ),
+            keygen("that signer alone, `ssh-keygen -Y sign`", &format!("< {same}/current/SEAL > /dev/null")),
+        ],
+        vec![
+            reconfigure(
+                "`capc reconfigure`, 200 services and one more, with its signer",
+                &other,
+                "many-and-one.kdl",
+            ),
+            reconfigure("the same and one less", &other, "many.kdl"),
+        ],
         vec![
             inside("reading 5 MB of KDL", "read", Some("5mb.kdl")),
             inside("the `kdl` crate, the same", "read-kdl", Some("5mb.kdl")),

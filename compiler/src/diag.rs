@@ -39,6 +39,7 @@ pub struct CycleEdge {
 
 /// One change that helps to break a circle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cut {
     /// Who waits; for `activated` and `channel`, which serve all holders, the service that provides the facet.
     pub from: String,

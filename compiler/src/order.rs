@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 /// What a service waits for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WaitKind {
     /// The thing exists only once its maker runs.

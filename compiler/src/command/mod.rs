@@ -24,6 +24,8 @@ mod review;
 mod revision;
 mod rollback;
 mod running;
+#[cfg(test)]
+mod schemas;
 mod show;
 mod signer;
 mod status;

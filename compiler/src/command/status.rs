@@ -11,6 +11,7 @@ use crate::machine::RealMachine;
 use crate::seal::fingerprint;
 use capc_schemas::manifest::Mode;
 use serde::Serialize;
+use std::path::Path;
 
 /// How many lines of one sort are printed; all are counted.
 const MOST: usize = 12;
@@ -145,7 +146,7 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
 /// Returns the commands by which what differs is accepted or undone.
 fn advice(answer: &StatusAnswer, found: &Found, sealed: &Sealed) -> Result<Vec<String>, Failure> {
     let sources = SealedFiles::read(sealed)?;
-    let main = sources.main.display();
+    let main = shell(&sources.main);
     let mut lines = Vec::new();
     if !answer.broken.is_empty() {
         lines.push(format!("seal it anew      capc reconfigure {main}"));
@@ -161,8 +162,9 @@ fn advice(answer: &StatusAnswer, found: &Found, sealed: &Sealed) -> Result<Vec<S
         lines.push(format!("accept all of it  capc reconfigure {main}"));
     }
     for drift in answer.drifted.iter().filter(is_source).take(MOST) {
-        if let Some(place) = sources.place(std::path::Path::new(&drift.path)) {
-            lines.push(format!("undo an edit      cp {} {}", found.path.join(place).display(), drift.path));
+        if let Some(place) = sources.place(Path::new(&drift.path)) {
+            let kept = shell(&found.path.join(place));
+            lines.push(format!("undo an edit      cp {kept} {}", shell(Path::new(&drift.path))));
         }
     }
     if changed_sources < answer.drifted.len() {
@@ -172,6 +174,16 @@ fn advice(answer: &StatusAnswer, found: &Found, sealed: &Sealed) -> Result<Vec<S
         );
     }
     Ok(lines)
+}
+
+/// Returns a path as a shell reads it, for commands that people copy.
+fn shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._+-,=@%".contains(letter);
+    match text.chars().all(is_plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 impl StatusAnswer {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// What `capc check --format json` prints.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document<'a> {
     format: &'static str,
     diagnostics: Vec<Entry<'a>>,
@@ -18,6 +19,7 @@ pub struct Document<'a> {
 
 /// What a compilation came to.
 #[derive(Copy, Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Diagnostics of severity error.
     pub errors: usize,
@@ -30,6 +32,7 @@ pub struct Summary {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry<'a> {
     code: &'static str,
     severity: &'static str,
@@ -50,6 +53,7 @@ struct Entry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LabelEntry<'a> {
     file: &'a str,
     line: u32,
@@ -61,6 +65,7 @@ struct LabelEntry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CycleEntry<'a> {
     from: &'a str,
     to: &'a str,
@@ -71,6 +76,7 @@ struct CycleEntry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StepEntry<'a> {
     rule: &'static str,
     from: &'a str,

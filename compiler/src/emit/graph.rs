@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// `capc/graph/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GraphDocument {
     format: &'static str,
     objects: Vec<ObjectEntry>,
@@ -17,6 +18,7 @@ pub struct GraphDocument {
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ObjectEntry {
     name: String,
     kind: &'static str,
@@ -25,6 +27,7 @@ struct ObjectEntry {
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HoldingEntry {
     holder: String,
     capability: String,
@@ -34,6 +37,7 @@ struct HoldingEntry {
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StepEntry {
     rule: &'static str,
     file: String,
@@ -42,6 +46,7 @@ struct StepEntry {
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EdgeEntry {
     from: String,
     to: String,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Something that cuts a way, with its place.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cut {
     rule: &'static str,
     pub(super) file: String,

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 /// One line of a `who` or `what`, without the name.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Extent {
     /// The union of the rights that could be obtained, in the kind's order.
     pub rights: Vec<&'static str>,

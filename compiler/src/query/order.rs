@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 /// `capc/order/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OrderAnswer {
     format: &'static str,
     waves: Vec<Vec<String>>,
@@ -15,6 +16,7 @@ pub struct OrderAnswer {
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WaitAnswer {
     from: String,
     to: String,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// `capc/what/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WhatAnswer {
     format: &'static str,
     object: String,
@@ -15,6 +16,7 @@ pub struct WhatAnswer {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
     capability: String,
     #[serde(flatten)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// `capc/who/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WhoAnswer {
     format: &'static str,
     capability: String,
@@ -15,6 +16,7 @@ pub struct WhoAnswer {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry {
     object: String,
     #[serde(flatten)]

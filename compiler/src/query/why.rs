@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 /// `capc/why/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WhyAnswer {
     format: &'static str,
     object: String,
@@ -29,6 +30,7 @@ pub struct WhyAnswer {
 
 /// One way of several.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Way {
     level: &'static str,
     steps: Vec<StepAnswer>,
@@ -53,6 +55,7 @@ const fn is_zero(number: &usize) -> bool {
 
 /// One step of a way.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepAnswer {
     pub(in crate::query) rule: &'static str,
     pub(in crate::query) from: String,

@@ -77,6 +77,22 @@ fn an_edited_source_is_told_and_undone_and_not_accepted_unseen() {
 }
 
 #[test]
+fn a_command_that_people_copy_is_quoted() {
+    let scene = Scene::new("drift-quoted");
+    make_key(&scene, "key", "");
+    let text = "system quoted\nservice a { run \"/usr/bin/true\"; oneshot; }\n";
+    scene.write("it's; odd/system.kdl", text);
+    scene.capc(["reconfigure", "it's; odd/system.kdl", "--store", "store", "--key", "key", "--yes"]).exits(0);
+    scene.write("it's; odd/system.kdl", format!("{text}// edited\n"));
+    let run = status(&scene).exits(1);
+    let undo = run.out.lines().find_map(|line| line.strip_prefix("undo an edit      ")).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", undo]);
+    crate::scene::run(command).exits(0);
+    status(&scene).exits(0);
+}
+
+#[test]
 fn a_generation_that_is_not_what_was_sealed_is_broken_and_not_only_drifted() {
     let scene = scene("drift-broken");
     scene.write("store/generations/1/manifests/tool", "another");

@@ -14,6 +14,7 @@ mod power;
 mod chain;
 mod keys;
 mod drift;
+mod schemas;
 mod golden;
 mod docs;
 mod kdl;

@@ -57,6 +57,7 @@ impl<'a> Side<'a> {
 
 /// The statement whose being there, or not any more, makes the difference.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Edit {
     file: String,
     line: u32,
@@ -66,6 +67,7 @@ pub struct Edit {
 
 /// `capc/diff/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DiffAnswer {
     format: &'static str,
     gained: Vec<Change>,
@@ -75,6 +77,7 @@ pub struct DiffAnswer {
 
 /// Rights that an object gained or lost.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     object: String,
     capability: String,
@@ -99,6 +102,7 @@ pub struct Change {
 
 /// Who else comes by what an object holds: subjects, sorted.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Through {
     hold: Vec<String>,
     reach: Vec<String>,
@@ -106,6 +110,7 @@ struct Through {
 
 /// Two groups that an edit joins: each of `from` can now obtain what some of `to` can.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Joined {
     edit: Edit,
     from: Vec<String>,
