@@ -10,6 +10,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 /// What lies outside, removed in the end.
@@ -31,7 +32,9 @@ impl Outside {
     /// # Errors
     /// When something cannot be made.
     pub fn new(base: &Path, program: &Path) -> io::Result<Self> {
-        let number = std::process::id();
+        // Several may be made by one process at a time.
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = std::process::id().wrapping_mul(64).wrapping_add(MADE.fetch_add(1, Ordering::Relaxed));
         for name in ["", "given", "outside", "bin"] {
             let path = base.join(name);
             fs::create_dir_all(&path)?;
