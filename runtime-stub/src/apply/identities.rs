@@ -184,7 +184,7 @@ fn directory(trust: &Root<'_>) -> Option<Fd> {
     let path = CStr::from_bytes_until_nul(&path).ok()?;
     let open = || sys::open(At::Here, path, O_PATH | O_DIRECTORY, 0, NO_LINKS);
     let dir = match open() {
-        Err(Errno::ENOENT) => sys::make_dir(At::Here, path, 0o755).and_then(|()| open()),
+        Err(Errno::ENOENT) => sys::make_dir(At::Here, path, 0o700).and_then(|()| open()),
         other => other,
     }
     .ok()?;
