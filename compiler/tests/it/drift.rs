@@ -59,6 +59,16 @@ fn each_sort_of_drift_is_told_and_accepted() {
     status(&scene).exits(1).says("is gone");
 }
 
+/// Undoes an edit by the command that `status` said, after which it has nothing to say.
+#[track_caller]
+fn undo(scene: &Scene, said: &Run) {
+    let undo = said.out.lines().find_map(|line| line.strip_prefix("undo an edit      ")).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", undo]);
+    crate::scene::run(command).exits(0);
+    status(scene).exits(0);
+}
+
 #[test]
 fn an_edited_source_is_told_and_undone_and_not_accepted_unseen() {
     let scene = scene("drift-source");
@@ -69,11 +79,7 @@ fn an_edited_source_is_told_and_undone_and_not_accepted_unseen() {
     reconfigure(&scene, &["--same-config"])
         .exits(3)
         .complains("is not the one that generation 1 was sealed from");
-    let undo = run.out.lines().find_map(|line| line.strip_prefix("undo an edit      ")).unwrap();
-    let mut command = Command::new("sh");
-    command.args(["-c", undo]);
-    crate::scene::run(command).exits(0);
-    status(&scene).exits(0);
+    undo(&scene, &run);
 }
 
 #[test]
@@ -85,11 +91,7 @@ fn a_command_that_people_copy_is_quoted() {
     scene.capc(["reconfigure", "it's; odd/system.kdl", "--store", "store", "--key", "key", "--yes"]).exits(0);
     scene.write("it's; odd/system.kdl", format!("{text}// edited\n"));
     let run = status(&scene).exits(1);
-    let undo = run.out.lines().find_map(|line| line.strip_prefix("undo an edit      ")).unwrap();
-    let mut command = Command::new("sh");
-    command.args(["-c", undo]);
-    crate::scene::run(command).exits(0);
-    status(&scene).exits(0);
+    undo(&scene, &run);
 }
 
 #[test]

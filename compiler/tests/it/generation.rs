@@ -1,6 +1,7 @@
 //! Sealed generations: what `reconfigure` writes, standard tools accept; what differs, nothing starts from.
 
 use crate::scene::{Run, Scene, needs_root, run};
+use crate::transaction::up_command;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -287,21 +288,7 @@ fn the_embedded_supervisor_runs_a_sealed_generation() {
     if needs_root("a sealed generation as root") {
         let scene = scene("up-sealed");
         reconfigure(&scene).exits(0);
-        // With a `/run` of its own: one supervisor has a machine's `/run/capc`.
-        let mut up = Command::new("unshare");
-        let script = "mount -t tmpfs tmpfs /run && exec \"$@\"";
-        up.args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            env!("CARGO_BIN_EXE_capc"),
-        ]);
-        up.args(["up", "store/current"]).current_dir(&scene.path);
-        run(up).exits(0).says("a sealed line");
+        run(up_command(&scene, "store/current")).exits(0).says("a sealed line");
     }
 }
 

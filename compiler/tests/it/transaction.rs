@@ -273,6 +273,12 @@ fn a_revoked_grant_names_the_process_that_holds_it() {
 
 /// Runs a sealed generation, with a `/run` of its own, since one supervisor has a machine's `/run/capc`.
 pub fn up(scene: &Scene, generation: &str) -> Running {
+    let mut command = up_command(scene, generation);
+    Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+/// Returns the command that runs a sealed generation so.
+pub fn up_command(scene: &Scene, generation: &str) -> Command {
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs tmpfs /run && exec \"$@\"";
     command.args([
@@ -285,8 +291,8 @@ pub fn up(scene: &Scene, generation: &str) -> Running {
         "sh",
         env!("CARGO_BIN_EXE_capc"),
     ]);
-    command.args(["up", generation]).current_dir(&scene.path).stdout(Stdio::null()).stderr(Stdio::null());
-    Running(command.spawn().unwrap())
+    command.args(["up", generation]).current_dir(&scene.path);
+    command
 }
 
 #[test]
