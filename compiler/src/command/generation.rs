@@ -13,7 +13,7 @@ use crate::model::SYSTEM;
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
 use capc_schemas::seal::Seal;
-use capc_schemas::token::{Digest, RelPath};
+use capc_schemas::token::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -156,17 +156,21 @@ fn add_sources(content: &mut Content, sources: &SourceMap) -> Option<Vec<SealedS
 /// A generation that was sealed before: what is read of it is what its SEAL says, or refused.
 pub struct Sealed {
     path: PathBuf,
-    seal: Vec<u8>,
+    digests: BTreeMap<String, Digest>,
 }
 
 impl Sealed {
     /// Opens a generation.
     ///
     /// # Errors
-    /// When its SEAL cannot be read.
+    /// When its SEAL cannot be read, or is none.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let seal = store::read(&path.join("SEAL")).map_err(|error| Failure::refused(error.to_string()))?;
-        Ok(Self { path: path.to_owned(), seal })
+        let text = store::read(&path.join("SEAL")).map_err(|error| Failure::refused(error.to_string()))?;
+        let mut sealed = Self { path: path.to_owned(), digests: BTreeMap::new() };
+        let seal = Seal::parse(&text).map_err(|error| sealed.broken(format!("SEAL: {error}")))?;
+        sealed.digests =
+            store::digests(&seal).into_iter().map(|(name, digest)| (name.to_owned(), digest)).collect();
+        Ok(sealed)
     }
 
     /// Reads a file whose digest is sealed; none when the SEAL does not name it.
@@ -174,10 +178,9 @@ impl Sealed {
     /// # Errors
     /// When it is not what was sealed.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let seal = Seal::parse(&self.seal).map_err(|error| self.broken(format!("SEAL: {error}")))?;
-        let Some(sealed) = RelPath::new(name).and_then(|name| seal.digest_of(name)) else { return Ok(None) };
+        let Some(sealed) = self.digests.get(name) else { return Ok(None) };
         let bytes = store::read(&self.path.join(name)).map_err(|error| self.broken(error))?;
-        match digest(&bytes) == sealed {
+        match digest(&bytes) == *sealed {
             true => Ok(Some(bytes)),
             false => Err(self.broken(format!("`{name}` is not what was sealed"))),
         }
@@ -201,8 +204,7 @@ impl Sealed {
     /// # Errors
     /// When one is not what was sealed.
     pub fn manifests(&self) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-        let seal = Seal::parse(&self.seal).map_err(|error| self.broken(format!("SEAL: {error}")))?;
-        let names = seal.entries().filter_map(|entry| entry.path.text().strip_prefix("manifests/"));
+        let names = self.digests.keys().filter_map(|name| name.strip_prefix("manifests/"));
         names.map(|name| Ok((name.to_owned(), self.need(&format!("manifests/{name}"))?))).collect()
     }
 

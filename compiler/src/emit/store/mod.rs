@@ -15,7 +15,7 @@ pub use chain::{Link, chain};
 pub use publish::Draft;
 pub use sweep::{Garbage, garbage};
 pub use trust::{floor, launcher_of, signed};
-pub use verify::{differences, verify};
+pub use verify::{differences, digests, verify};
 
 use crate::seal::{self, Signers};
 use capc_schemas::seal::Seal;

@@ -1,9 +1,8 @@
 //! Writing: a generation beside the others, the switch to it, and the floor.
 
 use super::trust::judge_path;
-use super::{Found, Store, StoreError, io};
+use super::{Found, Store, StoreError, digests, io};
 use crate::seal::{self, Content};
-use capc_schemas::token::RelPath;
 use rustix::fs::{CWD, RenameFlags};
 use std::fs;
 use std::io::Write;
@@ -73,7 +72,8 @@ impl Store {
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
         judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        let before = draft.previous.map(|found| found.seal().map(|seal| (found, seal))).transpose()?;
+        let before =
+            draft.previous.map(|found| found.seal().map(|seal| (found, digests(&seal)))).transpose()?;
         let mut made = PathBuf::new();
         for (name, bytes) in draft.content {
             let path = new.join(name);
@@ -83,9 +83,8 @@ impl Store {
                 made = parent.to_owned();
             }
             // What stays the same is the same file under another name, so that a change costs what it changes.
-            let same = before.as_ref().filter(|(_, seal)| {
-                RelPath::new(name).and_then(|name| seal.digest_of(name)) == Some(seal::digest(bytes))
-            });
+            let same =
+                before.as_ref().filter(|(_, old)| old.get(name.as_str()) == Some(&seal::digest(bytes)));
             if same.is_none_or(|(found, _)| fs::hard_link(found.path.join(name), &path).is_err()) {
                 write_new(&path, bytes)?;
             }
