@@ -30,7 +30,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use seccomp::{group_of_call, is_usual_call};
+pub use seccomp::{calls_beyond, group_of_call, usual_calls};
 
 use crate::check::Checked;
 use crate::diag::Diagnostic;
@@ -43,6 +43,7 @@ use capc_supervisor::Plan;
 use identity::Identity;
 use loader::Host;
 use refusals::Refusals;
+use seccomp::{Beyond, Instruction, Sockets};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use world::World;
@@ -90,6 +91,8 @@ struct Run<'a> {
     facets: facets::Directories,
     /// The places that something is said of, without links.
     integrity: Vec<(String, manifest::Integrity)>,
+    /// Filters by what they grant: most services have the same.
+    filters: BTreeMap<(Sockets, Beyond), Vec<Instruction>>,
     refusals: Refusals,
 }
 
@@ -134,7 +137,8 @@ pub fn lower(
     let facets = facets::directories(model);
     let host = Host::new(machine);
     let integrity = code::integrity(model, machine);
-    let mut run = Run { model, holdings, host, options, identities, facets, integrity, refusals };
+    let filters = BTreeMap::new();
+    let mut run = Run { model, holdings, host, options, identities, facets, integrity, filters, refusals };
     let mut subjects: Vec<Subject<'_>> =
         model.services().map(|(id, object, service)| Subject { id, object, service }).collect();
     subjects.sort_by(|one, other| one.object.name.cmp(&other.object.name));
@@ -178,7 +182,9 @@ impl<'a> Run<'a> {
         let passed = descriptors::add(self, &mut world, subject);
         limits::add(self, &mut world, subject);
         identity::describe(&mut world, service, &network.hosts, object.span);
-        world.filter = seccomp::filter(network.sockets, &beyond);
+        let filter = self.filters.entry((network.sockets, beyond));
+        world.filter =
+            filter.or_insert_with_key(|(sockets, beyond)| seccomp::filter(*sockets, beyond)).clone();
         world.settle(self.host.machine, &mut self.refusals);
         if let Some(workdir) = &service.workdir {
             world.workdir = workdir.path.to_string();

@@ -69,3 +69,40 @@ fn a_service_that_is_not_there_is_told_with_the_one_that_was_meant() {
     scene.write("system.kdl", "system s\nservice job { run \"/bin/true\"; oneshot; }\n");
     scene.capc(["trace", "jop", "--config", "system.kdl"]).exits(2).complains("did you mean `job`?");
 }
+
+#[test]
+fn what_a_program_chose_for_a_name_is_written_as_a_name_and_never_as_a_statement() {
+    let scene = Scene::new("trace-names");
+    let here = scene.path.display().to_string();
+    let hostile = format!("{here}/given/a\" _ b\nservice evil {{ }}\n");
+    scene.write(hostile.strip_prefix(&here).unwrap().trim_start_matches('/'), "given\n");
+    // A process is called by its program's name, of which the kernel keeps 15 bytes.
+    let program = scene.program("bin/x\nunit evil", "#!/bin/sh\nread -r line </etc/hostname\n");
+    let script = "read -r line <\"$1\"; \"$2\"";
+    let words = ["-c", script, "sh", &hostile, program.to_str().unwrap()].map(|word| format!("{word:?}"));
+    let service = format!("service job {{ run \"/bin/sh\" {}; oneshot; }}\n", words.join(" "));
+    scene.write("system.kdl", format!("system names\n{service}"));
+    let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    assert!(traced.out.contains(r#"/given/a\" _ b\nservice evil { }\n""#), "{}", traced.out);
+    assert!(traced.out.contains(r"by x\u{a}unit evil"), "{}", traced.out);
+    for line in traced.out.lines().chain(traced.err.lines()) {
+        let line = line.trim_start_matches(['+', ' ']);
+        assert!(!line.starts_with("service evil") && !line.starts_with("unit evil"), "{}", traced.out);
+    }
+}
+
+#[test]
+fn a_group_of_system_calls_that_is_there_is_not_asked_for_again() {
+    let scene = Scene::new("trace-calls");
+    let service = |more: &str| {
+        format!(
+            "system calls\nservice job {{ run \"/usr/bin/unshare\" \"--user\" \"/usr/bin/true\"; oneshot; {more} }}\n"
+        )
+    };
+    scene.write("system.kdl", service("image \"/usr/bin/true\""));
+    let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    assert_eq!(traced.out.matches("syscalls \"namespaces\"").count(), 1, "{}", traced.out);
+    scene.write("system.kdl", service("image \"/usr/bin/true\"; syscalls \"namespaces\""));
+    let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    assert!(!traced.out.contains("+    syscalls"), "{}", traced.out);
+}

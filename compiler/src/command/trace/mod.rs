@@ -7,6 +7,7 @@ mod suggest;
 use super::{Failure, compile, generation};
 use crate::cli::{Exit, Trace};
 use crate::diag::nearest;
+use crate::emit::harmless::one_line;
 use crate::lower;
 use crate::machine::RealMachine;
 use crate::model::{Address, Kind, Model, Object, ObjectId, Resource, Service, Target};
@@ -47,9 +48,7 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             return Ok(Exit::Refused);
         }
     };
-    let manifest = lowered.manifests.iter().find(|(name, _)| *name == arguments.service);
-    let manifest = manifest.and_then(|(_, text)| Manifest::parse(text.as_bytes()).ok());
-    let offered = manifest.as_ref().map(Offered::of).unwrap_or_default();
+    let offered = offered(&lowered, service, &arguments.service).unwrap_or_default();
     let limit = Duration::from_secs(arguments.seconds);
     super::complain!(
         "capc: `{}` runs without a world for at most {} s, with all that you may do yourself",
@@ -69,36 +68,42 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
         limit,
     });
     let uses = uses.map_err(|error| Failure::refused(format!("it cannot be traced: {error}")))?;
-    let mut suggestion = suggest::suggest(&uses, &offered, &known(model), Reach::WithoutLibraries);
     let span = model.object(id).span;
     // Statements are added to the system file in KDL; in a module what is missing comes by its parameters.
     let file = compilation.sources.file(span.file).filter(|_| span.file.0 == 0);
+    let mut suggestion = suggest::suggest(&uses, &offered, &known(model), Reach::ButLibraries);
     let mut new = file.and_then(|file| patch::added(file, span, &suggestion));
     // With that, some libraries are there: only those that are still missing are named.
     let with = new.as_ref().and_then(|new| offered_by(&arguments.config, new, &arguments.service));
-    let rest = suggest::suggest(&uses, with.as_ref().unwrap_or(&offered), &known(model), Reach::All);
-    if with.is_none() {
-        suggestion = rest;
-        new = file.and_then(|file| patch::added(file, span, &suggestion));
-    } else if !rest.stated.is_empty() {
-        suggestion.declared.extend(rest.declared);
-        suggestion.stated.extend(rest.stated);
+    let (offered, known) = with.unwrap_or_else(|| (offered, known(model)));
+    let libraries = suggest::suggest(&uses, &offered, &known, Reach::Libraries);
+    if !libraries.stated.is_empty() {
+        suggestion.declared.extend(libraries.declared);
+        suggestion.stated.extend(libraries.stated);
         new = file.and_then(|file| patch::added(file, span, &suggestion));
     }
     print(file.zip(new.as_deref()), &suggestion);
     Ok(Exit::Clean)
 }
 
-/// Returns what the world of a service would offer if the file had another text; none when that would be refused.
-fn offered_by(path: &Path, text: &str, service: &str) -> Option<Offered> {
+/// Returns what the world of a service offers.
+fn offered(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<Offered> {
+    let (_, manifest) = lowered.manifests.iter().find(|(known, _)| known == name)?;
+    let groups = service.syscalls.iter().map(|(word, _)| word.to_string()).collect();
+    Manifest::parse(manifest.as_bytes()).ok().map(|manifest| Offered::of(&manifest, groups))
+}
+
+/// Returns what the world of a service would offer, and which names the system would have, if the file had another text;
+/// none when that would be refused.
+fn offered_by(path: &Path, text: &str, name: &str) -> Option<(Offered, Known)> {
     let edited = Edited { path: compile::absolute(path).ok()?, text };
     let compilation = compile::from(&edited, path, &compile::today()).ok()?;
     let (model, holdings) = compilation.parts()?;
     let options = lower::Options { mode: generation::mode(), state_root: None, previous: BTreeMap::new() };
     let checked = compilation.checked.as_ref()?;
     let lowered = lower::lower(model, holdings, checked, &RealMachine::default(), &options).ok()?;
-    let (_, manifest) = lowered.manifests.iter().find(|(name, _)| name == service)?;
-    Manifest::parse(manifest.as_bytes()).ok().map(|manifest| Offered::of(&manifest))
+    let (_, service) = service_of(model, name).ok()?;
+    Some((offered(&lowered, service, name)?, known(model)))
 }
 
 /// The files of the machine, one of them with another text.
@@ -143,8 +148,11 @@ fn passed(model: &Model, service: &Service) -> Result<Vec<OwnedFd>, Failure> {
     Ok(passed)
 }
 
-/// Returns the names that the system has, with the paths that they stand for.
-fn known(model: &Model) -> BTreeMap<String, Option<String>> {
+/// Names, with the paths that they stand for.
+type Known = BTreeMap<String, Option<String>>;
+
+/// Returns the names that the system has.
+fn known(model: &Model) -> Known {
     let path = |object: &Object| match object.resource() {
         Some(Resource::Path { path, .. }) => Some(path.to_string()),
         _ => None,
@@ -154,7 +162,7 @@ fn known(model: &Model) -> BTreeMap<String, Option<String>> {
 
 fn print(patched: Option<(&SourceFile, &str)>, suggestion: &Suggestion) {
     for ungranted in &suggestion.ungranted {
-        super::complain!("capc: used, and nothing gives it: {ungranted}");
+        super::complain!("capc: used, and nothing gives it: {}", one_line(ungranted));
     }
     if suggestion.declared.is_empty() && suggestion.stated.is_empty() {
         super::complain!("capc: its world has everything that it used");

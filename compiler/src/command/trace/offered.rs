@@ -1,5 +1,6 @@
 //! What a world offers, by its manifest.
 
+use crate::lower::{calls_beyond, usual_calls};
 use capc_schemas::manifest::{Line, Manifest, Network, Rights};
 use capc_schemas::token::{AbsPath, Token};
 use capc_trace::{Access, Use};
@@ -16,6 +17,7 @@ pub struct Offered {
     bound: BTreeSet<u16>,
     connected: BTreeSet<u16>,
     has_network: bool,
+    calls: BTreeSet<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,11 @@ enum Place {
 }
 
 impl Offered {
-    /// Returns what a manifest offers.
+    /// Returns what a manifest offers to a service that has these groups of system calls.
     #[must_use]
-    pub fn of(manifest: &Manifest<'_>) -> Self {
-        let mut offered = Self::default();
+    pub fn of(manifest: &Manifest<'_>, groups: Vec<String>) -> Self {
+        let mut offered = Self { calls: usual_calls(), ..Self::default() };
+        let mut privileges = Vec::new();
         for line in manifest.lines() {
             match line {
                 Line::Tmpfs { at, .. } | Line::Facet { at, .. } => offered.place(at, Place::Memory),
@@ -50,10 +53,12 @@ impl Offered {
                 Line::Allow { at, rights } => drop(offered.rules.insert(text(at.token()), rights)),
                 Line::BindPort { port } => drop(offered.bound.insert(port)),
                 Line::ConnectPort { port } => drop(offered.connected.insert(port)),
+                Line::Keep { capability } => privileges.push(capability),
                 Line::Network { network } => offered.has_network = network == Network::Open,
                 _ => {}
             }
         }
+        offered.calls.extend(calls_beyond(groups, privileges));
         offered
     }
 
@@ -61,7 +66,7 @@ impl Offered {
         self.places.insert(text(at.token()), place);
     }
 
-    /// Returns whether a use would go well in the world, as far as its paths and ports go.
+    /// Returns whether a use would go well in the world.
     #[must_use]
     pub fn has(&self, used: &Use) -> bool {
         match used {
@@ -74,8 +79,7 @@ impl Offered {
             Use::Connect(address) => self.has_network || self.connected.contains(&address.port()),
             Use::Bind(address) => self.has_network || self.bound.contains(&address.port()),
             Use::Udp(_) => self.has_network,
-            // Which calls are granted the filter knows.
-            Use::Call(_) => true,
+            Use::Call(number) => self.calls.contains(number),
         }
     }
 

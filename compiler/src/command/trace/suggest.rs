@@ -1,8 +1,10 @@
 //! From what was used and is not offered to the statements that would offer it: the fewest, and no wider than need be.
 
 use super::offered::Offered;
-use crate::lower::{group_of_call, is_usual_call};
+use crate::emit::harmless::one_line;
+use crate::lower::group_of_call;
 use crate::resolve::standard_images;
+use crate::syntax::print::kdl::{string, word};
 use capc_trace::{Access, Evidence, Use, Uses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,10 +39,10 @@ pub struct Suggestion {
 /// Which of the missing things are named.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// All but libraries: what is named brings its own.
-    WithoutLibraries,
-    /// All of them.
-    All,
+    /// All but libraries: what is named may bring its own.
+    ButLibraries,
+    /// Libraries alone.
+    Libraries,
 }
 
 /// Returns what to add, so that a program has what it used; `known` are the names that the
@@ -53,30 +55,16 @@ pub fn suggest(
     reach: Reach,
 ) -> Suggestion {
     let mut suggesting = Suggesting { known: known.clone(), found: Suggestion::default() };
-    let missing: Vec<(&Use, &Evidence)> = uses
-        .all()
-        .filter(|(used, _)| !offered.has(used) && (reach == Reach::All || !is_library(used)))
-        .collect();
+    let is_meant = |used: &Use| match reach {
+        Reach::ButLibraries => !is_library(used),
+        Reach::Libraries => is_library(used),
+    };
+    let missing: Vec<(&Use, &Evidence)> =
+        uses.all().filter(|(used, _)| is_meant(used) && !offered.has(used)).collect();
     suggesting.files(&missing);
     for (used, evidence) in &missing {
         suggesting.other(used, evidence);
     }
-    let mut groups = BTreeMap::new();
-    for (used, evidence) in uses.all() {
-        if let Use::Call(number) = used
-            && !is_usual_call(*number)
-        {
-            match group_of_call(*number) {
-                Some(group) => drop(groups.entry(group).or_insert_with(|| said(evidence))),
-                None => suggesting
-                    .found
-                    .ungranted
-                    .push(format!("{}: no group of `syscalls` has it", said(evidence))),
-            }
-        }
-    }
-    let stated = groups.into_iter().map(|(group, said)| (format!("syscalls \"{group}\""), said));
-    suggesting.found.stated.extend(stated);
     suggesting.found
 }
 
@@ -119,13 +107,17 @@ impl Suggesting {
     }
 
     fn file(&mut self, path: &Path, needed: &Needed) {
-        let text = path.display().to_string();
+        // A name that is not UTF-8 cannot be written down.
+        let Some(text) = path.to_str() else {
+            return self.ungranted(format!("{} ({}): its name is not UTF-8", path.display(), needed.said));
+        };
+        let value = string(text);
         let changes = needed.accesses.iter().any(|access| !matches!(access, Access::Read | Access::Execute));
         if NEVER.iter().any(|never| path.starts_with(never)) {
-            self.found.ungranted.push(format!("{text} ({}): no world has it", needed.said));
+            self.ungranted(format!("{text} ({}): no world has it", needed.said));
         } else if path.starts_with("/dev") {
             let words = if changes { "read write" } else { "read" };
-            self.held("device", path, &format!("\"{text}\""), words, needed);
+            self.held("device", path, &value, words, needed);
         } else if changes {
             let has = |access| needed.accesses.contains(&access);
             let mut words = vec!["read"];
@@ -145,37 +137,38 @@ impl Suggesting {
             } else {
                 "file"
             };
-            self.held(kind, path, &format!("\"{text}\""), &words.join(" "), needed);
+            self.held(kind, path, &value, &words.join(" "), needed);
         } else if path.starts_with("/etc") {
-            self.state(format!("config \"{text}\""), needed);
+            self.state(format!("config {value}"), needed);
         } else if ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"]
             .iter()
             .any(|code| path.starts_with(code))
         {
             let standard = standard_images().find(|(_, paths)| paths.iter().any(|own| path.starts_with(own)));
-            self.state(
-                format!("image \"{}\"", standard.map_or(text, |(name, _)| format!("std:{name}"))),
-                needed,
-            );
+            let image = standard.map_or(value, |(name, _)| string(&format!("std:{name}")));
+            self.state(format!("image {image}"), needed);
         } else {
             let kind = if path.is_dir() { "dir" } else { "file" };
             let words = if needed.accesses.contains(&Access::Execute) { "read exec" } else { "read" };
-            self.held(kind, path, &format!("\"{text}\""), words, needed);
+            self.held(kind, path, &value, words, needed);
         }
     }
 
     fn other(&mut self, used: &Use, evidence: &Evidence) {
         let needed = Needed { accesses: BTreeSet::new(), said: said(evidence) };
         match used {
-            Use::Socket(path) => {
-                self.held("socket", path, &format!("\"{}\"", path.display()), "connect", &needed);
-            }
+            Use::Socket(path) => match path.to_str() {
+                Some(text) => self.held("socket", path, &string(text), "connect", &needed),
+                None => {
+                    self.ungranted(format!("{} ({}): its name is not UTF-8", path.display(), needed.said));
+                }
+            },
             Use::Connect(address) => {
                 let name = PathBuf::from(format!("port-{}", address.port()));
                 self.held("connect", &name, &format!("tcp=\"{address}\""), "connect", &needed);
             }
             Use::Bind(address) if address.port() == 0 => {
-                self.found.ungranted.push(format!("{}: a port of the kernel's choosing", said(evidence)));
+                self.ungranted(format!("{}: a port of the kernel's choosing", needed.said));
             }
             Use::Bind(address) => {
                 let name = PathBuf::from(format!("listen-{}", address.port()));
@@ -183,12 +176,20 @@ impl Suggesting {
             }
             Use::Udp(address) => {
                 let what = if address.port() == 53 { "to look up a name" } else { "over UDP" };
-                let ungranted = format!("{} {what} ({address}): only a `network` gives UDP", said(evidence));
-                if !self.found.ungranted.contains(&ungranted) {
-                    self.found.ungranted.push(ungranted);
-                }
+                self.ungranted(format!("{} {what} ({address}): only a `network` gives UDP", needed.said));
             }
-            Use::File(..) | Use::Call(_) => {}
+            Use::Call(number) => match group_of_call(*number) {
+                Some(group) => self.state(format!("syscalls \"{group}\""), &needed),
+                None => self.ungranted(format!("{}: no group of `syscalls` has it", needed.said)),
+            },
+            Use::File(..) => {}
+        }
+    }
+
+    /// Adds something that nothing gives.
+    fn ungranted(&mut self, what: String) {
+        if !self.found.ungranted.contains(&what) {
+            self.found.ungranted.push(what);
         }
     }
 
@@ -206,11 +207,11 @@ impl Suggesting {
             Some(name) => name,
             None => {
                 let name = self.name(path);
-                self.found.declared.push((format!("{kind} {name} {value}"), needed.said.clone()));
+                self.found.declared.push((format!("{kind} {} {value}", word(&name)), needed.said.clone()));
                 name
             }
         };
-        self.found.stated.push((format!("holds {name} {words}"), needed.said.clone()));
+        self.found.stated.push((format!("holds {} {words}", word(&name)), needed.said.clone()));
     }
 
     /// Returns a name that is not taken, by the last part of a path.
@@ -274,8 +275,10 @@ fn is_library(used: &Use) -> bool {
     name.ends_with(".so") || name.contains(".so.")
 }
 
+/// Names who used something: a name of its own choosing, which must not look like more than one.
 fn said(evidence: &Evidence) -> String {
     let Evidence { by, call, times } = evidence;
+    let by = one_line(by);
     match times {
         1 => format!("{call} by {by}"),
         times => format!("{call} by {by}, {times} times"),

@@ -50,7 +50,7 @@ const OVER_NETLINK: [u8; 4] = [12, 29, 30, 37];
 const NET_RAW: u8 = 13;
 
 /// What a service may call beyond the usual.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Beyond {
     /// Words of `syscalls`.
     pub groups: Vec<String>,
@@ -95,4 +95,10 @@ impl Beyond {
 pub fn group_of_call(number: u32) -> Option<&'static str> {
     let has = |calls: &[Sysno]| calls.iter().any(|call| super::table::number(*call) == number);
     GROUPS.iter().find(|(_, calls)| has(calls)).map(|(word, _)| *word)
+}
+
+/// Returns the numbers of the calls that some groups of `syscalls` and some privileges admit.
+pub fn calls_beyond(groups: Vec<String>, privileges: Vec<u8>) -> impl Iterator<Item = u32> {
+    let beyond = Beyond { groups, privileges };
+    beyond.calls().map(super::table::number).collect::<Vec<u32>>().into_iter()
 }

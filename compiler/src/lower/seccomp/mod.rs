@@ -12,14 +12,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use groups::{Beyond, group_of_call};
+pub use groups::{Beyond, calls_beyond, group_of_call};
 pub use program::Instruction;
 
 use program::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What of the network a service may ask the kernel for beyond unix sockets.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sockets {
     /// TCP over IPv4 and IPv6.
     pub tcp: bool,
@@ -31,16 +31,11 @@ pub struct Sockets {
     pub routes: bool,
 }
 
-/// Returns whether every service may make a call, with some arguments at least; so is a call that programs fall back from.
+/// Returns the calls that every service may make, with some arguments at least, and those that programs fall back from.
 #[must_use]
-pub fn is_usual_call(number: u32) -> bool {
-    let checked = checks::all(Sockets::default(), &Beyond::default());
-    checked
-        .iter()
-        .map(|(number, _)| *number)
-        .chain(table::granted())
-        .chain(table::absent())
-        .any(|usual| usual == number)
+pub fn usual_calls() -> BTreeSet<u32> {
+    let checked = checks::all(Sockets::default(), &Beyond::default()).into_iter().map(|(number, _)| number);
+    checked.chain(table::granted()).chain(table::absent()).collect()
 }
 
 /// Returns the filter of a service.

@@ -264,6 +264,18 @@ fn value(value: Value<'_>, style: Style) -> String {
     }
 }
 
+/// Returns a text as KDL writes it in quotes: on one line, whatever is in it.
+#[must_use]
+pub fn string(meant: &str) -> String {
+    text(meant, Style::Quoted)
+}
+
+/// Returns a text as KDL writes it, in quotes only if it needs them.
+#[must_use]
+pub fn word(meant: &str) -> String {
+    text(meant, Style::Bare)
+}
+
 /// Returns a word, in quotes if it needs them or is to have them.
 fn text(text: &str, style: Style) -> String {
     let is_plain = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')

@@ -3,7 +3,7 @@
 //! Comments are no part of a tree; `remarks` finds them between its words, and each writer puts them where they were,
 //! in the other language before or beside the statement that they stood at.
 
-mod kdl;
+pub mod kdl;
 mod remarks;
 mod tidy;
 mod toml;
