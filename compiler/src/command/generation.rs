@@ -6,13 +6,15 @@ use crate::authority::Authority;
 use crate::certificate;
 use crate::emit::harmless::write_json;
 use crate::emit::selection::{Selection, Wanted};
-use crate::emit::{graph, store};
+use crate::emit::{
+    graph,
+    store::{self, Found},
+};
 use crate::index::{self, Index, Restored};
 use crate::lower::{Lowered, Mode};
 use crate::model::SYSTEM;
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
-use capc_schemas::seal::Seal;
 use capc_schemas::token::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -154,10 +156,7 @@ fn add_sources(content: &mut Content, sources: &SourceMap) -> Option<Vec<SealedS
 }
 
 /// A generation that was sealed before: what is read of it is what its SEAL says, or refused.
-pub struct Sealed {
-    path: PathBuf,
-    digests: BTreeMap<String, Digest>,
-}
+pub struct Sealed(Found);
 
 impl Sealed {
     /// Opens a generation.
@@ -165,12 +164,13 @@ impl Sealed {
     /// # Errors
     /// When its SEAL cannot be read, or is none.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let text = store::read(&path.join("SEAL")).map_err(|error| Failure::refused(error.to_string()))?;
-        let mut sealed = Self { path: path.to_owned(), digests: BTreeMap::new() };
-        let seal = Seal::parse(&text).map_err(|error| sealed.broken(format!("SEAL: {error}")))?;
-        sealed.digests =
-            store::digests(&seal).into_iter().map(|(name, digest)| (name.to_owned(), digest)).collect();
-        Ok(sealed)
+        Found::at(path).map(Self).map_err(|error| Failure::refused(error.to_string()))
+    }
+
+    /// Returns a generation that was found.
+    #[must_use]
+    pub const fn of(found: Found) -> Self {
+        Self(found)
     }
 
     /// Reads a file whose digest is sealed; none when the SEAL does not name it.
@@ -178,8 +178,8 @@ impl Sealed {
     /// # Errors
     /// When it is not what was sealed.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(sealed) = self.digests.get(name) else { return Ok(None) };
-        let bytes = store::read(&self.path.join(name)).map_err(|error| self.broken(error))?;
+        let Some(sealed) = self.0.files.get(name) else { return Ok(None) };
+        let bytes = store::read(&self.0.path.join(name)).map_err(|error| self.broken(error))?;
         match digest(&bytes) == *sealed {
             true => Ok(Some(bytes)),
             false => Err(self.broken(format!("`{name}` is not what was sealed"))),
@@ -196,7 +196,7 @@ impl Sealed {
 
     /// Says what is wrong with it.
     pub fn broken(&self, what: impl std::fmt::Display) -> Failure {
-        Failure::refused(format!("the generation `{}` cannot be read: {what}", self.path.display()))
+        Failure::refused(format!("the generation `{}` cannot be read: {what}", self.0.path.display()))
     }
 
     /// Returns its manifests: the services' names and their texts.
@@ -204,7 +204,7 @@ impl Sealed {
     /// # Errors
     /// When one is not what was sealed.
     pub fn manifests(&self) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-        let names = self.digests.keys().filter_map(|name| name.strip_prefix("manifests/"));
+        let names = self.0.files.keys().filter_map(|name| name.strip_prefix("manifests/"));
         names.map(|name| Ok((name.to_owned(), self.need(&format!("manifests/{name}"))?))).collect()
     }
 

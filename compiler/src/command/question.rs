@@ -185,7 +185,7 @@ fn current(store_path: &Path) -> Result<Result<Answerable, Exit>, Failure> {
             store_path.display()
         ))
     };
-    let sealed = Sealed::open(&found.ok_or_else(none)?.path)?;
+    let sealed = Sealed::of(found.ok_or_else(none)?);
     if let Some(restored) = sealed.restored(Texts::Left)? {
         return Ok(Ok(Answerable::restored(restored)));
     }
@@ -249,7 +249,7 @@ fn why_at_once(arguments: &Why) -> Option<Exit> {
         return None;
     }
     let found = store::current(&answering.store).ok()??;
-    let bytes = Sealed::open(&found.path).ok()?.read(INDEX).ok()??;
+    let bytes = Sealed::of(found).read(INDEX).ok()??;
     let index = Index::open(&bytes).ok()?;
     let ids = (index.subject(object)?, index.capability(capability)?);
     let answer = query::why_held(&index, ids.0, ids.1, capability, &index.sources())?;

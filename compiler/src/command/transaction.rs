@@ -12,7 +12,6 @@ use crate::cli::{Exit, Sealing};
 use crate::emit::report::harmless;
 use crate::emit::store::{self, Draft, Found, Store};
 use crate::seal::{self, Content, Heading, SealedSource, Signers, TrustRoot, fingerprint, launcher_with};
-use capc_schemas::seal::Seal;
 use capc_schemas::token::Digest;
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
@@ -261,19 +260,17 @@ fn announce(current: Option<&Found>, content: &Content, heading: &Heading<'_>, s
     let content_of = content_of.map(|number| format!(", with the content of {number}")).unwrap_or_default();
     super::say!("generation {number} of {scope}{content_of}: {summary}");
     let Some(found) = current else { return super::say!("the first one; all that it gives:\n") };
-    let Ok(seal) = found.seal() else { return };
-    let old = store::digests(&seal);
     let is_service = |path: &str| path.strip_prefix("manifests/").map(str::to_owned);
     let mut changes = Vec::new();
     for (path, bytes) in content {
         let Some(name) = is_service(path) else { continue };
-        match old.get(path.as_str()) {
+        match found.files.get(path) {
             None => changes.push(format!("+{name}")),
             Some(old) if *old != seal::digest(bytes) => changes.push(format!("~{name}")),
             Some(_) => {}
         }
     }
-    let gone = old.keys().filter(|path| !content.contains_key(**path));
+    let gone = found.files.keys().filter(|path| !content.contains_key(*path));
     changes.extend(gone.filter_map(|path| is_service(path)).map(|name| format!("-{name}")));
     match changes.is_empty() {
         true => super::say!("no service differs from generation {}", found.number),
@@ -304,10 +301,9 @@ fn before_and_after(review: &Review, running: &[Running], ground: &Ground) -> St
 /// Says what a run that is none would do.
 fn intend(ground: &Ground, content: &Content, text: &str, image: &[u8], number: u64) {
     let store = ground.path.display();
-    let seal = ground.current.as_ref().and_then(|found| Seal::parse(&found.text).ok());
-    let old = seal.as_ref().map(store::digests).unwrap_or_default();
     let is_new = |(path, bytes): &(&String, &Vec<u8>)| {
-        !ground.spoiled.is_empty() || old.get(path.as_str()) != Some(&seal::digest(bytes))
+        let old = ground.current.as_ref().and_then(|found| found.files.get(*path));
+        !ground.spoiled.is_empty() || old != Some(&seal::digest(bytes))
     };
     let new: Vec<_> = content.iter().filter(is_new).collect();
     let bytes: usize = new.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + text.len();

@@ -15,12 +15,13 @@ pub use chain::{Link, chain};
 pub use publish::Draft;
 pub use sweep::{Garbage, garbage};
 pub use trust::{floor, launcher_of, signed};
-pub use verify::{differences, digests, verify};
+pub use verify::{differences, verify};
 
 use crate::seal::{self, Signers};
 use capc_schemas::seal::Seal;
 use capc_schemas::token::Digest;
 use rustix::fs::{CWD, Mode, OFlags};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -76,6 +77,8 @@ pub struct Found {
     pub digest: Digest,
     /// Its SEAL, which parses.
     pub text: Vec<u8>,
+    /// What its SEAL says of each file: the digest, by the name.
+    pub files: BTreeMap<String, Digest>,
 }
 
 impl Found {
@@ -87,8 +90,10 @@ impl Found {
         let text = read(&path.join("SEAL"))?;
         let broken =
             |what: &dyn std::fmt::Display| StoreError::Broken(format!("`{}`: {what}", path.display()));
-        let number = Seal::parse(&text).map_err(|error| broken(&format!("SEAL: {error}")))?.header.number;
-        Ok(Self { number, path: path.to_owned(), digest: seal::digest(&text), text })
+        let seal = Seal::parse(&text).map_err(|error| broken(&format!("SEAL: {error}")))?;
+        let number = seal.header.number;
+        let files = seal.entries().map(|entry| (entry.path.text().to_owned(), entry.digest)).collect();
+        Ok(Self { number, path: path.to_owned(), digest: seal::digest(&text), text, files })
     }
 
     /// Returns its SEAL, read.

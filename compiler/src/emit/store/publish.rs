@@ -1,7 +1,7 @@
 //! Writing: a generation beside the others, the switch to it, and the floor.
 
 use super::trust::judge_path;
-use super::{Found, Store, StoreError, digests, io};
+use super::{Found, Store, StoreError, io};
 use crate::seal::{self, Content};
 use rustix::fs::{CWD, RenameFlags};
 use std::fs;
@@ -72,8 +72,6 @@ impl Store {
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
         judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        let before =
-            draft.previous.map(|found| found.seal().map(|seal| (found, digests(&seal)))).transpose()?;
         let mut made = PathBuf::new();
         for (name, bytes) in draft.content {
             let path = new.join(name);
@@ -83,9 +81,8 @@ impl Store {
                 made = parent.to_owned();
             }
             // What stays the same is the same file under another name, so that a change costs what it changes.
-            let same =
-                before.as_ref().filter(|(_, old)| old.get(name.as_str()) == Some(&seal::digest(bytes)));
-            if same.is_none_or(|(found, _)| fs::hard_link(found.path.join(name), &path).is_err()) {
+            let same = draft.previous.filter(|found| found.files.get(name) == Some(&seal::digest(bytes)));
+            if same.is_none_or(|found| fs::hard_link(found.path.join(name), &path).is_err()) {
                 write_new(&path, bytes)?;
             }
         }

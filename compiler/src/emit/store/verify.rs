@@ -3,8 +3,7 @@
 use super::{StoreError, io, read};
 use crate::seal::{self, Signers};
 use capc_schemas::seal::Seal;
-use capc_schemas::token::{Digest, PublicKey};
-use std::collections::BTreeMap;
+use capc_schemas::token::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,12 +22,6 @@ pub fn verify(generation: &Path, signers: &Signers) -> Result<Vec<PublicKey>, St
         None => Ok(signed),
         Some(difference) => Err(StoreError::Broken(difference.clone())),
     }
-}
-
-/// Returns the digests that a SEAL has for its files, by name: for many of them, where [`Seal::digest_of`] looks for one.
-#[must_use]
-pub fn digests<'s>(seal: &Seal<'s>) -> BTreeMap<&'s str, Digest> {
-    seal.entries().map(|entry| (entry.path.text(), entry.digest)).collect()
 }
 
 /// Returns what in a generation's directory is not as its SEAL says, in words.
