@@ -129,6 +129,8 @@ impl Disk {
         {
             return found.clone();
         }
+        // A file of its own each time: mount(8) takes up a loop device that still has the last one, and what was read of it.
+        let _ = fs::remove_file(&copy);
         fs::write(&copy, picture).unwrap();
         // Over the disk itself: who is stopped looks no path up, and the store's own paths stay true.
         if !mounted(&copy, &self.place()) {
