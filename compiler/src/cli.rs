@@ -276,6 +276,10 @@ pub enum Init {
     None,
     /// The embedded supervisor (`capc up GENERATION`).
     Capc,
+    /// systemd: units, which are loaded and applied.
+    Systemd,
+    /// The GNU Shepherd: a file, which is loaded and applied.
+    Shepherd,
 }
 
 /// `capc up`.

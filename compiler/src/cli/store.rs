@@ -36,9 +36,9 @@ pub struct Reconfigure {
     /// The root of another system, which the file, its paths and the default store belong to.
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// What the generation is made for.
-    #[arg(long, value_enum, default_value = "none")]
-    pub init: Init,
+    /// What the generation is made for; by default what the file says, or none.
+    #[arg(long, value_enum)]
+    pub init: Option<Init>,
     /// Refuse unless the configuration is the one that the current generation was sealed from: accept changed programs alone.
     #[arg(long)]
     pub same_config: bool,

@@ -1,5 +1,6 @@
 //! One command a file: what each does with the pipeline, and what it prints.
 
+mod apply;
 mod check;
 mod compile;
 mod diff;

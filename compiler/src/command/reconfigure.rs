@@ -4,8 +4,10 @@ use super::question::Answerable;
 use super::transaction::{self, Ground, Proposal};
 use super::{Failure, compile, drift, generation};
 use crate::cli::{Exit, Init, Reconfigure, Sealing};
+use crate::emit::init::PLAN;
 use crate::lower;
 use crate::machine::RealMachine;
+use crate::model;
 use crate::seal::{SealedSource, Signers};
 use crate::source::{Files, RealFiles};
 use std::collections::BTreeMap;
@@ -79,8 +81,15 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     if arguments.same_config {
         refuse_other_config(&ground, &sources)?;
     }
-    if arguments.init == Init::None {
-        content.remove("init/plan.json");
+    let init = match arguments.init {
+        None => model.root.init,
+        Some(Init::None) => None,
+        Some(Init::Capc) => Some(model::Init::Capc),
+        Some(Init::Systemd) => Some(model::Init::Systemd),
+        Some(Init::Shepherd) => Some(model::Init::Shepherd),
+    };
+    if init.is_none() {
+        content.remove(PLAN);
     }
     let next = introduced(arguments, &ground, &sealing)?;
     let notes = lowered.notes;
@@ -89,17 +98,17 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         message: "what was proved has no answers; please report this".to_owned(),
     })?;
     let host = generation::host(root.as_deref())?;
-    let proposal = Proposal { content, sources, meaning, host, content_of: None, next, notes };
+    let proposal = Proposal { content, sources, meaning, host, content_of: None, next, init, notes };
     let done = match transaction::run(ground, proposal, &sealing)? {
         Ok(done) => done,
         Err(exit) => return Ok(exit),
     };
-    match (arguments.init, &root) {
-        (_, Some(_)) => {}
-        (Init::None, None) => {
+    match (init, &root) {
+        (Some(model::Init::Systemd | model::Init::Shepherd), _) | (_, Some(_)) => {}
+        (None, None) => {
             super::say!("start a service with: {} {} SERVICE", done.launcher.display(), done.place.display())
         }
-        (Init::Capc, None) => super::say!("start it with: capc up {}", done.place.display()),
+        (Some(model::Init::Capc), None) => super::say!("start it with: capc up {}", done.place.display()),
     }
     Ok(Exit::Clean)
 }

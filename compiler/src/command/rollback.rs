@@ -5,6 +5,7 @@ use super::question::Answerable;
 use super::transaction::{self, Ground, Proposal};
 use super::{Failure, compile, drift};
 use crate::cli::{Exit, Rollback, Sealing};
+use crate::emit::init;
 use crate::emit::store::{self, Found};
 use crate::seal::{Content, SealedSource, Signers};
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub fn again(found: &Found, next: Option<Signers>) -> Result<Proposal, Failure> 
     for entry in seal.entries() {
         content.insert(entry.path.text().to_owned(), sealed.need(entry.path.text())?);
     }
+    let init = init::take(&mut content);
     let sources = seal.sources().map(|source| SealedSource {
         name: String::from_utf8_lossy(&source.name.bytes().collect::<Vec<u8>>()).into_owned(),
         digest: source.digest,
@@ -70,6 +72,7 @@ pub fn again(found: &Found, next: Option<Signers>) -> Result<Proposal, Failure> 
         host: seal.header.host,
         content_of: Some(seal.header.content_of.unwrap_or(found.number)),
         next,
+        init,
         notes: Vec::new(),
     })
 }

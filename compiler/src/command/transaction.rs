@@ -6,13 +6,16 @@ use super::question::Answerable;
 use super::review::Review;
 use super::running::{Running, running};
 use super::signer::{self, Signer};
-use super::{Failure, check::count};
+use super::{Failure, apply, check::count};
 use crate::Compilation;
 use crate::cli::{Exit, Sealing};
+use crate::emit::init::{self, PLAN, Site};
 use crate::emit::report::harmless;
 use crate::emit::store::{self, Draft, Found, Store};
+use crate::model::Init;
 use crate::seal::{self, Content, Heading, SealedSource, Signers, TrustRoot, fingerprint, launcher_with};
 use capc_schemas::token::Digest;
+use capc_supervisor::Plan;
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -50,6 +53,8 @@ pub struct Proposal {
     pub content_of: Option<u64>,
     /// Who may sign the next one; none to leave it as it is.
     pub next: Option<Signers>,
+    /// What starts it at boot.
+    pub init: Option<Init>,
     /// What a person should know.
     pub notes: Vec<String>,
 }
@@ -132,7 +137,7 @@ with another store, which is a new introduction",
 /// # Errors
 /// When anything fails; then nothing has changed.
 pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Result<Done, Exit>, Failure> {
-    let Proposal { content, sources, mut meaning, host, content_of, next, notes } = proposal;
+    let Proposal { mut content, sources, mut meaning, host, content_of, next, init, notes } = proposal;
     let scope = meaning.name().to_owned();
     let keys: Vec<_> = sealing
         .keys
@@ -149,6 +154,20 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         previous: ground.current.as_ref().map(|found| (found.number, found.digest)),
         content_of,
         signers: &next,
+    };
+    let inside = ground.path_inside()?;
+    let floor = inside.join("trust/floor");
+    let trust = TrustRoot {
+        scope: &scope,
+        host,
+        floor: &floor.to_string_lossy(),
+        runtime: RUNTIME,
+        signers: &judged_by,
+    };
+    let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
+    let plan = match init {
+        None => None,
+        Some(init) => Some((init, add_init(&mut content, init, &inside, &image, number)?)),
     };
     let text = seal::seal(&heading, &sources, &content)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
@@ -173,16 +192,6 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         super::say!("to be signed by {}", key.describe());
     }
     super::say!("sha256 of what is signed: {}", seal::digest(text.as_bytes()));
-    let inside = ground.path_inside()?;
-    let floor = inside.join("trust/floor");
-    let trust = TrustRoot {
-        scope: &scope,
-        host,
-        floor: &floor.to_string_lossy(),
-        runtime: RUNTIME,
-        signers: &judged_by,
-    };
-    let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;
     let Some(store) = &ground.store else {
         intend(&ground, &content, &text, &image, number);
         return Ok(Err(Exit::Clean));
@@ -204,7 +213,33 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         .publish(&draft, |seal| signer::sign_all(&keys, seal, within), |new| judge(&launcher, new))
         .map_err(|error| refused(&error))?;
     super::say!("generation {number} is current: {}", place.display());
+    if let Some((init, plan)) = plan.filter(|_| ground.root.is_none()) {
+        let found = Found::at(&place).map_err(|error| refused(&error))?;
+        apply::apply(init, &ground.path, &found, &plan)?;
+    }
     Ok(Ok(Done { place, launcher }))
+}
+
+/// Adds what an init loads to the content of a generation; returns the plan that it follows.
+fn add_init(
+    content: &mut Content,
+    init: Init,
+    store: &Path,
+    launcher: &[u8],
+    number: u64,
+) -> Result<Plan, Failure> {
+    let none = || Failure::refused("what is to be sealed holds no plan for an init");
+    let plan = Plan::from_json(content.get(PLAN).ok_or_else(none)?).map_err(|error| refused(&error))?;
+    let capc = std::env::current_exe()
+        .map_err(|error| Failure::refused(format!("cannot find capc itself: {error}")))?;
+    let site = Site {
+        plan: &plan,
+        launcher: &store::launcher_path(store, launcher),
+        generation: &store.join("generations").join(number.to_string()),
+        capc: &capc,
+    };
+    content.extend(init::files(init, &site).map_err(Failure::refused)?);
+    Ok(plan)
 }
 
 /// Returns who may sign the next generation, and who must have signed this one, if those who are asked may.

@@ -14,4 +14,5 @@ pub mod drawing;
 pub mod dot;
 pub mod mermaid;
 pub mod svg;
+pub mod init;
 pub mod store;

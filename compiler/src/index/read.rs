@@ -69,7 +69,7 @@ impl Reader<'_, '_> {
         let mut words = self.words(0);
         let name = words.text()?;
         let file = coded::<FileKind>(words.next()?)?;
-        let root = Root { config: words.path()?, store: words.path()?, key: words.path()? };
+        let root = Root { config: words.path()?, store: words.path()?, key: words.path()?, init: None };
         let mut own = Vec::new();
         for _ in 0..words.count()? {
             own.push((words.text()?, words.text()?));

@@ -255,6 +255,19 @@ pub struct Root {
     pub store: PathUse,
     /// The signing key.
     pub key: PathUse,
+    /// What starts the services at boot, if the file says it.
+    pub init: Option<Init>,
+}
+
+/// What starts the services at boot.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// The embedded supervisor.
+    Capc,
+    /// systemd.
+    Systemd,
+    /// The GNU Shepherd.
+    Shepherd,
 }
 
 /// The whole configuration, resolved.

@@ -75,6 +75,7 @@ impl<'a> Binder<'a> {
             config: default("/etc/capc"),
             store: default("/var/lib/capc"),
             key: default("/etc/capc/keys/root"),
+            init: None,
         };
         Self {
             loaded,
@@ -176,6 +177,7 @@ impl<'a> Binder<'a> {
                 Item::Code(paths) => code.get_or_insert_default().extend(paths.iter().cloned()),
                 Item::Root(root) => {
                     let target = &mut self.model.root;
+                    target.init = root.init.or(target.init);
                     for (place, given) in [
                         (&mut target.config, &root.config),
                         (&mut target.store, &root.store),

@@ -2,7 +2,7 @@
 
 use super::words::Word;
 use crate::model::{
-    Address, Date, FileKind, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When,
+    Address, Date, FileKind, Init, Kind, Level, Limits, PathUse, Ready, Resource, Restart, Scratch, When,
 };
 use crate::source::Span;
 use capc_schemas::manifest::Integrity;
@@ -79,7 +79,7 @@ pub struct RootDeclaration {
     /// `key PATH`
     pub key: Option<PathUse>,
     /// `init WORD`
-    pub init: Option<Word>,
+    pub init: Option<Init>,
 }
 
 /// `holds CAP [RIGHTS] [at=] [path=] [as=] [when=] [fd=]`

@@ -9,7 +9,7 @@ use super::resource::{self, RESOURCES};
 use super::value::name_problem;
 use super::words::{Body, Properties, Reader, Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{FileKind, Kind};
+use crate::model::{FileKind, Init, Kind};
 use crate::source::Span;
 use crate::syntax::tree::{NodeId, Value};
 use capc_schemas::manifest::Integrity;
@@ -236,8 +236,9 @@ fn root(reader: &mut Reader<'_>, node: NodeId, directory: &str) -> RootDeclarati
             "key" => &mut root.key,
             "init" => {
                 if let Some(init) = reader.required(&mut words, "an init", "init \"capc\"") {
-                    let known = [("systemd", ()), ("shepherd", ()), ("capc", ())];
-                    root.init = reader.choice(&init, &known).map(|()| init);
+                    let known =
+                        [("systemd", Init::Systemd), ("shepherd", Init::Shepherd), ("capc", Init::Capc)];
+                    root.init = reader.choice(&init, &known);
                 }
                 reader.end(words);
                 continue;

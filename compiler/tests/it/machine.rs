@@ -71,6 +71,7 @@ impl Builder {
                 config: place("/etc/capc"),
                 store: place("/var/lib/capc"),
                 key: place("/etc/capc/keys/root"),
+                init: None,
             },
         };
         Self { model, at: 1 }

@@ -14,7 +14,7 @@ mod verify;
 pub use chain::{Link, chain};
 pub use publish::Draft;
 pub use sweep::{Garbage, garbage};
-pub use trust::{floor, launcher_of, signed};
+pub use trust::{floor, launcher_of, launcher_path, signed};
 pub use verify::{differences, verify};
 
 use crate::seal::{self, Signers};

@@ -28,7 +28,8 @@ impl Store {
 }
 
 /// Returns where a launcher lies.
-pub(super) fn launcher_path(store: &Path, image: &[u8]) -> PathBuf {
+#[must_use]
+pub fn launcher_path(store: &Path, image: &[u8]) -> PathBuf {
     store.join("trust").join(format!("launcher-{}", seal::digest(image)))
 }
 

@@ -1,0 +1,157 @@
+//! The last step of a transaction: the init is told what to load, stop, start and restart.
+//!
+//! What is to be done follows from what runs and from what is sealed, and from nothing that an earlier run remembers: one that was
+//! cut short is made good by the next.
+
+mod shepherd;
+mod systemd;
+
+use super::Failure;
+use super::running::running;
+use crate::emit::init::PLAN;
+use crate::emit::store::{self, Found};
+use crate::model::Init;
+use capc_schemas::token::Digest;
+use capc_supervisor::{Plan, Service};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// A switch to another generation, as far as the init is concerned.
+pub struct Switch<'a> {
+    /// The store.
+    pub store: &'a Path,
+    /// The new generation's directory.
+    pub generation: &'a Path,
+    /// Its number.
+    pub number: u64,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Services that run from something else than what is sealed now, in the order in which they wait for each other.
+    pub stale: Vec<String>,
+    /// Services that run and are not sealed any more.
+    pub gone: Vec<String>,
+}
+
+/// Tells the init.
+///
+/// # Errors
+/// When it is not there, or a service did not come up; the new generation is the current one nevertheless.
+pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(), Failure> {
+    let mut old = BTreeMap::new();
+    let (mut stale, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let new = Sealed { files: &found.files, plan };
+    for running in running(store).into_iter().filter(|running| running.generation != found.number) {
+        let then =
+            old.entry(running.generation).or_insert_with(|| Then::at(store, running.generation)).as_ref();
+        if new.service(&running.service).is_none() {
+            gone.insert(running.service);
+        } else if then.is_none_or(|then| !new.is_same(&then.sealed(), &running.service)) {
+            stale.insert(running.service);
+        }
+    }
+    let order = in_order(plan);
+    let stale = order.into_iter().filter(|name| stale.contains(*name)).map(str::to_owned).collect();
+    let switch = Switch {
+        store,
+        generation: &found.path,
+        number: found.number,
+        plan,
+        stale,
+        gone: gone.into_iter().collect(),
+    };
+    match init {
+        Init::Capc => Ok(()),
+        Init::Systemd => systemd::apply(&switch),
+        Init::Shepherd => shepherd::apply(&switch),
+    }
+}
+
+/// A generation that something was started from.
+struct Then {
+    found: Found,
+    plan: Plan,
+}
+
+impl Then {
+    /// Reads it; none if it is not there or not whole.
+    fn at(store: &Path, number: u64) -> Option<Self> {
+        let found = store::find(store, number).ok()?;
+        let plan = Plan::from_json(&store::read(&found.path.join(PLAN)).ok()?).ok()?;
+        Some(Self { found, plan })
+    }
+
+    fn sealed(&self) -> Sealed<'_> {
+        Sealed { files: &self.found.files, plan: &self.plan }
+    }
+}
+
+/// What a generation says of services.
+struct Sealed<'a> {
+    files: &'a BTreeMap<String, Digest>,
+    plan: &'a Plan,
+}
+
+impl Sealed<'_> {
+    fn service(&self, name: &str) -> Option<&Service> {
+        self.plan.services.iter().find(|service| service.name == name)
+    }
+
+    /// Returns whether a service is given the same, by the same.
+    fn is_same(&self, other: &Self, name: &str) -> bool {
+        let manifest = format!("manifests/{name}");
+        self.files.get(&manifest) == other.files.get(&manifest) && self.service(name) == other.service(name)
+    }
+}
+
+/// Returns all services, each after those that it waits for.
+fn in_order(plan: &Plan) -> Vec<&str> {
+    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for service in &plan.services {
+        missing.insert(&service.name, service.waits.len());
+        for wait in &service.waits {
+            waiting.entry(&wait.on).or_default().push(&service.name);
+        }
+    }
+    let mut order: Vec<&str> =
+        missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    let mut next = 0;
+    while let Some(name) = order.get(next).copied() {
+        next += 1;
+        for other in waiting.get(name).into_iter().flatten() {
+            if let Some(count) = missing.get_mut(other) {
+                *count -= 1;
+                if *count == 0 {
+                    order.push(other);
+                }
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_stand_after_what_they_wait_for() {
+        let service = |name: &str, on: &[&str]| {
+            let waits: Vec<_> = on.iter().map(|on| format!(r#"{{"on":"{on}","until":"ready"}}"#)).collect();
+            format!(
+                r#"{{"name":"{name}","waits":[{}],"oneshot":false,"prepares":false,"schedule":null,"restart":"never",
+                "ready":"started","ready_sockets":[],"ready_ports":[],"descriptors":[],
+                "stop":{{"signal":"TERM","within_ms":1}},"reload":null,"start_within_ms":1}}"#,
+                waits.join(",")
+            )
+        };
+        let services =
+            [service("a", &["b", "c"]), service("b", &["c"]), service("c", &[]), service("d", &[])];
+        let text = format!(
+            r#"{{"format":"capc/plan/1","name":"s","mode":"root","facets":[],"channels":[],"services":[{}]}}"#,
+            services.join(",")
+        );
+        let plan = Plan::from_json(text.as_bytes()).unwrap();
+        assert_eq!(in_order(&plan), ["c", "d", "b", "a"]);
+    }
+}
