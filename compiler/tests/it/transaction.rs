@@ -263,8 +263,11 @@ fn a_revoked_grant_names_the_process_that_holds_it() {
         shown.contains("holds it until it restarts")
     });
     let pid = shown.split("pid ").nth(1).unwrap().split(' ').next().unwrap();
-    let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
-    assert!(line.starts_with("/usr/bin/sleep"), "{line}");
+    // Until its program is executed, the process is still its launcher's.
+    until("the process is the service's", || {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        line.starts_with("/usr/bin/sleep")
+    });
     let run = reconfigure(&scene, &["--yes"]).exits(0);
     run.says("1 grant revoked; pid ")
         .says("(reader, from generation 1)")
