@@ -7,5 +7,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    ExitCode::from(capc::command::run(cli.command) as u8)
+    ExitCode::from(capc::command::run(cli.command))
 }

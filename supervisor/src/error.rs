@@ -14,6 +14,8 @@ pub enum Error {
     Taken(String),
     /// No supervisor has the runtime directory.
     NotRunning(String),
+    /// A service ended before its sockets listened.
+    Unready(String),
     /// The system refused something.
     System {
         /// What was being done, as in `cannot DOING`.
@@ -36,6 +38,7 @@ impl fmt::Display for Error {
             Error::Plan(error) => error.fmt(out),
             Error::Taken(runtime) => write!(out, "another supervisor runs this system (it holds {runtime})"),
             Error::NotRunning(runtime) => write!(out, "no supervisor runs in {runtime}"),
+            Error::Unready(service) => write!(out, "`{service}` ended before its sockets listened"),
             Error::System { doing, why } => write!(out, "cannot {doing}: {why}"),
         }
     }
@@ -45,7 +48,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Plan(error) => Some(error),
-            Error::Taken(_) | Error::NotRunning(_) => None,
+            Error::Taken(_) | Error::NotRunning(_) | Error::Unready(_) => None,
             Error::System { why, .. } => Some(why),
         }
     }

@@ -4,6 +4,7 @@
 //! launcher for each (`process`), and from then on turns what happens into events (`roster`, `notification`,
 //! `readiness`, `signals`, `clock`) for one pure machine that decides everything (`state`). It creates no authority: a service
 //! gets what its launcher finds in the sealed manifest, and the descriptors that the plan names.
+//! Where another init does all this, `attend` does for it what it cannot do itself.
 #![forbid(unsafe_code)]
 
 mod calendar;
@@ -23,7 +24,9 @@ mod roster;
 mod readiness;
 mod signals;
 mod run;
+mod attend;
 
+pub use attend::{Attended, Passed, attend, keep_channels, mount_facets};
 pub use calendar::Calendar;
 pub use control::{Answer, Ps, PsFormat, PsService, Request, ask};
 pub use error::Error;

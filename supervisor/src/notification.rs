@@ -1,7 +1,12 @@
 //! The words of the `sd_notify` protocol that the supervisor listens to.
 
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::Pid;
 
 use crate::harmless::harmless;
@@ -16,6 +21,35 @@ pub(crate) struct Notification {
     pub(crate) keeper: Option<Pid>,
     /// What a main process says of itself, in the order in which it was said.
     pub(crate) words: Vec<Word>,
+}
+
+/// More datagrams than a socket's queue holds.
+const DATAGRAMS: usize = 4096;
+
+/// Returns the datagrams that have come, with their senders.
+pub(crate) fn hear(socket: BorrowedFd<'_>) -> Vec<(Pid, Notification)> {
+    let mut heard = Vec::new();
+    let mut bytes = [0; 4096];
+    for _ in 0..DATAGRAMS {
+        // Room for the sender's number alone: descriptors sent along are closed by the kernel.
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let parts = &mut [IoSliceMut::new(&mut bytes)];
+        let length = match rustix::net::recvmsg(socket, parts, &mut control, flags) {
+            Ok(message) => message.bytes,
+            Err(Errno::INTR) => continue,
+            Err(_) => break,
+        };
+        let sender = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
+            _ => None,
+        });
+        if let (Some(sender), Some(datagram)) = (sender, bytes.get(..length)) {
+            heard.push((sender, Notification::read(datagram)));
+        }
+    }
+    heard
 }
 
 impl Notification {

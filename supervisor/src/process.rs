@@ -9,10 +9,11 @@ use std::process::{Command, Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::error::Error;
 use crate::plan::{Plan, SignalName};
+use crate::state::Ending;
 
 /// The first number of a passed descriptor.
 const FIRST: i32 = 3;
@@ -95,4 +96,14 @@ pub(crate) fn send(child: Pid, signal: SignalName) {
         SignalName::Winch => Signal::WINCH,
     };
     let _ = rustix::process::kill_process(child, signal);
+}
+
+/// Reaps every child that has ended, our own or adopted.
+pub(crate) fn reap() -> Vec<(Pid, Ending)> {
+    let mut ends = Vec::new();
+    while let Ok(Some((child, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        let code = status.exit_status().map(Ending::Code);
+        ends.extend(code.or(status.terminating_signal().map(Ending::Signal)).map(|ending| (child, ending)));
+    }
+    ends
 }

@@ -7,10 +7,8 @@ use std::fs;
 
 use rustix::process::Pid;
 
-use crate::plan::Service;
-
-/// Tells whether all that `ready "socket"` asks for listens.
-pub(crate) fn listens(service: &Service, main: Pid) -> bool {
+/// Tells whether all that `ready "socket"` asks for listens: sockets at paths of the service's world, and TCP ports.
+pub(crate) fn listens(sockets: &[String], ports: &[u16], main: Pid) -> bool {
     let table = |name: &str| {
         fs::read(format!("/proc/{main}/net/{name}"))
             .map(|text| String::from_utf8_lossy(&text).into_owned())
@@ -23,8 +21,8 @@ pub(crate) fn listens(service: &Service, main: Pid) -> bool {
     let is_own = |inodes: BTreeSet<u64>| {
         !inodes.is_empty() && (!strangers_too || sockets_of_world(main).any(|inode| inodes.contains(&inode)))
     };
-    service.ready_sockets.iter().all(|path| is_own(unix_listeners(&unix, path)))
-        && service.ready_ports.iter().all(|port| is_own(tcp_listeners(&tcp, *port)))
+    sockets.iter().all(|path| is_own(unix_listeners(&unix, path)))
+        && ports.iter().all(|port| is_own(tcp_listeners(&tcp, *port)))
 }
 
 /// Returns the sockets bound at a path that listen, or that are of the kind that never does.

@@ -3,17 +3,14 @@
 //! One thread and nothing shared. It may be the first process of a container, so it reaps every child there is.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, WaitOptions};
 
 use crate::calendar::Timetable;
 use crate::clock::Clock;
@@ -21,7 +18,7 @@ use crate::control::{Answer, CallerId, Control, Ps, PsFormat, PsService, Request
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::logs::{Log, Pipes};
-use crate::notification::Notification;
+use crate::notification;
 use crate::plan::{Plan, SignalName};
 use crate::process::{self, Starter};
 use crate::readiness;
@@ -99,8 +96,6 @@ fn timetables(plan: &Plan) -> Result<BTreeMap<ServiceId, Timetable>, Error> {
 
 /// The first pause between two looks at a service's sockets, and the longest.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
-/// More datagrams than a socket's queue holds.
-const DATAGRAMS: usize = 4096;
 
 struct Supervisor<'a> {
     plan: &'a Plan,
@@ -241,9 +236,9 @@ impl Supervisor<'_> {
     ///
     /// Children are reaped first and their ends acted on last: what they sent while they lived comes before their end.
     fn hear_and_reap(&mut self) {
-        let ends = if self.signals.take_children() { reap() } else { Vec::new() };
+        let ends = if self.signals.take_children() { process::reap() } else { Vec::new() };
         let mut news = Vec::new();
-        for (sender, notification) in self.hear() {
+        for (sender, notification) in notification::hear(self.world.notify().0.as_fd()) {
             news.extend(self.roster.hear(sender, notification));
         }
         for (child, ending) in ends {
@@ -267,32 +262,6 @@ impl Supervisor<'_> {
                 News::Ended(id, ending) => self.happen(Event::Ended(id, ending)),
             }
         }
-    }
-
-    /// Returns the datagrams that have come, with their senders.
-    fn hear(&self) -> Vec<(Pid, Notification)> {
-        let mut heard = Vec::new();
-        let mut bytes = [0; 4096];
-        for _ in 0..DATAGRAMS {
-            // Room for the sender's number alone: descriptors sent along are closed by the kernel.
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
-            let mut control = RecvAncillaryBuffer::new(&mut space);
-            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-            let parts = &mut [IoSliceMut::new(&mut bytes)];
-            let length = match rustix::net::recvmsg(self.world.notify().0, parts, &mut control, flags) {
-                Ok(message) => message.bytes,
-                Err(Errno::INTR) => continue,
-                Err(_) => break,
-            };
-            let sender = control.drain().find_map(|message| match message {
-                RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
-                _ => None,
-            });
-            if let (Some(sender), Some(datagram)) = (sender, bytes.get(..length)) {
-                heard.push((sender, Notification::read(datagram)));
-            }
-        }
-        heard
     }
 
     /// Answers those who ask, and those whose service has come to where they wished it.
@@ -356,7 +325,7 @@ impl Supervisor<'_> {
             let (Some(service), Some(main)) = (self.plan.services.get(id.0), self.roster.main(id)) else {
                 continue;
             };
-            if readiness::listens(service, main) {
+            if readiness::listens(&service.ready_sockets, &service.ready_ports, main) {
                 self.happen(Event::Ready(id));
             } else if let Some(watch) = self.watches.get_mut(&id) {
                 watch.pause = watch.pause.saturating_mul(2).min(LOOKS.1);
@@ -364,14 +333,4 @@ impl Supervisor<'_> {
             }
         }
     }
-}
-
-/// Reaps every child that has ended, our own or adopted.
-fn reap() -> Vec<(Pid, Ending)> {
-    let mut ends = Vec::new();
-    while let Ok(Some((child, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-        let code = status.exit_status().map(Ending::Code);
-        ends.extend(code.or(status.terminating_signal().map(Ending::Signal)).map(|ending| (child, ending)));
-    }
-    ends
 }

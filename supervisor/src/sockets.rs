@@ -90,12 +90,30 @@ pub(crate) fn control(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Binds the socket on which ends of channels are asked for, by its owner alone.
+pub(crate) fn requests(path: &Path) -> io::Result<OwnedFd> {
+    // Only one keeper is running at a time; what an earlier one left is nobody's.
+    if is_socket(path) {
+        std::fs::remove_file(path)?;
+    }
+    let kind = SocketType::SEQPACKET;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    bind_with_mode(&socket, path, 0o600)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
 /// Connects to a stream socket.
 pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    with_address(path, |address| Ok(rustix::net::connect(&socket, address)?))?;
+    connect_to(&socket, path)?;
     Ok(socket)
+}
+
+/// Connects a socket to a path.
+pub(crate) fn connect_to(socket: &OwnedFd, path: &Path) -> io::Result<()> {
+    with_address(path, |address| Ok(rustix::net::connect(socket, address)?))
 }
 
 /// Binds a socket whose file has a mode. It is the socket's before it has a name (unix(7)), so that

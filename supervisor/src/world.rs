@@ -166,22 +166,7 @@ struct Facets {
 
 impl Facets {
     fn mount(&mut self, facet: &Facet, mode: Mode) -> Result<(), Error> {
-        let place = self.directory.join(&facet.key);
-        make_directory(&place)?;
-        // One that a killed supervisor left behind, where mounts are not private.
-        while rustix::mount::unmount(&place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
-        let (uid, gid) = match owner(facet, mode) {
-            Owner::Own => (0, 0),
-            Owner::Other(uid, gid) => (uid, gid),
-        };
-        let doing =
-            || Error::when::<io::Error>(format!("mount a memory directory for facet `{}`", facet.key));
-        let options = CString::new(format!("size=64k,nr_inodes=16,mode=0755,uid={uid},gid={gid}"))
-            .map_err(|error| doing()(error.into()))?;
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        rustix::mount::mount("tmpfs", &place, "tmpfs", flags, Some(options.as_c_str()))
-            .map_err(|error| doing()(error.into()))?;
-        self.mounted.push(place);
+        self.mounted.push(mount_facet(&self.directory, facet, mode)?);
         Ok(())
     }
 }
@@ -195,6 +180,25 @@ impl Drop for Facets {
     }
 }
 
+/// Mounts the memory directory of a facet, over nothing that was mounted there before; returns its place.
+pub(crate) fn mount_facet(directory: &Path, facet: &Facet, mode: Mode) -> Result<PathBuf, Error> {
+    let place = directory.join(&facet.key);
+    make_directory(&place)?;
+    // One that a killed supervisor left behind, where mounts are not private.
+    while rustix::mount::unmount(&place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
+    let (uid, gid) = match owner(facet, mode) {
+        Owner::Own => (0, 0),
+        Owner::Other(uid, gid) => (uid, gid),
+    };
+    let doing = || Error::when::<io::Error>(format!("mount a memory directory for facet `{}`", facet.key));
+    let options = CString::new(format!("size=64k,nr_inodes=16,mode=0755,uid={uid},gid={gid}"))
+        .map_err(|error| doing()(error.into()))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    rustix::mount::mount("tmpfs", &place, "tmpfs", flags, Some(options.as_c_str()))
+        .map_err(|error| doing()(error.into()))?;
+    Ok(place)
+}
+
 /// Returns whose a facet is. In a user namespace there is one id, the supervisor's own.
 fn owner(facet: &Facet, mode: Mode) -> Owner {
     match mode {
@@ -203,7 +207,8 @@ fn owner(facet: &Facet, mode: Mode) -> Owner {
     }
 }
 
-fn make_directory(path: &Path) -> Result<(), Error> {
+/// Makes a directory that is its owner's alone, and those above it.
+pub(crate) fn make_directory(path: &Path) -> Result<(), Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(Error::when(format!("make {}", path.display())))
 }

@@ -1,6 +1,7 @@
 //! One command a file: what each does with the pipeline, and what it prints.
 
 mod apply;
+mod attend;
 mod check;
 mod compile;
 mod diff;
@@ -27,6 +28,7 @@ mod rollback;
 mod running;
 #[cfg(test)]
 mod schemas;
+mod sealed_plan;
 mod show;
 mod signer;
 mod status;
@@ -69,10 +71,13 @@ macro_rules! complain {
 }
 use {complain, complain_as_is, say, say_as_is};
 
-/// Runs a command to its end.
+/// Runs a command to its end; returns the status of the process, which is a service's own where capc stood in its stead.
 #[must_use]
-pub fn run(command: Command) -> Exit {
-    match command {
+pub fn run(command: Command) -> u8 {
+    let exit = match command {
+        Command::Attend(arguments) => return attend::run(&arguments),
+        Command::Channels(arguments) => attend::channels(&arguments),
+        Command::Facets(arguments) => attend::facets(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Reconfigure(arguments) => reconfigure::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
@@ -100,7 +105,8 @@ pub fn run(command: Command) -> Exit {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
         Command::Doctor => doctor::run(),
-    }
+    };
+    exit as u8
 }
 
 /// Says why nothing was done, and with which status.

@@ -1,9 +1,11 @@
 //! `capc up`: compiles, seals with a key that is forgotten, and runs everything in the foreground.
 
 use super::launcher::MemoryLauncher;
+use super::sealed_plan::SealedPlan;
+use super::transaction::RUNTIME;
 use super::{Failure, compile, generation, instance, last};
 use crate::cli::{Exit, Inside, Up};
-use crate::emit::store::{self, Draft, Found, Store};
+use crate::emit::store::{self, Draft, Store};
 use crate::lower::{self, Mode};
 use crate::machine::RealMachine;
 use crate::seal::{self, Heading, MemoryKey, Signers, TrustRoot, launcher_with};
@@ -193,28 +195,12 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
 /// Returns what a generation that `reconfigure --init capc` sealed needs to run: its plan, and the store's launcher,
 /// which verifies it again at each start.
 fn sealed_before(path: &Path) -> Result<Ready, Failure> {
-    let broken = |what: String| Failure::refused(format!("`{}`: {what}", path.display()));
-    let generation = path.canonicalize().map_err(|error| broken(error.to_string()))?;
-    let found = Found::at(&generation).map_err(|error| broken(error.to_string()))?;
-    let outside = || broken("it lies in no store, and nothing says who may judge it".to_owned());
-    let store_path = generation.parent().and_then(Path::parent).ok_or_else(outside)?;
-    // The launcher verifies it again at each start; here only so that nothing of it is believed before.
-    let (launcher, _) =
-        store::launcher_of(store_path, found.number).map_err(|error| broken(error.to_string()))?;
-    store::signed(store_path, &found).map_err(|error| broken(error.to_string()))?;
-    let seal = found.seal().map_err(|error| broken(error.to_string()))?;
-    let differences = store::differences(&generation, &seal).map_err(|error| broken(error.to_string()))?;
-    if let Some(difference) = differences.first() {
-        return Err(broken(difference.clone()));
-    }
-    let none = || broken("it holds no plan; seal it with `capc reconfigure --init capc`".to_owned());
-    let text = store::read(&generation.join("init/plan.json")).map_err(|_| none())?;
-    let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
+    let SealedPlan { plan, generation, launcher } = SealedPlan::open(path)?;
     Ok(Ready {
         plan,
         generation,
         launcher,
-        runtime: PathBuf::from("/run/capc"),
+        runtime: PathBuf::from(RUNTIME),
         notes: Vec::new(),
         _kept: (None, None),
     })

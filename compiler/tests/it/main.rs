@@ -28,6 +28,7 @@ mod pictures;
 mod why;
 mod fmt;
 mod answers;
+mod attend;
 mod index;
 mod bad_input;
 mod regressions;
