@@ -81,24 +81,31 @@ pub fn go_on_small(start: Start, next: extern "C" fn(usize) -> !, argument: usiz
             arrive = sym arrive,
             in("rdi") next as *const (),
             in("rsi") argument,
-            in("rdx") start.address(),
+            in("rdx") end_of_old_stack(start),
             options(noreturn),
         );
     }
 }
 
+const PAGE: usize = 4096;
+
+/// Returns where the pages end that hold nothing but the old stack: on the others stands the command line, by which
+/// everybody sees what the process is for.
+fn end_of_old_stack(start: Start) -> usize {
+    let first = start.arguments().next().map_or(usize::MAX, |argument| argument.as_ptr() as usize);
+    ((start.address() & !(PAGE - 1)) + PAGE).min(first & !(PAGE - 1))
+}
+
 extern "C" fn arrive(next: extern "C" fn(usize) -> !, argument: usize, stack_end: usize) -> ! {
-    const PAGE: usize = 4096;
     const MOST_STACK: usize = 128 * PAGE;
     let advice = k::MADV_DONTNEED as usize;
     let room = ROOM.room.get() as usize;
     let (first, last) = (room.next_multiple_of(PAGE), (room + size_of::<Room>()) & !(PAGE - 1));
-    let stack_end = stack_end & !(PAGE - 1);
     // SAFETY: whole pages of the room and of the old stack, of which this process holds no reference any more: all that
     // it knows are the arguments of `next`. Below the old stack the kernel keeps a gap, so nothing else is there.
     unsafe {
         let _ = call(k::__NR_madvise, [first, last - first, advice]);
-        let _ = call(k::__NR_madvise, [stack_end - MOST_STACK, MOST_STACK + PAGE, advice]);
+        let _ = call(k::__NR_madvise, [stack_end - MOST_STACK, MOST_STACK, advice]);
     }
     next(argument)
 }

@@ -40,6 +40,8 @@ fn start(caller: Caller, world: &World, life: Option<i32>) -> Started {
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let store = world.store();
     let mut command = store.command(caller, &[]);
+    // As short an environment as an init's.
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("NOTIFY_SOCKET", &path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(life) = life {
         pass(&mut command, &[life]);
@@ -94,6 +96,22 @@ fn the_init_is_told_its_own_children() {
         kill_process(started.service, Signal::TERM).unwrap();
         assert_eq!(end(started.service).terminating_signal(), Some(Signal::TERM.as_raw()));
         assert!(end(started.keeper).exited(), "the keeper ends with the service");
+    }
+}
+
+#[test]
+fn a_keeper_says_for_what_it_lives() {
+    for caller in BOTH {
+        // Where the command line lies on its page is chance.
+        for _ in 0..12 {
+            let started = start(caller, &World::program(caller, &["/bin/sleep", "1000"]), None);
+            let line = fs::read_to_string(format!("/proc/{}/cmdline", started.keeper.as_raw_pid())).unwrap();
+            let words: Vec<&str> = line.split_terminator('\0').collect();
+            assert!(words.len() >= 3 && words.iter().all(|word| !word.is_empty()), "{words:?}");
+            kill_process(started.service, Signal::TERM).unwrap();
+            end(started.service);
+            end(started.keeper);
+        }
     }
 }
 
