@@ -42,6 +42,9 @@ pub struct Reconfigure {
     /// Refuse unless the configuration is the one that the current generation was sealed from: accept changed programs alone.
     #[arg(long)]
     pub same_config: bool,
+    /// When a service does not come up after the switch, seal the content of the generation before, and switch to it.
+    #[arg(long, conflicts_with = "root")]
+    pub rollback_on_failure: bool,
     /// With the first generation: how many of its keys must sign the next; by default all.
     #[arg(long, value_name = "NUMBER")]
     pub threshold: Option<u32>,

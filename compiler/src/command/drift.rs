@@ -11,15 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+/// What an init reads.
+pub const UNIT: &str = "unit";
+
 /// Something that differs.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Drift {
-    /// `source`, `program`, `library`, `config` or `image`.
+    /// `source`, `program`, `library`, `config`, `image` or `unit`.
     pub kind: &'static str,
     /// The path on the machine.
     pub path: String,
-    /// `changed`, `gone` or `unreadable`.
+    /// `changed`, `gone`, `unreadable` or `not loaded`.
     pub state: &'static str,
     /// The services that are made of it, sorted.
     pub services: Vec<String>,
@@ -31,6 +34,7 @@ impl Drift {
     /// Returns what follows, in words.
     pub fn effect(&self) -> String {
         let services = match self.services.as_slice() {
+            [] if self.kind == UNIT => return "what is sealed is not what the init does".to_owned(),
             [] => return "nothing of it takes effect until it is sealed".to_owned(),
             services if services.len() > 3 => {
                 format!(

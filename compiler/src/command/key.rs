@@ -119,7 +119,10 @@ fn rotate(arguments: &KeyRotate) -> Result<Exit, Failure> {
         return Err(Failure::usage("these keys, and as many of them, may sign already"));
     }
     let proposal = again(current, Some(next))?;
-    transaction::run(ground, proposal, &sealing).map(|done| done.map_or_else(|exit| exit, |_| Exit::Clean))
+    match transaction::run(ground, proposal, &sealing)? {
+        Ok(done) => done.applied.map(|()| Exit::Clean),
+        Err(exit) => Ok(exit),
+    }
 }
 
 fn signers(paths: &[std::path::PathBuf]) -> Result<Vec<Signer>, Failure> {

@@ -2,7 +2,7 @@
 
 use super::question::Answerable;
 use super::transaction::{self, Ground, Proposal};
-use super::{Failure, compile, drift, generation};
+use super::{Failure, compile, drift, generation, rollback};
 use crate::cli::{Exit, Init, Reconfigure, Sealing};
 use crate::emit::init::PLAN;
 use crate::lower;
@@ -99,10 +99,15 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     })?;
     let host = generation::host(root.as_deref())?;
     let proposal = Proposal { content, sources, meaning, host, content_of: None, next, init, notes };
+    let before = ground.current.as_ref().map(|found| found.number);
+    let store = ground.path.clone();
     let done = match transaction::run(ground, proposal, &sealing)? {
         Ok(done) => done,
         Err(exit) => return Ok(exit),
     };
+    if let Err(failure) = done.applied {
+        return go_back(failure, before.filter(|_| arguments.rollback_on_failure), &store, &sealing);
+    }
     match (init, &root) {
         (Some(model::Init::Systemd | model::Init::Shepherd), _) | (_, Some(_)) => {}
         (None, None) => {
@@ -111,6 +116,15 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         (Some(model::Init::Capc), None) => super::say!("start it with: capc up {}", done.place.display()),
     }
     Ok(Exit::Clean)
+}
+
+/// Undoes a switch after which something did not come up, if that is wished and there is something to go back to.
+fn go_back(failure: Failure, before: Option<u64>, store: &Path, sealing: &Sealing) -> Result<Exit, Failure> {
+    let Some(before) = before else { return Err(failure) };
+    let exit = failure.report();
+    super::say!("\ngoing back to the content of generation {before}\n");
+    let sealing = Sealing { yes: true, keys: sealing.keys.clone(), ..*sealing };
+    rollback::back_to(store, before, &sealing).map(|_| exit)
 }
 
 /// Refuses sources that nobody has sealed before.

@@ -8,7 +8,7 @@ use crate::cli::{Exit, Rollback, Sealing};
 use crate::emit::init;
 use crate::emit::store::{self, Found};
 use crate::seal::{Content, SealedSource, Signers};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the transaction.
 pub fn run(arguments: &Rollback) -> Exit {
@@ -19,16 +19,24 @@ pub fn run(arguments: &Rollback) -> Exit {
 }
 
 fn transact(arguments: &Rollback) -> Result<Exit, Failure> {
-    let ground = Ground::open(&compile::absolute(&arguments.store)?, None, &arguments.sealing)?;
+    back_to(&compile::absolute(&arguments.store)?, arguments.number, &arguments.sealing)
+}
+
+/// Seals the content of an old generation as a new one, and switches to it.
+///
+/// # Errors
+/// When anything fails; and when it was switched to, and the init did not bring it up.
+pub fn back_to(store: &Path, number: u64, sealing: &Sealing) -> Result<Exit, Failure> {
+    let ground = Ground::open(store, None, sealing)?;
     let current = ground.current()?;
-    if current.number == arguments.number {
-        return Err(Failure::usage(format!("generation {} is the current one", arguments.number)));
+    if current.number == number {
+        return Err(Failure::usage(format!("generation {number} is the current one")));
     }
     let refused = |error: store::StoreError| Failure::refused(error.to_string());
-    let old = store::find(&ground.path, arguments.number).map_err(refused)?;
+    let old = store::find(&ground.path, number).map_err(refused)?;
     store::signed(&ground.path, &old)
         .map_err(|error| Failure::refused(format!("generation {}: {error}", old.number)))?;
-    let sealing = with_default_key(&arguments.sealing, current)?;
+    let sealing = with_default_key(sealing, current)?;
     let mut proposal = again(&old, None)?;
     // A number that somebody has got since is nobody else's any more.
     let identities = Sealed::open(&current.path)?.need(IDENTITIES)?;
@@ -43,7 +51,10 @@ fn transact(arguments: &Rollback) -> Result<Exit, Failure> {
             file.effect()
         )
     }));
-    transaction::run(ground, proposal, &sealing).map(|done| done.map_or_else(|exit| exit, |_| Exit::Clean))
+    match transaction::run(ground, proposal, &sealing)? {
+        Ok(done) => done.applied.map(|()| Exit::Clean),
+        Err(exit) => Ok(exit),
+    }
 }
 
 /// Returns the content of a generation as that of the next one.

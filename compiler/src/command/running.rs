@@ -51,7 +51,7 @@ fn processes() -> Vec<u32> {
 }
 
 /// Returns the generation and the service of a launcher's command line.
-fn launched(pid: u32) -> Option<(PathBuf, String)> {
+pub fn launched(pid: u32) -> Option<(PathBuf, String)> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).rev();
     let service = String::from_utf8(words.next()?.to_vec()).ok()?;

@@ -5,6 +5,7 @@ use super::generation::{Sealed, SealedFiles};
 use super::running::{Running, running};
 use super::{Failure, check::count, compile, print_json};
 use crate::cli::{AnswerFormat, Exit, Inspected};
+use crate::emit::init::systemd::DIRECTORY;
 use crate::emit::report::harmless;
 use crate::emit::store::{self, Found, StoreError};
 use crate::machine::RealMachine;
@@ -139,6 +140,13 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
     answer.mode = survey.mode.map_or("", Mode::word);
     answer.drifted = drift::sources(&sealed)?;
     answer.drifted.extend(drift::files(&sealed, &RealMachine::here())?);
+    answer.drifted.extend(super::apply::differences(&path, &found).into_iter().map(|(path, state)| Drift {
+        kind: drift::UNIT,
+        path: path.to_string_lossy().into_owned(),
+        state,
+        services: Vec::new(),
+        refused: false,
+    }));
     answer.advice = advice(&answer, &found, &sealed)?;
     Ok(answer)
 }
@@ -154,26 +162,47 @@ fn advice(answer: &StatusAnswer, found: &Found, sealed: &Sealed) -> Result<Vec<S
     if answer.drifted.is_empty() {
         return Ok(lines);
     }
-    let is_source = |drift: &&Drift| drift.kind == "source";
-    let changed_sources = answer.drifted.iter().filter(is_source).count();
-    if changed_sources < answer.drifted.len() && changed_sources == 0 {
+    let (units, others): (Vec<&Drift>, Vec<&Drift>) =
+        answer.drifted.iter().partition(|drift| drift.kind == drift::UNIT);
+    lines.extend(linked_again(&units, found));
+    if others.is_empty() {
+        return Ok(lines);
+    }
+    let is_source = |drift: &&&Drift| drift.kind == "source";
+    let changed_sources = others.iter().filter(is_source).count();
+    if changed_sources < others.len() && changed_sources == 0 {
         lines.push(format!("accept programs   capc reconfigure {main} --same-config"));
     } else {
         lines.push(format!("accept all of it  capc reconfigure {main}"));
     }
-    for drift in answer.drifted.iter().filter(is_source).take(MOST) {
+    for drift in others.iter().filter(is_source).take(MOST) {
         if let Some(place) = sources.place(Path::new(&drift.path)) {
             let kept = shell(&found.path.join(place));
             lines.push(format!("undo an edit      cp {kept} {}", shell(Path::new(&drift.path))));
         }
     }
-    if changed_sources < answer.drifted.len() {
+    if changed_sources < others.len() {
         lines.push(
             "undo the rest     put the files back as they were: their packages' old version, or a backup"
                 .to_owned(),
         );
     }
     Ok(lines)
+}
+
+/// Returns the commands by which an init has its units as they are sealed.
+fn linked_again(units: &[&Drift], found: &Found) -> Vec<String> {
+    let store = found.path.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let mut lines = Vec::new();
+    for drift in units.iter().filter(|drift| drift.state != "not loaded").take(MOST) {
+        let place = Path::new(&drift.path);
+        let sealed = store.join("current").join(DIRECTORY).join(place.file_name().unwrap_or_default());
+        lines.push(format!("link a unit again ln -sfnT {} {}", shell(&sealed), shell(place)));
+    }
+    if !units.is_empty() {
+        lines.push("load units again  systemctl daemon-reload && systemctl start capc.target".to_owned());
+    }
+    lines
 }
 
 /// Returns a path as a shell reads it, for commands that people copy.

@@ -65,6 +65,8 @@ pub struct Done {
     pub place: PathBuf,
     /// What judges each start.
     pub launcher: PathBuf,
+    /// What came of telling the init.
+    pub applied: Result<(), Failure>,
 }
 
 fn refused(error: &dyn std::fmt::Display) -> Failure {
@@ -169,6 +171,9 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         None => None,
         Some(init) => Some((init, add_init(&mut content, init, &inside, &image, number)?)),
     };
+    if let Some(init) = init {
+        apply::refuse(init, ground.root.as_deref(), &inside, &content)?;
+    }
     let text = seal::seal(&heading, &sources, &content)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
     let running = if ground.root.is_none() { running(&ground.path) } else { Vec::new() };
@@ -213,11 +218,20 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         .publish(&draft, |seal| signer::sign_all(&keys, seal, within), |new| judge(&launcher, new))
         .map_err(|error| refused(&error))?;
     super::say!("generation {number} is current: {}", place.display());
-    if let Some((init, plan)) = plan.filter(|_| ground.root.is_none()) {
-        let found = Found::at(&place).map_err(|error| refused(&error))?;
-        apply::apply(init, &ground.path, &found, &plan)?;
+    let applied = tell(&ground, &inside, &place, plan.as_ref());
+    Ok(Ok(Done { place, launcher, applied }))
+}
+
+/// Tells the init of what is current now.
+fn tell(ground: &Ground, inside: &Path, place: &Path, plan: Option<&(Init, Plan)>) -> Result<(), Failure> {
+    let root = ground.root.as_deref();
+    let found = Found::at(place).map_err(|error| refused(&error))?;
+    apply::leave_others(plan.map(|(init, _)| *init), root, inside)?;
+    match (plan, root) {
+        (None, _) => Ok(()),
+        (Some((init, plan)), None) => apply::apply(*init, &ground.path, &found, plan),
+        (Some((init, _)), Some(root)) => apply::install(*init, root, inside, &found),
     }
-    Ok(Ok(Done { place, launcher }))
 }
 
 /// Adds what an init loads to the content of a generation; returns the plan that it follows.

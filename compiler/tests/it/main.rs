@@ -9,6 +9,8 @@ mod scene;
 mod tidy;
 mod trace;
 mod transaction;
+mod booted;
+mod systemd;
 mod faults;
 mod power;
 mod chain;

@@ -7,14 +7,15 @@ mod shepherd;
 mod systemd;
 
 use super::Failure;
-use super::running::running;
+use super::running::{launched, running};
 use crate::emit::init::PLAN;
 use crate::emit::store::{self, Found};
 use crate::model::Init;
+use crate::seal::Content;
 use capc_schemas::token::Digest;
 use capc_supervisor::{Plan, Service};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A switch to another generation, as far as the init is concerned.
 pub struct Switch<'a> {
@@ -24,12 +25,68 @@ pub struct Switch<'a> {
     pub generation: &'a Path,
     /// Its number.
     pub number: u64,
+    /// Its files.
+    pub files: &'a BTreeMap<String, Digest>,
     /// Its plan.
     pub plan: &'a Plan,
     /// Services that run from something else than what is sealed now, in the order in which they wait for each other.
     pub stale: Vec<String>,
-    /// Services that run and are not sealed any more.
+    /// Services that run and are not sealed any more, those first that waited for others.
     pub gone: Vec<String>,
+}
+
+impl Switch<'_> {
+    /// Returns whether a service is given the same, by the same, as in an older generation.
+    pub fn is_as_in(&self, number: u64, service: &str) -> bool {
+        let new = Sealed { files: self.files, plan: self.plan };
+        Then::at(self.store, number).is_some_and(|then| new.is_same(&then.sealed(), service))
+    }
+
+    /// Returns whether a process that was started for a generation keeps the channels of this one.
+    pub fn keeps_channels_of(&self, pid: u32) -> bool {
+        let line = launched(pid);
+        let number =
+            line.and_then(|(_, generation)| Path::new(&generation).file_name()?.to_str()?.parse().ok());
+        let then = number.and_then(|number| Then::at(self.store, number));
+        then.is_some_and(|then| then.plan.channels == self.plan.channels)
+    }
+}
+
+/// Refuses, before anything is sealed, what the init could not be told later.
+///
+/// # Errors
+/// When it does not run, or has something of the same name.
+pub fn refuse(init: Init, root: Option<&Path>, store: &Path, content: &Content) -> Result<(), Failure> {
+    match init {
+        Init::Systemd => systemd::refuse(root, store, content),
+        Init::Capc | Init::Shepherd => Ok(()),
+    }
+}
+
+/// Has the init of a system that does not run here find a generation when it comes up.
+///
+/// # Errors
+/// When that cannot be written.
+pub fn install(init: Init, root: &Path, store: &Path, found: &Found) -> Result<(), Failure> {
+    match init {
+        Init::Systemd => {
+            systemd::install(&systemd::Links::new(Some(root), store), &systemd::units(found.files.keys()))
+        }
+        Init::Capc | Init::Shepherd => Ok(()),
+    }
+}
+
+/// Returns what an init reads and has otherwise than it is sealed: each with its place, and how that differs.
+pub fn differences(store: &Path, found: &Found) -> Vec<(PathBuf, &'static str)> {
+    systemd::differences(store, &systemd::units(found.files.keys()))
+}
+
+/// Has every other init forget a store.
+///
+/// # Errors
+/// When it does not.
+pub fn leave_others(init: Option<Init>, root: Option<&Path>, store: &Path) -> Result<(), Failure> {
+    if init == Some(Init::Systemd) { Ok(()) } else { systemd::leave(root, store) }
 }
 
 /// Tells the init.
@@ -38,13 +95,15 @@ pub struct Switch<'a> {
 /// When it is not there, or a service did not come up; the new generation is the current one nevertheless.
 pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(), Failure> {
     let mut old = BTreeMap::new();
-    let (mut stale, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let (mut stale, mut gone) = (BTreeSet::new(), BTreeMap::new());
     let new = Sealed { files: &found.files, plan };
     for running in running(store).into_iter().filter(|running| running.generation != found.number) {
         let then =
             old.entry(running.generation).or_insert_with(|| Then::at(store, running.generation)).as_ref();
         if new.service(&running.service).is_none() {
-            gone.insert(running.service);
+            let place =
+                then.and_then(|then| in_order(&then.plan).iter().position(|name| *name == running.service));
+            gone.insert((std::cmp::Reverse(place), running.service.clone()), running.service);
         } else if then.is_none_or(|then| !new.is_same(&then.sealed(), &running.service)) {
             stale.insert(running.service);
         }
@@ -55,9 +114,10 @@ pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(),
         store,
         generation: &found.path,
         number: found.number,
+        files: &found.files,
         plan,
         stale,
-        gone: gone.into_iter().collect(),
+        gone: gone.into_values().collect(),
     };
     match init {
         Init::Capc => Ok(()),

@@ -1,0 +1,76 @@
+//! What the kernel says of what systemd made: who listens, and whose a facet's directory is.
+
+use crate::emit::init::systemd::FACETS;
+use capc_supervisor::{Address, Descriptor, Facet, Service};
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+
+/// A socket that listens (linux/tcp_states.h).
+const LISTENS: &str = "0A";
+/// The same of a unix socket (linux/net.h, `__SO_ACCEPTCON`).
+const ACCEPTS: u32 = 1 << 16;
+
+/// What is listened on at a moment.
+pub struct Listening {
+    tables: [(&'static str, String); 4],
+    unix: String,
+}
+
+impl Listening {
+    /// Looks.
+    pub fn now() -> Self {
+        let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
+        let tables = ["tcp", "tcp6", "udp", "udp6"].map(|name| (name, table(name)));
+        Self { tables, unix: table("unix") }
+    }
+
+    /// Returns whether all that a service is to be passed is listened on.
+    pub fn has_all_of(&self, service: &Service) -> bool {
+        service.descriptors.iter().all(|descriptor| match descriptor {
+            Descriptor::Listen { name: _, address: Address::Tcp(address) } => self.has("tcp", *address),
+            Descriptor::Listen { name: _, address: Address::Udp(address) } => self.has("udp", *address),
+            Descriptor::Listen { name: _, address: Address::Unix(path) } => {
+                self.accepts(&path.to_string_lossy())
+            }
+            Descriptor::Activated { name: _, facet, file } => {
+                self.accepts(&format!("{FACETS}/{facet}/{file}"))
+            }
+            Descriptor::Channel { name: _ } => true,
+        })
+    }
+
+    fn has(&self, protocol: &str, address: SocketAddr) -> bool {
+        let (name, local) = match address.ip() {
+            IpAddr::V4(ip) => (protocol.to_owned(), format!("{:08X}", u32::from_ne_bytes(ip.octets()))),
+            IpAddr::V6(ip) => {
+                let words = ip.octets();
+                let words =
+                    words.as_chunks::<4>().0.iter().map(|word| format!("{:08X}", u32::from_ne_bytes(*word)));
+                (format!("{protocol}6"), words.collect())
+            }
+        };
+        let wanted = format!("{local}:{:04X}", address.port());
+        let Some((_, table)) = self.tables.iter().find(|(table, _)| *table == name) else { return false };
+        table.lines().skip(1).any(|line| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            let (local, state) = (words.next(), words.nth(1));
+            local == Some(wanted.as_str()) && (protocol == "udp" || state == Some(LISTENS))
+        })
+    }
+
+    fn accepts(&self, path: &str) -> bool {
+        self.unix.lines().skip(1).any(|line| {
+            let flags =
+                line.split_ascii_whitespace().nth(3).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+            line.split_once(path).is_some_and(|(before, after)| before.ends_with(' ') && after.is_empty())
+                && flags.is_some_and(|flags| flags & ACCEPTS != 0)
+        })
+    }
+}
+
+/// Returns whether a facet's directory is mounted and belongs to another than it should.
+pub fn is_anothers(facet: &Facet) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::symlink_metadata(format!("{FACETS}/{}", facet.key));
+    found.is_ok_and(|found| (found.uid(), found.gid()) != (facet.uid, facet.gid))
+}

@@ -1,0 +1,65 @@
+//! Saying what was done, and what did not come up.
+
+use super::systemctl::{State, last_lines, states};
+use super::{Done, Failure, Switch, What, left_over};
+use crate::command::{complain, say};
+use crate::emit::report::harmless;
+use capc_supervisor::Restart;
+
+/// Says what came of it.
+///
+/// # Errors
+/// When a service is not as it is sealed.
+pub fn report(switch: &Switch<'_>, done: &[Done]) -> Result<(), Failure> {
+    let units: Vec<String> = done.iter().map(|done| done.unit.clone()).collect();
+    let mut failed = Vec::new();
+    let mut left = 0;
+    for (done, now) in done.iter().zip(states(&units)?) {
+        if is_up(switch, done, &now) {
+            match done.what {
+                What::Started => say!("started    {}", done.unit),
+                What::Restarted => say!("restarted  {}", done.unit),
+                What::Left => left += 1,
+            }
+            continue;
+        }
+        complain!("{} is {}; its last lines:", done.unit, now.words());
+        for line in last_lines(&done.unit) {
+            complain!("    | {}", harmless(&line));
+        }
+        failed.push(done.unit.clone());
+    }
+    if left > 0 {
+        say!(
+            "left as {}: {}",
+            if left == 1 { "it is" } else { "they are" },
+            crate::command::check::count(left, "service")
+        );
+    }
+    let old = left_over(switch);
+    if !old.is_empty() {
+        return Err(Failure::refused(format!(
+            "generation {} is current, and what was started otherwise still runs from an old one: {}",
+            switch.number,
+            old.join(", ")
+        )));
+    }
+    match failed.as_slice() {
+        [] => Ok(()),
+        failed => Err(Failure::refused(format!(
+            "`{}` is current, and not all of it came up: {}",
+            switch.generation.display(),
+            failed.join(", ")
+        ))),
+    }
+}
+
+fn is_up(switch: &Switch<'_>, done: &Done, now: &State) -> bool {
+    let service = switch.plan.services.iter().find(|service| {
+        crate::emit::init::systemd::unit(&service.name, "service").as_ref() == Ok(&done.unit)
+    });
+    let may_end =
+        service.is_some_and(|service| service.restart == Restart::Never || service.schedule.is_some());
+    let was_restarted = done.what != What::Left && now.restarts != "0";
+    (now.is_active() && !was_restarted) || (may_end && now.has_ended_well())
+}

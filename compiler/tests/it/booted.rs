@@ -1,0 +1,134 @@
+//! A machine of a test's own: the real systemd as the first process of namespaces over this one's files.
+
+use crate::scene::{Run, Scene, run, until};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Makes a control group for it, waits, and takes everything away when whoever waits for it ends.
+const OUTSIDE: &str = r#"
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+own=/sys/fs/cgroup/capc-test-$$
+mkdir "$own"
+(
+    echo 0 > "$own/cgroup.procs"
+    exec unshare --pid --fork --kill-child --mount --cgroup --ipc --uts --net sh -c "$INSIDE" < /dev/null > /dev/null
+) &
+echo $!
+cat
+kill -KILL $!
+wait
+until find "$own" -depth -type d -exec rmdir {} + 2> /dev/null; do sleep 0.02; done
+"#;
+
+/// Makes what systemd writes to its own, leaves out what is for hardware, and becomes systemd.
+const INSIDE: &str = r#"
+set -e
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs /run
+cp -a /etc /run/etc
+rm -rf /run/etc/systemd/system
+mkdir /run/etc/systemd/system
+: > /run/etc/fstab
+mount --bind /run/etc /etc
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /var/log
+mkdir -p /var/lib/systemd
+mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd
+[ -s /etc/machine-id ] || echo 0123456789abcdef0123456789abcdef > /etc/machine-id
+for target in sysinit sockets local-fs timers multi-user graphical; do
+    for unit in /lib/systemd/system/$target.target.wants/*; do
+        case "$unit" in
+            */systemd-journald*|*'*') ;;
+            *) ln -sf /dev/null "/etc/systemd/system/${unit##*/}" ;;
+        esac
+    done
+done
+ln -s /dev/null /etc/systemd/system/systemd-remount-fs.service
+exec env -i container=capc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
+    --system --unit=multi-user.target --log-target=null --show-status=no
+"#;
+
+/// A machine, switched off in the end.
+pub struct Booted {
+    outside: Child,
+    first: u32,
+    home: PathBuf,
+}
+
+impl Booted {
+    /// Boots one in which commands are run in a scene's directory.
+    #[track_caller]
+    pub fn new(scene: &Scene) -> Self {
+        assert!(Path::new("/lib/systemd/systemd").exists(), "apt-get install systemd");
+        let mut outside = Command::new("unshare")
+            .args(["--mount", "sh", "-c", OUTSIDE])
+            .env("INSIDE", INSIDE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(outside.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let parent = line.trim().parse().unwrap();
+        let mut machine = Self { outside, first: 0, home: scene.path.clone() };
+        until("the machine has a first process", || {
+            machine.first = child_of(parent).unwrap_or(0);
+            machine.first != 0
+        });
+        until("the machine is up", || machine.sh("systemctl is-active multi-user.target").status == Some(0));
+        machine
+    }
+
+    /// Returns a command that is run in it.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.first.to_string(), "--all"]);
+        command.arg(format!("--wd={}", self.home.display())).args(["--", "env", "-i"]);
+        command.args(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]).args(words);
+        command
+    }
+
+    /// Runs a line of a shell.
+    #[track_caller]
+    pub fn sh(&self, line: &str) -> Run {
+        run(self.command(&["sh", "-c", line]))
+    }
+
+    /// Runs capc.
+    #[track_caller]
+    pub fn capc(&self, words: &[&str]) -> Run {
+        run(self.command(&[&[env!("CARGO_BIN_EXE_capc")], words].concat()))
+    }
+
+    /// Returns what systemd says of a unit.
+    #[track_caller]
+    pub fn show(&self, unit: &str, property: &str) -> String {
+        let shown = run(self.command(&["systemctl", "show", "--value", "--property", property, "--", unit]));
+        shown.exits(0).out.trim().to_owned()
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        drop(self.outside.stdin.take());
+        let _ = self.outside.wait();
+    }
+}
+
+fn child_of(parent: u32) -> Option<u32> {
+    let pids = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.into_iter().find(|pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+        after.split(' ').nth(1).and_then(|word| word.parse().ok()) == Some(parent)
+    })
+}

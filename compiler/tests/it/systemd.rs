@@ -1,0 +1,158 @@
+//! `--init systemd`, with the real systemd as the first process.
+
+use crate::booted::Booted;
+use crate::scene::{Run, Scene, needs_root};
+use crate::transaction::make_key;
+
+/// A web server on a passed socket, in ten lines.
+const SERVER: &str = r#"import socket
+listener = socket.socket(fileno=3)
+while True:
+    peer, _ = listener.accept()
+    peer.sendall(b"served\n")
+    peer.close()
+"#;
+
+const SYSTEM: &str = r#"system shown
+listen web tcp="127.0.0.1:8461"
+dir given "./given"
+dir other "./other"
+dir code "./code"
+service server {
+    run "/usr/bin/python3" "/code/server.py"
+    image "std:python3"
+    holds web accept
+    holds code read at="/code"
+    provides page listen=web
+}
+service prepared {
+    run "/usr/bin/touch" "/out/prepared"
+    oneshot
+    holds out read write create modify at="/out"
+    provides done done=#true
+}
+service reader {
+    run "/usr/bin/sleep" "1000"
+    holds given at="/given"
+    holds other at="/other"
+    holds prepared.done
+    restart "on-failure"
+}
+service bystander { run "/usr/bin/sleep" "1000"; }
+service nightly { run "/usr/bin/true"; oneshot; schedule "Mon 03:00 UTC"; }
+state out "./out"
+"#;
+
+fn scene(name: &str, system: &str) -> Scene {
+    let scene = Scene::new(name);
+    scene.write("system.kdl", system.replace("./", &format!("{}/", scene.path.display())));
+    scene.write("given/file", "a sealed line\n");
+    scene.write("other/file", "another\n");
+    scene.write("code/server.py", SERVER);
+    make_key(&scene, "key", "");
+    scene
+}
+
+#[track_caller]
+fn reconfigure(machine: &Booted, more: &[&str]) -> Run {
+    let words =
+        ["reconfigure", "system.kdl", "--init", "systemd", "--store", "store", "--key", "key", "--yes"];
+    machine.capc(&[&words, more].concat())
+}
+
+/// Replaces words of the system file.
+fn edit(scene: &Scene, from: &str, to: &str) {
+    let path = scene.path.join("system.kdl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from:?} is not in\n{text}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+fn pid(machine: &Booted, service: &str) -> String {
+    machine.show(&format!("capc-{service}.service"), "MainPID")
+}
+
+/// Whether a service sees something, as the kernel shows its world from outside.
+fn sees(machine: &Booted, service: &str, path: &str) -> bool {
+    machine.sh(&format!("test -e /proc/{}/root{path}", pid(machine, service))).status == Some(0)
+}
+
+fn answer(machine: &Booted) -> String {
+    machine
+        .sh("python3 -c 'import socket; print(socket.create_connection((\"127.0.0.1\", 8461)).recv(99))'")
+        .out
+}
+
+#[test]
+fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
+    if !needs_root("systemd as the first process") {
+        return;
+    }
+    let scene = scene("systemd", SYSTEM);
+    let first = std::fs::read(scene.path.join("system.kdl")).unwrap();
+    let machine = Booted::new(&scene);
+    let run = reconfigure(&machine, &[]).exits(0).says("listens    capc-server.socket");
+    let run = run.says("waits      capc-nightly.timer");
+    for service in ["server", "prepared", "reader", "bystander"] {
+        assert!(run.out.contains(&format!("started    capc-{service}.service")), "{}", run.out);
+    }
+    let [prepared, reader] =
+        ["prepared", "reader"].map(|service| run.out.find(&format!("started    capc-{service}")));
+    assert!(prepared < reader, "{}", run.out);
+    assert!(scene.path.join("out/prepared").exists());
+    assert!(answer(&machine).contains("served"));
+    assert_eq!(machine.show("capc-nightly.service", "ActiveState"), "inactive");
+    assert!(machine.show("capc-nightly.timer", "TimersCalendar").contains("Mon *-*-* 03:00:00 UTC"));
+
+    // Not a word from systemd's own reader, of any unit.
+    let verify = machine.sh("systemd-analyze verify --man=no store/current/init/systemd/* 2>&1").exits(0);
+    assert_eq!(verify.out, "");
+
+    let before = ["server", "bystander", "reader"].map(|service| pid(&machine, service));
+    assert!(sees(&machine, "reader", "/given/file") && sees(&machine, "reader", "/other/file"));
+
+    // A grant is revoked, a service is new.
+    edit(&scene, "    holds other at=\"/other\"\n", "");
+    edit(
+        &scene,
+        "service bystander",
+        "service second { run \"/usr/bin/sleep\" \"1000\"; }\nservice bystander",
+    );
+    let run =
+        reconfigure(&machine, &[]).exits(0).says("1 grant revoked").says("restarted  capc-reader.service");
+    run.says("started    capc-second.service").says("left as they are: 3 services");
+    let after = ["server", "bystander", "reader"].map(|service| pid(&machine, service));
+    assert_eq!(before[..2], after[..2], "what was not touched goes on");
+    assert_ne!(before[2], after[2]);
+    assert!(sees(&machine, "reader", "/given/file") && !sees(&machine, "reader", "/other/file"));
+    assert!(answer(&machine).contains("served"));
+
+    // A step back is a step on.
+    std::fs::write(scene.path.join("system.kdl"), first).unwrap();
+    let run = machine.capc(&["rollback", "1", "--store", "store", "--yes", "--key", "key"]).exits(0);
+    run.says("stopped    capc-second.service").says("restarted  capc-reader.service");
+    assert!(sees(&machine, "reader", "/other/file"));
+    assert_eq!(before[..2], ["server", "bystander"].map(|service| pid(&machine, service)));
+    assert_eq!(machine.show("capc-second.service", "LoadState"), "not-found");
+    assert!(machine.sh("ls /etc/systemd/system").out.contains("capc-reader.service"));
+
+    // Somebody takes a link away and replaces another.
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+    machine
+        .sh("cd /etc/systemd/system; rm capc-reader.service; ln -sfn /dev/null capc-bystander.service")
+        .exits(0);
+    let status = machine.capc(&["status", "--store", "store"]).exits(1);
+    let status = status
+        .says("/etc/systemd/system/capc-reader.service is gone; what is sealed is not what the init does");
+    let status = status.says("/etc/systemd/system/capc-bystander.service is changed");
+    let repair: Vec<&str> = status
+        .out
+        .lines()
+        .filter_map(|line| line.get(18..))
+        .filter(|line| line.starts_with("ln ") || line.starts_with("systemctl "))
+        .collect();
+    assert_eq!(repair.len(), 3, "{}", status.out);
+    machine.sh(&repair.join("\n")).exits(0);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+    assert_eq!(before[..2], ["server", "bystander"].map(|service| pid(&machine, service)));
+}
