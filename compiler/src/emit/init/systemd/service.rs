@@ -147,17 +147,15 @@ moments only: let both wait for the same",
 
 /// Returns the command line that starts a service.
 fn start(site: &Site<'_>, service: &Service, course: Course) -> Result<String, String> {
-    let launcher = site.launcher.to_string_lossy();
-    let mut launch: Vec<String> = Vec::new();
-    if course == Course::Ends {
-        launch.push("--wait".to_owned());
-    }
-    launch.extend([site.generation.to_string_lossy().into_owned(), service.name.clone()]);
+    let launcher = site.launcher.to_string_lossy().into_owned();
+    let launch = [site.generation.to_string_lossy().into_owned(), service.name.clone()];
+    let stays = (course == Course::Ends).then(|| "--wait".to_owned());
     let waits_for_sockets = service.ready == Ready::Socket && course != Course::Ends;
     if !has_channels(service) && !waits_for_sockets {
-        return command(&launcher, launch);
+        return command(&launcher, stays.into_iter().chain(launch));
     }
     let mut attend = vec!["attend".to_owned()];
+    attend.extend(stays);
     for descriptor in &service.descriptors {
         attend.push("--pass".to_owned());
         attend.push(match descriptor {
@@ -173,7 +171,7 @@ fn start(site: &Site<'_>, service: &Service, course: Course) -> Result<String, S
             attend.extend(["--ready-port".to_owned(), port.to_string()]);
         }
     }
-    attend.push(launcher.into_owned());
+    attend.push(launcher);
     attend.extend(launch);
     command(&site.capc.to_string_lossy(), attend)
 }
