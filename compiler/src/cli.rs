@@ -7,7 +7,7 @@ mod store;
 pub use attend::{Attend, Prepared};
 pub use question::{Answering, Diff, Graph, Questioned, What, Who, Why};
 pub use store::{
-    Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
+    Files, Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +42,15 @@ pub enum Command {
     /// generation stays.
     #[command(after_help = "Example: capc reconfigure system.kdl --init capc --key /etc/capc/keys/root")]
     Reconfigure(Reconfigure),
+    /// List the files of this machine that another system's root lacks
+    ///
+    /// For machines and containers that hold nothing else: each program, library, image and symbolic link that the services
+    /// of a configuration are made of and that the root does not have yet, a path a line. What services are granted is not
+    /// among it.
+    #[command(
+        after_help = "Example: capc files vm/etc/capc/system.kdl --root vm | xargs -d '\\n' cp -a --parents -t vm"
+    )]
+    Files(Files),
     /// Compile, seal and run everything in the foreground
     ///
     /// The embedded supervisor starts each service in its dead world, prefixes its log lines with its name, and stops all

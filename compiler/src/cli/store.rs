@@ -50,6 +50,19 @@ pub struct Reconfigure {
     pub threshold: Option<u32>,
 }
 
+/// `capc files`.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// The system file.
+    pub file: PathBuf,
+    /// The root of the other system, which the file and its paths belong to.
+    #[arg(long, value_name = "DIR")]
+    pub root: PathBuf,
+    /// A program that is to run there besides, by its path there; may be given several times.
+    #[arg(long = "program", value_name = "PATH")]
+    pub programs: Vec<String>,
+}
+
 /// `capc verify`.
 #[derive(Debug, Args)]
 pub struct Verify {

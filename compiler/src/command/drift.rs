@@ -221,6 +221,20 @@ pub fn images<'a>(
     Ok(Some(bytes))
 }
 
+/// Returns the files and images of the machine that a manifest is made of.
+///
+/// # Errors
+/// When it is no manifest.
+pub fn taken_from(manifest: &str) -> Result<BTreeSet<String>, String> {
+    let manifest = Manifest::parse(manifest.as_bytes()).map_err(|error| error.to_string())?;
+    let path = |line: Line<'_>| match (line.sealed_file(), line) {
+        (Some(file), _) => Some(path_of(file.from)),
+        (None, Line::Image { from, .. }) => Some(path_of(from)),
+        (None, _) => None,
+    };
+    Ok(manifest.lines().filter_map(path).collect())
+}
+
 /// Returns whether a configuration is the one that a generation was sealed from.
 pub fn is_same_config(sealed: &capc_schemas::seal::Seal<'_>, sources: &[seal::SealedSource]) -> bool {
     let mut new: Vec<(&[u8], Digest)> =

@@ -8,6 +8,8 @@ mod diff;
 mod doctor;
 mod drift;
 mod explain;
+mod files;
+mod first;
 mod fmt;
 mod gc;
 mod generation;
@@ -19,6 +21,7 @@ mod last;
 mod launcher;
 mod logs;
 mod manual;
+mod memory;
 mod ps;
 mod question;
 mod reconfigure;
@@ -39,7 +42,9 @@ mod transaction;
 mod up;
 mod verify;
 
-use crate::cli::{Command, Exit};
+use crate::cli::{Cli, Command, Exit};
+use clap::Parser;
+use std::ffi::OsString;
 
 /// Prints to standard output as it is; that somebody stopped reading (`| head`) is no error.
 macro_rules! say_as_is {
@@ -71,15 +76,43 @@ macro_rules! complain {
 }
 use {complain, complain_as_is, say, say_as_is};
 
-/// Runs a command to its end; returns the status of the process, which is a service's own where capc stood in its stead.
+/// Runs what the arguments say to its end, and returns the status.
+///
+/// The first process of a machine makes the machine ready before and switches it off after, whatever came of it: a kernel
+/// whose first process ends does not go on.
 #[must_use]
-pub fn run(command: Command) -> u8 {
+pub fn called(arguments: &[OsString]) -> u8 {
+    if !first::is_first_of_machine() {
+        return parsed(arguments);
+    }
+    let status = match first::make_ready(arguments) {
+        Ok(()) => parsed(arguments),
+        Err(failure) => failure.report() as u8,
+    };
+    last::switch_off();
+    status
+}
+
+fn parsed(arguments: &[OsString]) -> u8 {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => run(cli.command),
+        Err(error) => {
+            // Nobody may listen any more.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
+        }
+    }
+}
+
+/// Runs a command to its end; returns the status of the process, which is a service's own where capc stood in its stead.
+fn run(command: Command) -> u8 {
     let exit = match command {
         Command::Attend(arguments) => return attend::run(&arguments),
         Command::Channels(arguments) => attend::channels(&arguments),
         Command::Facets(arguments) => attend::facets(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Reconfigure(arguments) => reconfigure::run(&arguments),
+        Command::Files(arguments) => files::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Ps(arguments) => ps::run(&arguments),
         Command::Logs(arguments) => logs::run(&arguments),

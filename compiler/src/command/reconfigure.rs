@@ -141,7 +141,10 @@ fn refuse_other_config(ground: &Ground, sources: &[SealedSource]) -> Result<(), 
 }
 
 /// Compiles a file of another system, or one that lies elsewhere and is meant for it.
-fn below(root: &Path, file: &Path) -> Result<crate::Compilation, Failure> {
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn below(root: &Path, file: &Path) -> Result<crate::Compilation, Failure> {
     let absolute = compile::absolute(file)?;
     match absolute.strip_prefix(root) {
         Ok(inside) => Ok(compile::from_absolute(&Below(root.to_owned()), &Path::new("/").join(inside), file)),

@@ -3,7 +3,7 @@
 use super::launcher::MemoryLauncher;
 use super::sealed_plan::SealedPlan;
 use super::transaction::RUNTIME;
-use super::{Failure, compile, generation, instance, last};
+use super::{Failure, compile, first, generation, instance};
 use crate::cli::{Exit, Inside, Up};
 use crate::emit::store::{self, Draft, Store};
 use crate::lower::{self, Mode};
@@ -18,17 +18,15 @@ use std::path::{Path, PathBuf};
 /// Runs a configuration, or a generation that was sealed before.
 pub fn run(arguments: &Up) -> Exit {
     let result = match arguments.inside {
+        // What it mounts goes with the machine.
+        None if first::is_first_of_machine() => inside_world(arguments, Inside::Root),
         None => enter(arguments),
         Some(inside) => inside_world(arguments, inside),
     };
-    let exit = match result {
+    match result {
         Ok(exit) => exit,
         Err(failure) => failure.report(),
-    };
-    if last::is_first_of_machine() {
-        last::switch_off();
     }
-    exit
 }
 
 /// Starts this command again in a mount namespace of its own (and, as a plain user, a user namespace), so that what is

@@ -157,6 +157,17 @@ pub fn lower(
     Ok(Lowered { manifests, plan, identities: numbers, notes })
 }
 
+/// Returns the files that a program is made of, without links: itself, its interpreter and its libraries, sorted.
+///
+/// # Errors
+/// When one of them is not there, in words.
+pub fn files_of(machine: &dyn Machine, program: &str) -> Result<Vec<String>, String> {
+    let mut found = closure::Closure::default();
+    let added = closure::add_program(&Host::new(machine), &mut found, program);
+    added.map_err(|no| format!("{}; {}", no.message, no.help))?;
+    Ok(found.files.into_values().collect())
+}
+
 impl<'a> Run<'a> {
     fn world(&mut self, subject: Subject<'a>, checked: &Checked) -> (World, Vec<descriptors::Passed>) {
         let Subject { object, service, .. } = subject;

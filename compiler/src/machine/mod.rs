@@ -5,10 +5,12 @@
 //! open, so that links of another system's root (`--root DIR`) cannot lead out of it.
 
 mod real;
+mod over;
 mod tree;
 #[cfg(test)]
 pub mod fake;
 
+pub use over::Over;
 pub use real::RealMachine;
 pub use tree::tree_digest;
 
