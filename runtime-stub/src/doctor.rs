@@ -3,13 +3,16 @@
 use crate::apply::contents;
 use crate::apply::keeper::SERVICE_PID;
 use crate::apply::places::INERT;
-use crate::apply::{enter, idmap, namespaces, proc};
+use crate::apply::{enter, idmap, landlock, namespaces, proc};
 use crate::plan::Identity;
 use crate::refusal::{Layer, OrRefuse, REFUSED, Refusal, Sentence, Subject};
 use crate::sys::{
     self, At, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWUTS, Depth, Fd, Instruction,
     MOUNT_ATTR_RDONLY, NewFileSystem, O_PATH, Parent, Patience, Side,
 };
+
+/// What every manifest asks of Landlock at least.
+const LEAST_ABI: u32 = 3;
 
 type Found<'m> = Result<Sentence, Refusal<'m>>;
 
@@ -160,7 +163,7 @@ fn id_map() -> Found<'static> {
 
 fn landlock() -> Found<'static> {
     let layer = Layer::Landlock;
-    let abi = sys::landlock_abi().or_refuse(layer, "landlock_create_ruleset")?;
+    let abi = landlock::suffices(LEAST_ABI)?;
     let ruleset = sys::new_ruleset(sys::Handled { files: 1, ports: 0, scopes: 0 });
     let ruleset = ruleset.or_refuse(layer, "landlock_create_ruleset")?;
     sys::gain_nothing().or_refuse(layer, "no_new_privs")?;

@@ -67,7 +67,7 @@ fn launch_service<'m>(
         load::manifest(&trust, launch.generation, launch.service, Buffers { seal, signature, manifest })?;
     let plan = plan::plan(&manifest, Arena::new(arena))?;
     passed.suffice(plan.descriptors, life.as_ref())?;
-    landlock::suffices(&plan)?;
+    landlock::suffices(plan.landlock_abi)?;
     let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
     let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
     namespaces::leave_mounts()?;

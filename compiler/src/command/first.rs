@@ -139,8 +139,8 @@ fn start_in_memory(arguments: &[OsString]) -> Failure {
     Failure::refused(format!("cannot start `{}` again: {error}", program.display()))
 }
 
-/// Sets the first interface up, which is the loopback of every machine (rtnetlink(7)): before that, nothing can listen
-/// on 127.0.0.1.
+/// Sets the first interface up, which is the loopback of every machine (rtnetlink(7)): before that, nothing on the machine
+/// reaches 127.0.0.1.
 fn start_loopback() -> Result<(), Errno> {
     const LENGTH: u32 = 32;
     const NEW_LINK: u16 = 16;

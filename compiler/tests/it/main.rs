@@ -43,3 +43,4 @@ mod mistakes;
 mod world;
 mod steer;
 mod web;
+mod boot;

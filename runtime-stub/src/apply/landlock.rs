@@ -53,16 +53,16 @@ fn rights(rights: Rights) -> u64 {
     u64::from(bits)
 }
 
-/// Checks that the kernel's Landlock is new enough; comes before anything is made.
+/// Returns the kernel's ABI of Landlock, which must be new enough; comes before anything is made.
 ///
 /// # Errors
 /// When it is not, or is not there.
-pub fn suffices<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
+pub fn suffices<'m>(least: u32) -> Result<u32, Refusal<'m>> {
     let found = sys::landlock_abi().or_refuse(LAYER, "landlock_create_ruleset")?;
-    if found >= plan.landlock_abi {
-        return Ok(());
+    if found >= least {
+        return Ok(found);
     }
-    let reason = Reason::Least { found: u64::from(found), least: u64::from(plan.landlock_abi) };
+    let reason = Reason::Least { found: u64::from(found), least: u64::from(least) };
     Err(Refusal { layer: LAYER, subject: Subject::Word("the kernel's ABI"), reason })
 }
 

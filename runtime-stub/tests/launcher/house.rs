@@ -26,15 +26,19 @@ fn the_doctor_finds_every_layer_here() {
 
 #[test]
 fn the_doctor_names_what_is_missing() {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=landlock_create_ruleset:error=EOPNOTSUPP"]);
-    let (text, status) = said(strace.arg(bare_launcher()).arg("--doctor"));
-    assert_eq!(status, Some(1), "{text}");
-    assert!(
-        text.contains("landlock missing landlock: landlock_create_ruleset: not supported (EOPNOTSUPP)\n"),
-        "{text}"
-    );
-    assert_eq!(text.matches(" missing").count(), 1, "{text}");
+    // A kernel without Landlock, and Linux 6.1.
+    for (injected, found) in [
+        ("error=EOPNOTSUPP", "landlock_create_ruleset: not supported (EOPNOTSUPP)"),
+        ("retval=2", "the kernel's ABI: it is 2, and at least 3 is needed"),
+    ] {
+        let mut strace = Command::new("strace");
+        let inject = format!("inject=landlock_create_ruleset:{injected}");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
+        let (text, status) = said(strace.arg(bare_launcher()).arg("--doctor"));
+        assert_eq!(status, Some(1), "{text}");
+        assert!(text.contains(&format!("landlock missing landlock: {found}\n")), "{text}");
+        assert_eq!(text.matches(" missing").count(), 1, "{text}");
+    }
 }
 
 #[test]
