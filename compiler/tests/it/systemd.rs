@@ -1,7 +1,7 @@
 //! `--init systemd`, with the real systemd as the first process.
 
 use crate::booted::Booted;
-use crate::scene::{Run, Scene, needs_root};
+use crate::scene::{Run, Scene, needs_root, until};
 use crate::transaction::make_key;
 
 /// A web server on a passed socket, in ten lines.
@@ -155,4 +155,132 @@ fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
     machine.sh(&repair.join("\n")).exits(0);
     machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
     assert_eq!(before[..2], ["server", "bystander"].map(|service| pid(&machine, service)));
+}
+
+/// Programs that are passed something, make something, or say that they are ready.
+const PART: &str = r#"import os, select, signal, socket, sys, time
+
+def tell(text):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.connect(os.environ["NOTIFY_SOCKET"])
+    notify.send(text.encode())
+
+def serve(listener, text):
+    while True:
+        peer, _ = listener.accept()
+        peer.sendall(text)
+        peer.close()
+
+def ask(path):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    return peer.recv(99).decode()
+
+role = sys.argv[1]
+if role == "maker":
+    time.sleep(0.3)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("/run/maker/maker.sock")
+    listener.listen()
+    serve(listener, b"made late")
+if role == "activated":
+    serve(socket.socket(fileno=3), b"made early")
+if role == "user":
+    print(ask("/run/maker/maker.sock"), "and", ask("/run/activated/activated.sock"), flush=True)
+    signal.pause()
+if role == "notifier":
+    signal.signal(signal.SIGHUP, lambda *_: print("read again", flush=True))
+    time.sleep(0.3)
+    print("about to be ready", flush=True)
+    tell("READY=1\nSTATUS=at work")
+    while True:
+        signal.pause()
+        tell("WATCHDOG_USEC=200000")
+if role == "talker":
+    ends = [socket.socket(fileno=end) for end in (3, 4) if os.path.exists(f"/proc/self/fd/{end}")]
+    while True:
+        for end in select.select(ends, [], [])[0]:
+            end.send(end.recv(99).upper())
+if role in ("listener", "other"):
+    if not os.path.exists("/proc/self/fd/3"):
+        signal.pause()
+    channel = socket.socket(fileno=3)
+    channel.send(role.encode())
+    print("heard", channel.recv(99).decode(), flush=True)
+    signal.pause()
+"#;
+
+/// Returns a system of services that run `part.py` with an argument each, and have what stands beside it.
+fn parts(services: &[(&str, &str)]) -> String {
+    let mut text = "system parts\ndir code \"./code\"\n".to_owned();
+    for (role, more) in services {
+        text.push_str(&format!(
+            "service {role} {{\n    run \"/usr/bin/python3\" \"/code/part.py\" \"{role}\"\n    image \"std:python3\"\n    \
+             holds code read at=\"/code\"\n    {more}\n}}\n"
+        ));
+    }
+    text
+}
+
+/// What a service has said, as the journal has it.
+fn said(machine: &Booted, service: &str) -> String {
+    machine.sh(&format!("journalctl --output=cat --unit capc-{service}.service")).out
+}
+
+#[test]
+fn facets_channels_and_readiness_pass_through() {
+    if !needs_root("facets and channels with systemd") {
+        return;
+    }
+    let system = parts(&[
+        ("maker", "provides late socket=\"/run/maker/maker.sock\""),
+        ("activated", "provides early socket=\"/run/activated/activated.sock\" { activated; }"),
+        ("user", "holds maker.late\n    holds activated.early\n    holds notifier.up"),
+        (
+            "notifier",
+            "ready \"notify\"\n    reload signal=\"HUP\"\n    restart \"on-failure\"\n    provides up tcp=\"127.0.0.1:8463\"",
+        ),
+        ("talker", "provides talk channel=#true"),
+        ("listener", "holds talker.talk fd=3 // revoked\n    restart \"on-failure\""),
+        ("other", "holds talker.talk fd=3"),
+    ]);
+    let scene = scene("systemd-parts", &system);
+    scene.write("code/part.py", PART);
+    let machine = Booted::new(&scene);
+    let run = reconfigure(&machine, &[]).exits(0).says("started    capc-channels.service");
+    let [up, user] = ["notifier", "user"].map(|service| run.out.find(&format!("started    capc-{service}.")));
+    assert!(up < user, "{}", run.out);
+    let verify = machine.sh("systemd-analyze verify --man=no store/current/init/systemd/* 2>&1").exits(0);
+    assert_eq!(verify.out, "");
+    until("the user has its answers", || said(&machine, "user").contains("made late and made early"));
+    until("the listener is answered", || said(&machine, "listener").contains("heard LISTENER"));
+    assert!(said(&machine, "notifier").contains("about to be ready"));
+    assert_eq!(machine.show("capc-notifier.service", "StatusText"), "at work");
+
+    machine.sh("systemctl reload capc-notifier").exits(0);
+    until("it has read again", || said(&machine, "notifier").contains("read again"));
+    // It promised a sign of life, and gives none.
+    until("the silent one is started again", || machine.show("capc-notifier.service", "NRestarts") == "1");
+
+    // A socket outlives its service, and a channel one of its ends.
+    let socket = "stat -c %i /run/capc/facets/activated.early/activated.sock";
+    let before = machine.sh(socket).exits(0).out;
+    machine.sh("systemctl kill -s KILL capc-listener.service; systemctl restart capc-activated.service capc-listener.service").exits(0);
+    assert_eq!(machine.sh(socket).exits(0).out, before);
+    until("the channel speaks again", || said(&machine, "listener").matches("heard LISTENER").count() == 2);
+
+    // A grant is revoked, and with it the pair.
+    let kept = |machine: &Booted| machine.show("capc-channels.service", "NFileDescriptorStore");
+    assert_eq!(kept(&machine), "4");
+    let all = ["talker", "listener", "other", "maker"];
+    let before = all.map(|service| pid(&machine, service));
+    edit(&scene, "    holds talker.talk fd=3 // revoked\n", "");
+    let run = reconfigure(&machine, &[]).exits(0).says("restarted  capc-channels.service");
+    run.says("restarted  capc-talker.service").says("restarted  capc-listener.service");
+    assert_eq!(kept(&machine), "2");
+    let after = all.map(|service| pid(&machine, service));
+    assert!(before[0] != after[0] && before[1] != after[1]);
+    assert_eq!(before[2..], after[2..], "whose channel is as it was goes on");
+    machine.sh("systemctl restart capc-other.service").exits(0);
+    until("the pair that is left speaks", || said(&machine, "other").matches("heard OTHER").count() == 2);
 }

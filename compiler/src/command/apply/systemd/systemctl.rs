@@ -71,9 +71,13 @@ impl State {
 
     /// Returns how it is, in the words of systemd.
     pub fn words(&self) -> String {
+        let again = match self.restarts.as_str() {
+            "" | "0" => String::new(),
+            number => format!(", started again {number} times"),
+        };
         match self.result.as_str() {
-            "" | "success" => format!("{} ({})", self.active, self.sub),
-            result => format!("{} ({}): {result}", self.active, self.sub),
+            "" | "success" => format!("{} ({}){again}", self.active, self.sub),
+            result => format!("{} ({}: {result}){again}", self.active, self.sub),
         }
     }
 }

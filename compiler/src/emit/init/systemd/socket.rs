@@ -1,6 +1,6 @@
 //! The sockets that a service is passed, made before it and kept while it starts again.
 
-use super::text::{Unit, literal};
+use super::text::{Unit, command, literal};
 use super::{FACETS, Site, TARGET, mount, unit as unit_name};
 use capc_supervisor::{Address, Descriptor, Plan, Service};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,7 @@ pub fn unit(site: &Site<'_>, service: &Service) -> Result<Unit, String> {
     unit.set("PartOf", TARGET);
     let mut mounts = BTreeSet::new();
     let mut lines = Vec::new();
+    let mut makers = Vec::new();
     let mut is_late = false;
     for descriptor in &service.descriptors {
         match descriptor {
@@ -34,7 +35,10 @@ pub fn unit(site: &Site<'_>, service: &Service) -> Result<Unit, String> {
             }
             Descriptor::Activated { name: _, facet, file } => {
                 mounts.insert(mount(facet)?);
-                lines.push(("ListenStream", socket_path(service, &format!("{FACETS}/{facet}/{file}"))?));
+                let path = format!("{FACETS}/{facet}/{file}");
+                lines.push(("ListenStream", socket_path(service, &path)?));
+                let owner = site.plan.facets.iter().find(|owner| owner.key == *facet);
+                makers.extend(owner.map(|owner| (format!("{}:{}", owner.uid, owner.gid), path)));
             }
             Descriptor::Channel { name: _ } => {}
         }
@@ -53,6 +57,11 @@ pub fn unit(site: &Site<'_>, service: &Service) -> Result<Unit, String> {
         unit.set("FreeBind", "yes");
     }
     unit.set("SocketMode", "0666");
+    // `SocketUser=` takes no number without a name. A holder's world shows what is the maker's, and nothing of others.
+    for (owner, path) in makers {
+        let own = "exec chown -h \"$1\" \"$2\"";
+        unit.set("ExecStartPost", command("/bin/sh", ["-c", own, "own", &owner, &path])?);
+    }
     unit.set("RemoveOnStop", "yes");
     unit.set_units("Service", [unit_name(&service.name, "service")?]);
     Ok(unit)
