@@ -51,6 +51,7 @@ for target in sysinit sockets local-fs timers multi-user graphical; do
     done
 done
 ln -s /dev/null /etc/systemd/system/systemd-remount-fs.service
+if [ -d etc ]; then cp -a etc/. /etc/; fi
 exec env -i container=capc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
     --system --unit=multi-user.target --log-target=null --show-status=no
 "#;
@@ -63,13 +64,14 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// Boots one in which commands are run in a scene's directory.
+    /// Boots one in which commands are run in a scene's directory; what lies in `etc` there is laid over its own.
     #[track_caller]
     pub fn new(scene: &Scene) -> Self {
         assert!(Path::new("/lib/systemd/systemd").exists(), "apt-get install systemd");
         let mut outside = Command::new("unshare")
             .args(["--mount", "sh", "-c", OUTSIDE])
             .env("INSIDE", INSIDE)
+            .current_dir(&scene.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

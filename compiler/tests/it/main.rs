@@ -11,6 +11,7 @@ mod trace;
 mod transaction;
 mod booted;
 mod systemd;
+mod systemd_faults;
 mod faults;
 mod power;
 mod chain;

@@ -43,7 +43,7 @@ service nightly { run "/usr/bin/true"; oneshot; schedule "Mon 03:00 UTC"; }
 state out "./out"
 "#;
 
-fn scene(name: &str, system: &str) -> Scene {
+pub fn scene(name: &str, system: &str) -> Scene {
     let scene = Scene::new(name);
     scene.write("system.kdl", system.replace("./", &format!("{}/", scene.path.display())));
     scene.write("given/file", "a sealed line\n");
@@ -54,21 +54,21 @@ fn scene(name: &str, system: &str) -> Scene {
 }
 
 #[track_caller]
-fn reconfigure(machine: &Booted, more: &[&str]) -> Run {
+pub fn reconfigure(machine: &Booted, more: &[&str]) -> Run {
     let words =
         ["reconfigure", "system.kdl", "--init", "systemd", "--store", "store", "--key", "key", "--yes"];
     machine.capc(&[&words, more].concat())
 }
 
 /// Replaces words of the system file.
-fn edit(scene: &Scene, from: &str, to: &str) {
+pub fn edit(scene: &Scene, from: &str, to: &str) {
     let path = scene.path.join("system.kdl");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from:?} is not in\n{text}");
     std::fs::write(path, text.replace(from, to)).unwrap();
 }
 
-fn pid(machine: &Booted, service: &str) -> String {
+pub fn pid(machine: &Booted, service: &str) -> String {
     machine.show(&format!("capc-{service}.service"), "MainPID")
 }
 
@@ -223,7 +223,7 @@ fn parts(services: &[(&str, &str)]) -> String {
 }
 
 /// What a service has said, as the journal has it.
-fn said(machine: &Booted, service: &str) -> String {
+pub fn said(machine: &Booted, service: &str) -> String {
     machine.sh(&format!("journalctl --output=cat --unit capc-{service}.service")).out
 }
 

@@ -239,14 +239,9 @@ impl<'a> Course<'a> {
             done.push(Done { unit: unit.clone(), what });
         }
         start(&mut new)?;
-        let timers = self.served.iter().filter(|served| served.service.schedule.is_some());
-        let timers = timers.map(|served| unit(&served.service.name, "timer"));
-        let timers: Vec<String> = timers.collect::<Result<_, _>>().map_err(Failure::refused)?;
-        let before = states(&timers)?;
-        ask(&["start"], &[TARGET.to_owned()])?;
-        for (timer, _) in timers.iter().zip(before).filter(|(_, state)| !state.is_active()) {
-            say!("waits      {timer}");
-        }
+        self.wait_for_times()?;
+        // What failed just now is not tried again with it.
+        ask(&["start", ALONE], &[TARGET.to_owned()])?;
         self.settle(&done)?;
         Ok(done)
     }
@@ -312,13 +307,31 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
+    /// Starts the timers.
+    fn wait_for_times(&self) -> Result<(), Failure> {
+        let timers = self.served.iter().filter(|served| served.service.schedule.is_some());
+        let timers = timers.map(|served| unit(&served.service.name, "timer"));
+        let timers: Vec<String> = timers.collect::<Result<_, _>>().map_err(Failure::refused)?;
+        let states = states(&timers)?;
+        let mut new: Vec<String> = timers
+            .into_iter()
+            .zip(states)
+            .filter(|(_, state)| !state.is_active())
+            .map(|(timer, _)| timer)
+            .collect();
+        for timer in &new {
+            say!("waits      {timer}");
+        }
+        start(&mut new)
+    }
+
     /// Waits until services that say nothing have shown that they run.
     fn settle(&self, done: &[Done]) -> Result<(), Failure> {
         let touched: Vec<String> =
             done.iter().filter(|done| done.what != What::Left).map(|done| done.unit.clone()).collect();
         let begin = Instant::now();
         while !touched.is_empty() && begin.elapsed() < SETTLED {
-            if states(&touched)?.iter().any(|state| !state.is_active()) {
+            if states(&touched)?.iter().any(State::is_down) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(100));

@@ -1,0 +1,190 @@
+//! What goes wrong with `--init systemd`, before the switch and after it.
+
+use crate::booted::Booted;
+use crate::scene::{Run, Scene, needs_root, run, until};
+use crate::systemd::{edit, pid, reconfigure, said, scene};
+use std::process::{Command, Stdio};
+
+const SYSTEM: &str = r#"system faulty
+dir given "./given"
+dir code "./code"
+service steady { run "/usr/bin/sleep" "1000"; holds given at="/given"; }
+service works {
+    run "/bin/sh" "/code/works.sh" "well"
+    image "/usr/bin/sleep"
+    holds code read at="/code"
+}
+"#;
+
+const WORKS: &str = "[ \"$1\" = well ] || { echo \"cannot do this: $1\"; exit 3; }\nexec sleep 1000\n";
+
+fn current(scene: &Scene) -> String {
+    std::fs::read_link(scene.path.join("store/current"))
+        .map_or("none".to_owned(), |link| link.display().to_string())
+}
+
+#[test]
+fn what_systemd_could_not_be_told_is_refused_before_anything_is_sealed() {
+    if !needs_root("refusals with systemd") {
+        return;
+    }
+    let scene = scene("systemd-refused", SYSTEM);
+    scene.write("code/works.sh", WORKS);
+    let mut without = Command::new("unshare");
+    let words = "mount -t tmpfs tmpfs /run; exec \"$0\" reconfigure system.kdl --init systemd --store store --key key --yes";
+    without.args(["--mount", "sh", "-c", words, env!("CARGO_BIN_EXE_capc")]).current_dir(&scene.path);
+    run(without).exits(3).complains("systemd does not run here");
+    assert_eq!(current(&scene), "none");
+
+    let machine = Booted::new(&scene);
+    for place in ["/etc/systemd/system/capc-works.service", "/run/systemd/system/capc.target"] {
+        machine.sh(&format!("mkdir -p /run/systemd/system; echo '[Unit]' > {place}")).exits(0);
+        let refused = reconfigure(&machine, &[]).exits(3);
+        refused.complains(place).complains("is a unit of the same name, and none of this store's");
+        assert_eq!(current(&scene), "none");
+        machine.sh(&format!("rm {place}")).exits(0);
+    }
+    reconfigure(&machine, &[]).exits(0);
+    // Another store's are strangers too.
+    let other =
+        ["reconfigure", "system.kdl", "--init", "systemd", "--store", "other", "--key", "key", "--yes"];
+    machine.capc(&other).exits(3).complains("none of this store's");
+
+    // Another init: everything is stopped, and forgotten.
+    let none = ["reconfigure", "system.kdl", "--init", "none", "--store", "store", "--key", "key", "--yes"];
+    machine.capc(&none).exits(0).says("stopped    capc-works.service");
+    assert_eq!(machine.sh("ls /etc/systemd/system | grep capc").out, "");
+    assert_eq!(machine.sh("pgrep -x sleep").out, "");
+}
+
+#[test]
+fn a_service_that_fails_after_the_switch_is_told_with_its_last_words_and_undone_if_wished() {
+    if !needs_root("failures with systemd") {
+        return;
+    }
+    let scene = scene("systemd-failed", SYSTEM);
+    scene.write("code/works.sh", WORKS);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let before = ["steady", "works"].map(|service| pid(&machine, service));
+    edit(&scene, "\"well\"", "\"badly\"");
+    let failed =
+        reconfigure(&machine, &[]).exits(3).complains("capc-works.service is failed (failed: exit-code)");
+    let failed = failed
+        .complains("    | cannot do this: badly")
+        .complains("is current, and not all of it came up: capc-works.service");
+    failed.says("left as it is: 1 service");
+    assert_eq!(current(&scene), "generations/2");
+
+    edit(&scene, "\"badly\"", "\"well\"");
+    reconfigure(&machine, &[]).exits(0).says("started    capc-works.service");
+    edit(&scene, "\"well\"", "\"worse\"");
+    let undone =
+        reconfigure(&machine, &["--rollback-on-failure"]).exits(3).complains("cannot do this: worse");
+    undone.says("going back to the content of generation 3").says("started    capc-works.service");
+    assert_eq!(current(&scene), "generations/5");
+    let after = ["steady", "works"].map(|service| pid(&machine, service));
+    assert_eq!(before[0], after[0], "what was never touched still runs");
+    assert_eq!(machine.show("capc-works.service", "ActiveState"), "active");
+    machine.capc(&["verify", "--chain", "--store", "store"]).exits(0);
+}
+
+/// A service that takes its time to be ready.
+const SLOW: &str = r#"system slow
+dir given "./given"
+dir code "./code"
+service first {
+    run "/usr/bin/python3" "/code/slow.py" "one"
+    image "std:python3"
+    holds code read at="/code"
+    ready "notify"
+    provides up tcp="127.0.0.1:8464"
+}
+service second { run "/usr/bin/sleep" "1000"; holds first.up; holds given at="/given"; }
+service third { run "/usr/bin/sleep" "1000"; holds given at="/given"; }
+"#;
+
+const SLOW_PY: &str = r#"import os, signal, socket, time
+time.sleep(1.5)
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.connect(os.environ["NOTIFY_SOCKET"])
+notify.send(b"READY=1")
+signal.pause()
+"#;
+
+/// Begins an apply in which `first` takes its time; returns when it is at it.
+fn begin(scene: &Scene, machine: &Booted) -> std::process::Child {
+    edit(scene, "\"one\"", "\"two\"");
+    edit(
+        scene,
+        "service second { run \"/usr/bin/sleep\" \"1000\"",
+        "service second { run \"/usr/bin/sleep\" \"1001\"",
+    );
+    edit(
+        scene,
+        "service third { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"",
+        "service fourth { run \"/usr/bin/sleep\" \"1000\"",
+    );
+    let was = pid(machine, "first");
+    let words =
+        ["reconfigure", "system.kdl", "--init", "systemd", "--store", "store", "--key", "key", "--yes"];
+    let mut command = machine.command(&[&[env!("CARGO_BIN_EXE_capc")], &words[..]].concat());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the first service starts again", || {
+        machine.show("capc-first.service", "ActiveState") == "activating" && pid(machine, "first") != was
+    });
+    child
+}
+
+/// What there must be in the end, whatever happened on the way.
+#[track_caller]
+fn is_as_sealed(machine: &Booted) {
+    machine.capc(&["status", "--store", "store"]).exits(0).says("running     3 services").says("clean");
+    let active = machine.sh("systemctl is-active capc-first capc-second capc-fourth capc.target");
+    assert_eq!(active.out, "active\nactive\nactive\nactive\n");
+    assert_eq!(machine.show("capc-third.service", "LoadState"), "not-found");
+    assert_eq!(
+        machine.sh("cat /proc/$(systemctl show --value -p MainPID capc-second)/cmdline | tr '\\0' ' '").out,
+        "/usr/bin/sleep 1001 "
+    );
+    assert_eq!(machine.sh("pgrep -cx sleep").out, "2\n");
+}
+
+#[test]
+fn an_apply_survives_a_systemd_that_starts_itself_anew() {
+    if !needs_root("systemd that starts itself anew") {
+        return;
+    }
+    let scene = scene("systemd-reexec", SLOW);
+    scene.write("code/slow.py", SLOW_PY);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let apply = begin(&scene, &machine);
+    machine.sh("systemctl daemon-reexec");
+    let output = apply.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said.contains("restarted  capc-first.service") && said.contains("restarted  capc-second.service"),
+        "{said}"
+    );
+    is_as_sealed(&machine);
+}
+
+#[test]
+fn what_an_apply_that_was_killed_left_undone_the_next_one_does() {
+    if !needs_root("a killed apply with systemd") {
+        return;
+    }
+    let scene = scene("systemd-killed", SLOW);
+    scene.write("code/slow.py", SLOW_PY);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let mut apply = begin(&scene, &machine);
+    machine.sh("pkill -KILL -x capc").exits(0);
+    apply.wait().unwrap();
+    machine.capc(&["status", "--store", "store"]).says("second (pid ");
+    let run = reconfigure(&machine, &[]).exits(0).says("restarted  capc-second.service");
+    run.says("started    capc-fourth.service");
+    is_as_sealed(&machine);
+}
