@@ -16,6 +16,8 @@ pub enum Error {
     NotRunning(String),
     /// A service ended before its sockets listened.
     Unready(String),
+    /// A service was not ready within its time.
+    Late(String),
     /// The system refused something.
     System {
         /// What was being done, as in `cannot DOING`.
@@ -39,6 +41,7 @@ impl fmt::Display for Error {
             Error::Taken(runtime) => write!(out, "another supervisor runs this system (it holds {runtime})"),
             Error::NotRunning(runtime) => write!(out, "no supervisor runs in {runtime}"),
             Error::Unready(service) => write!(out, "`{service}` ended before its sockets listened"),
+            Error::Late(service) => write!(out, "`{service}` was not ready within its time"),
             Error::System { doing, why } => write!(out, "cannot {doing}: {why}"),
         }
     }
@@ -48,7 +51,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Plan(error) => Some(error),
-            Error::Taken(_) | Error::NotRunning(_) | Error::Unready(_) => None,
+            Error::Taken(_) | Error::NotRunning(_) | Error::Unready(_) | Error::Late(_) => None,
             Error::System { why, .. } => Some(why),
         }
     }

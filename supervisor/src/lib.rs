@@ -27,7 +27,7 @@ mod run;
 mod attend;
 
 pub use attend::{Attended, Passed, attend, keep_channels, mount_facets};
-pub use calendar::Calendar;
+pub use calendar::{Calendar, PlainTimes};
 pub use control::{Answer, Ps, PsFormat, PsService, Request, ask};
 pub use error::Error;
 pub use journal::log_path;

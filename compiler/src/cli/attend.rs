@@ -22,9 +22,15 @@ pub struct Attend {
     /// Stay until the service ends, hand signals on, and end as it does.
     #[arg(long)]
     pub wait: bool,
+    /// How long it may take to become ready, in thousandths of seconds.
+    #[arg(long, value_name = "MS")]
+    pub within: Option<u64>,
     /// Write a byte to this descriptor when it is ready.
     #[arg(long, value_name = "NUMBER")]
     pub say_ready: Option<i32>,
+    /// Write `e`, its status and a newline to this descriptor when it has ended.
+    #[arg(long, value_name = "NUMBER")]
+    pub say_end: Option<i32>,
     /// The store's launcher.
     pub launcher: PathBuf,
     /// The generation's directory.

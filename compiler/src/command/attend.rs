@@ -18,7 +18,9 @@ pub fn run(arguments: &Attend) -> u8 {
         ready_ports: arguments.ready_port.clone(),
         ready_notify: arguments.ready_notify,
         stays: arguments.wait,
+        within: arguments.within.map(std::time::Duration::from_millis),
         say_ready: arguments.say_ready,
+        say_end: arguments.say_end,
         runtime: PathBuf::from(RUNTIME),
         notify_socket: notify_socket(),
     };

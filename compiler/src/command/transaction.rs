@@ -251,8 +251,10 @@ fn add_init(
         launcher: &store::launcher_path(store, launcher),
         generation: &store.join("generations").join(number.to_string()),
         capc: &capc,
+        content,
     };
-    content.extend(init::files(init, &site).map_err(Failure::refused)?);
+    let made = init::files(init, &site).map_err(Failure::refused)?;
+    content.extend(made);
     Ok(plan)
 }
 

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -52,8 +52,12 @@ pub struct Attended {
     pub ready_notify: bool,
     /// Whether to stay until it ends, and to end as it does.
     pub stays: bool,
+    /// How long it may take to become ready, once it runs; without end if that is not said.
+    pub within: Option<Duration>,
     /// A descriptor to which a byte is written when it is ready.
     pub say_ready: Option<i32>,
+    /// A descriptor to which its status is written when it has ended.
+    pub say_end: Option<i32>,
     /// Where the system keeps what lives as long as it runs.
     pub runtime: PathBuf,
     /// Where the init listens.
@@ -91,8 +95,14 @@ pub fn attend(attended: &Attended) -> Result<u8, Error> {
         });
     }
     let say_ready = attended.say_ready.map(passing::inherited).transpose()?;
+    let say_end = attended.say_end.map(passing::inherited).transpose()?;
     if attended.is_to_be_watched() {
-        Watch::begin(attended, descriptors, say_ready)?.follow()
+        let end = Watch::begin(attended, descriptors, say_ready)?.follow();
+        if let (Some(descriptor), Ok(status)) = (say_end, &end) {
+            // An init that asks no more how it ends is not there to be told.
+            let _ = File::from(descriptor).write_all(format!("e{status}\n").as_bytes());
+        }
+        end
     } else {
         let mut command = attended.command(descriptors, None)?;
         if let Some(path) = &attended.notify_socket {
@@ -111,7 +121,7 @@ impl Attended {
     }
 
     fn is_to_be_watched(&self) -> bool {
-        self.waits_for_sockets() || self.stays || self.say_ready.is_some()
+        self.waits_for_sockets() || self.stays || self.say_ready.is_some() || self.say_end.is_some()
     }
 
     /// Returns the launcher with what it is to be passed, and after that the pipe that its world lives by.
@@ -139,8 +149,9 @@ struct Watch<'a> {
     notify: OwnedFd,
     notify_path: PathBuf,
     launcher: Pid,
-    /// The service's own process, once the launcher has named it.
+    /// The service's own process, once the launcher has named it, and since when.
     main: Option<Pid>,
+    since: Option<Instant>,
     is_ready: bool,
     /// Children that have ended, and how.
     ends: HashMap<Pid, Ending>,
@@ -187,6 +198,7 @@ impl<'a> Watch<'a> {
             notify_path,
             launcher,
             main: None,
+            since: None,
             is_ready: false,
             ends: HashMap::new(),
             say_ready,
@@ -215,12 +227,17 @@ impl<'a> Watch<'a> {
             if self.is_ready && !self.attended.stays {
                 return Ok(0);
             }
+            let rest = self.rest();
+            if rest == Some(Duration::ZERO) {
+                self.kill();
+                return Err(Error::Late(self.attended.service.clone()));
+            }
             for signal in self.signals.take() {
                 // A process that has just ended is none to hand a signal to.
                 let _ = rustix::process::kill_process(self.main.unwrap_or(self.launcher), signal);
             }
             let looks = looks && !self.is_ready;
-            self.wait(looks.then_some(pause))?;
+            self.wait(looks.then_some(pause).into_iter().chain(rest).min())?;
             pause = if looks { pause.saturating_mul(2).min(LOOKS.1) } else { LOOKS.0 };
         }
     }
@@ -229,6 +246,7 @@ impl<'a> Watch<'a> {
         let says_ready = notification.words.contains(&Word::Ready);
         if sender == self.launcher {
             self.main = notification.main.or(self.main);
+            self.since = self.since.or(self.main.map(|_| Instant::now()));
             // A launcher says so of services that are ready when they run.
             if says_ready && !self.attended.waits_for_sockets() { self.ready() } else { Ok(()) }
         } else if Some(sender) == self.main && says_ready && self.attended.ready_notify {
@@ -251,6 +269,20 @@ impl<'a> Watch<'a> {
         Ok(Some(status_of(ending)))
     }
 
+    /// Returns how long it may still take to become ready. What is run before it by `prepare` does not count.
+    fn rest(&self) -> Option<Duration> {
+        let (within, since) = self.attended.within.zip(self.since).filter(|_| !self.is_ready)?;
+        Some(within.saturating_sub(since.elapsed()))
+    }
+
+    /// Ends the service; where its world lives by our pipe, that ends as well.
+    fn kill(&self) {
+        for process in self.main.into_iter().chain([self.launcher]) {
+            // One that has ended is none to kill.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+    }
+
     /// Tells the init, once.
     fn ready(&mut self) -> Result<(), Error> {
         if std::mem::replace(&mut self.is_ready, true) {
@@ -269,7 +301,10 @@ impl<'a> Watch<'a> {
     }
 
     fn wait(&self, pause: Option<Duration>) -> Result<(), Error> {
-        let timeout = pause.map(|pause| Timespec { tv_sec: 0, tv_nsec: pause.subsec_nanos().into() });
+        let timeout = pause.map(|pause| Timespec {
+            tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: pause.subsec_nanos().into(),
+        });
         let notify = [self.notify.as_fd()];
         let ends = notify.into_iter().chain(self.signals.ends());
         let mut ends: Vec<PollFd<'_>> =

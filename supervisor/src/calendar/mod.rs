@@ -4,6 +4,7 @@
 //! ranges (`8..17`) and steps (`0/15`).
 
 mod parse;
+mod plain;
 mod days;
 mod timetable;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use plain::PlainTimes;
 pub(crate) use timetable::Timetable;
 
 /// A calendar event: which days and which times of them.

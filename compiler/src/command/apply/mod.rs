@@ -8,7 +8,7 @@ mod systemd;
 
 use super::Failure;
 use super::running::{launched, running};
-use crate::emit::init::PLAN;
+use crate::emit::init::{PLAN, in_order};
 use crate::emit::store::{self, Found};
 use crate::model::Init;
 use crate::seal::Content;
@@ -59,6 +59,7 @@ impl Switch<'_> {
 pub fn refuse(init: Init, root: Option<&Path>, store: &Path, content: &Content) -> Result<(), Failure> {
     match init {
         Init::Systemd => systemd::refuse(root, store, content),
+        Init::Shepherd if root.is_none() => shepherd::refuse(content),
         Init::Capc | Init::Shepherd => Ok(()),
     }
 }
@@ -160,58 +161,5 @@ impl Sealed<'_> {
     fn is_same(&self, other: &Self, name: &str) -> bool {
         let manifest = format!("manifests/{name}");
         self.files.get(&manifest) == other.files.get(&manifest) && self.service(name) == other.service(name)
-    }
-}
-
-/// Returns all services, each after those that it waits for.
-fn in_order(plan: &Plan) -> Vec<&str> {
-    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for service in &plan.services {
-        missing.insert(&service.name, service.waits.len());
-        for wait in &service.waits {
-            waiting.entry(&wait.on).or_default().push(&service.name);
-        }
-    }
-    let mut order: Vec<&str> =
-        missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
-    let mut next = 0;
-    while let Some(name) = order.get(next).copied() {
-        next += 1;
-        for other in waiting.get(name).into_iter().flatten() {
-            if let Some(count) = missing.get_mut(other) {
-                *count -= 1;
-                if *count == 0 {
-                    order.push(other);
-                }
-            }
-        }
-    }
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn services_stand_after_what_they_wait_for() {
-        let service = |name: &str, on: &[&str]| {
-            let waits: Vec<_> = on.iter().map(|on| format!(r#"{{"on":"{on}","until":"ready"}}"#)).collect();
-            format!(
-                r#"{{"name":"{name}","waits":[{}],"oneshot":false,"prepares":false,"schedule":null,"restart":"never",
-                "ready":"started","ready_sockets":[],"ready_ports":[],"descriptors":[],
-                "stop":{{"signal":"TERM","within_ms":1}},"reload":null,"start_within_ms":1}}"#,
-                waits.join(",")
-            )
-        };
-        let services =
-            [service("a", &["b", "c"]), service("b", &["c"]), service("c", &[]), service("d", &[])];
-        let text = format!(
-            r#"{{"format":"capc/plan/1","name":"s","mode":"root","facets":[],"channels":[],"services":[{}]}}"#,
-            services.join(",")
-        );
-        let plan = Plan::from_json(text.as_bytes()).unwrap();
-        assert_eq!(in_order(&plan), ["c", "d", "b", "a"]);
     }
 }

@@ -3,8 +3,11 @@
 //! They say how the launcher is called, in which order, and which sockets are made first. They give nothing: what a service gets
 //! stands in its manifest, which the launcher verifies.
 
+mod order;
 pub mod shepherd;
 pub mod systemd;
+
+pub use order::in_order;
 
 use crate::model::Init;
 use crate::seal::Content;
@@ -25,6 +28,8 @@ pub struct Site<'a> {
     pub generation: &'a Path,
     /// capc itself, which attends where an init cannot do what a service needs.
     pub capc: &'a Path,
+    /// What is sealed beside it.
+    pub content: &'a Content,
 }
 
 /// Returns the files that an init loads, by their paths in the generation; none for the embedded supervisor, which reads the plan.

@@ -1,0 +1,162 @@
+//! Telling the Shepherd, over its own socket and in its own words: what `herd` does, without its having to be found.
+
+mod datum;
+mod socket;
+
+use super::Switch;
+use crate::command::running::running;
+use crate::command::{Failure, complain};
+use crate::emit::init::PLAN;
+use crate::emit::init::shepherd::{FILE, Scheme};
+use crate::emit::report::harmless;
+use crate::seal::Content;
+use capc_supervisor::{Mode, Plan};
+use datum::Datum;
+use socket::Reply;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long an answer to a question may take.
+const QUESTION: Duration = Duration::from_secs(30);
+/// How long it may take to bring up what was sealed.
+const APPLY: Duration = Duration::from_secs(600);
+/// How much of the end of a log is shown, and how many lines.
+const TAIL: (u64, usize) = (8192, 10);
+
+/// Refuses what would be refused after the switch, before anything is sealed.
+///
+/// # Errors
+/// When no Shepherd answers, it is too old, or it has services of the same names that are not ours.
+pub fn refuse(content: &Content) -> Result<(), Failure> {
+    let plan = content.get(PLAN).and_then(|text| Plan::from_json(text).ok());
+    let question = question(&plan.ok_or_else(|| Failure::refused("what is to be sealed holds no plan"))?);
+    let reply = socket::ask("eval", "root", &[&question], QUESTION)?;
+    let version = match &reply {
+        Reply::Done(Datum::List(words)) => words.first().and_then(Datum::text),
+        Reply::Done(_) | Reply::Failed(_) => None,
+    };
+    let Some(version) = version else {
+        return Err(Failure::refused(format!(
+            "cannot ask the Shepherd what it has: {}; nothing was sealed",
+            said(&reply)
+        )));
+    };
+    let Reply::Done(Datum::List(words)) = &reply else { return Ok(()) };
+    match words.get(1).and_then(Datum::atom) {
+        Some("old") => Err(Failure::refused(format!(
+            "capc needs the Shepherd 0.10.2 or later, and the one that runs is {version}; nothing was sealed"
+        ))),
+        Some("good") => match words.get(2).and_then(Datum::text) {
+            Some(name) => Err(Failure::refused(format!(
+                "the Shepherd has a service `{name}` that is not capc's; rename yours or unload that one (`herd unload root {name}`), \
+                 nothing was sealed"
+            ))),
+            None => Ok(()),
+        },
+        _ => {
+            Err(Failure::refused("the Shepherd answers in words that capc does not know; nothing was sealed"))
+        }
+    }
+}
+
+/// Returns what is asked beforehand: `("VERSION" old)`, or `("VERSION" good NAME…)` with the names that are taken.
+fn question(plan: &Plan) -> String {
+    let names: String = match plan.mode {
+        Mode::User => String::new(),
+        Mode::Root => plan.services.iter().map(|one| format!(" {}", Scheme::text(&one.name))).collect(),
+    };
+    format!(
+        "(let* ((version (@ (shepherd config) Version))
+       (word (lambda (text) (or (string->number (substring text 0 (or (string-skip text char-numeric?) (string-length text)))) 0)))
+       (numbers (append (map word (string-split version #\\.)) '(0 0 0)))
+       (module (resolve-module '(capc shepherd) #f #:ensure #f))
+       (ours (or (and module (module-variable module '%ours) (module-ref module '%ours)) '())))
+  (if (< (+ (* 1000000 (car numbers)) (* 1000 (cadr numbers)) (caddr numbers)) 10002)
+      (list version 'old)
+      (let loop ((names (cons \"capc\" (map (lambda (name) (string-append \"capc-\" name)) '({names})))) (taken '()))
+        (if (null? names)
+            (cons version (cons 'good (reverse taken)))
+            (let ((known (lookup-service (string->symbol (car names)))))
+              (loop (cdr names) (if (and known (not (memq known ours))) (cons (car names) taken) taken)))))))"
+    )
+}
+
+/// Loads the file of the generation and lets it be applied.
+///
+/// # Errors
+/// When the Shepherd is not there any more, does not take the file, or a service did not come up.
+pub fn apply(switch: &Switch<'_>) -> Result<(), Failure> {
+    let file = switch.generation.join(FILE);
+    let file = file.to_str().ok_or_else(|| Failure::refused(format!("`{}` is not UTF-8", file.display())))?;
+    let again = format!(
+        "generation {} is current, and what runs is not what it says: do as above, then `herd load root {file}` and `herd apply capc`",
+        switch.number
+    );
+    let tell = |action: &str, service: &str, arguments: &[&str]| match socket::ask(
+        action, service, arguments, APPLY,
+    ) {
+        Ok(Reply::Done(datum)) => Ok(datum),
+        Ok(failed) => Err(Failure::refused(format!("the Shepherd refuses: {}; {again}", said(&failed)))),
+        Err(Failure { exit, message }) => Err(Failure { exit, message: format!("{message}; {again}") }),
+    };
+    tell("load", "root", &[file])?;
+    let failures = tell("apply", "capc", &[])?;
+    let names: Vec<String> = failures.list().iter().filter_map(failure).collect();
+    if !names.is_empty() {
+        return Err(Failure::refused(format!(
+            "generation {} is current, but not all of it is up: {}",
+            switch.number,
+            names.join(", ")
+        )));
+    }
+    outlived(switch)
+}
+
+/// Says how a service failed, with the end of its log; returns its name.
+fn failure(datum: &Datum) -> Option<String> {
+    let [name, why, log] = datum.list() else { return None };
+    let (name, why, log) = (name.text()?, why.text()?, log.text()?);
+    complain!("capc: `{}` {}; {log} ends with:", harmless(name), harmless(why));
+    for line in tail(Path::new(log)) {
+        complain!("  {}", harmless(&line));
+    }
+    Some(format!("`{name}`"))
+}
+
+/// Returns the last lines of a file.
+fn tail(path: &Path) -> Vec<String> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL.0)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL.0).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(TAIL.1)).map(|line| (*line).to_owned()).collect()
+}
+
+/// Refuses to call it done while something runs that the switch was to end: what the kernel says counts, not what was answered.
+fn outlived(switch: &Switch<'_>) -> Result<(), Failure> {
+    let was_to_end = |name: &str| switch.stale.iter().chain(&switch.gone).any(|other| other == name);
+    let left = running(switch.store);
+    match left.iter().find(|one| one.generation != switch.number && was_to_end(&one.service)) {
+        None => Ok(()),
+        Some(one) => Err(Failure::refused(format!(
+            "`{}` (pid {}) still runs as generation {} gave it: the Shepherd did not start it, so it does not end it; end it, \
+             then `herd apply capc`",
+            one.service, one.pid, one.generation
+        ))),
+    }
+}
+
+fn said(reply: &Reply) -> String {
+    match reply {
+        Reply::Done(datum) => datum.to_string(),
+        Reply::Failed(why) => why.clone(),
+    }
+}

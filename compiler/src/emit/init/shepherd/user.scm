@@ -1,0 +1,88 @@
+;; What a user's Shepherd does with a sealed plan, which stands at the end. Made and sealed by capc: edit the configuration instead.
+;;
+;; One service of the Shepherd has them all: `capc up`, which enters a user namespace and keeps them as it does everywhere. A Shepherd
+;; can mount nothing there, and would see none of the processes.
+
+(let* ((version (module-ref (resolve-interface '(shepherd config)) 'Version))
+       (number (lambda (word) (or (string->number (substring word 0 (or (string-skip word char-numeric?) (string-length word)))) 0)))
+       (numbers (append (map number (string-split version #\.)) '(0 0 0))))
+  (unless (>= (+ (* 1000000 (car numbers)) (* 1000 (cadr numbers)) (caddr numbers)) 10002)
+    (error (string-append "capc needs the Shepherd 0.10.2 or later, and this is " version "; nothing was loaded"))))
+
+(define-module (capc shepherd)
+  #:use-module (shepherd service)
+  #:use-module (ice-9 match)
+  #:use-module (srfi srfi-1)
+  #:export (load-plan! apply!))
+
+;; The store that this Shepherd serves, what was loaded last, what was sealed of what runs, and what was registered here.
+(define-once %store #f)
+(define-once %site '())
+(define-once %running #f)
+(define-once %ours '())
+(define-once %why #f)
+
+(define (field of name)
+  (match (assq name of)
+    ((_ value) value)
+    (_ (error "capc: the plan does not say" name))))
+
+(define (log-file) (string-append (field %site 'logs) "/capc.log"))
+
+(define (start!)
+  (set! %why #f)
+  (unless (file-exists? (field %site 'logs))
+    (mkdir (field %site 'logs) #o700))
+  (set! %running (field %site 'seal))
+  (fork+exec-command (list (field %site 'capc) "up" (field %site 'generation))
+                     #:directory "/"
+                     #:environment-variables
+                     (filter (lambda (variable)
+                               (any (lambda (name) (string-prefix? name variable)) '("HOME=" "XDG_RUNTIME_DIR=" "XDG_STATE_HOME=")))
+                             (environ))
+                     #:log-file (log-file)))
+
+(define (ended! object status)
+  (set! %running #f)
+  (unless (zero? status)
+    (set! %why "`capc up` ended, and did not end well"))
+  (default-service-termination-handler object (service-running-value object) status))
+
+(define (make-group)
+  (service '(capc)
+           #:documentation "All services that capc sealed for this user; `capc ps` shows each."
+           #:start (lambda _ (start!))
+           ;; It stops its services in order, each within its own time.
+           #:stop (lambda (value . _)
+                    ((make-kill-destructor SIGTERM #:grace-period 60) value)
+                    (set! %running #f)
+                    #f)
+           #:actions (actions (apply "Make what runs what is sealed." (lambda _ (apply!))))))
+
+(define (load-plan! plan)
+  (let ((site (cdr (assq 'site (cdr plan)))) (known (lookup-service 'capc)))
+    (when (and %store (not (equal? %store (field site 'store))))
+      (error (string-append "this Shepherd has the services of `" %store "` already; nothing was loaded")))
+    (when (and known (not (memq known %ours)))
+      (error "the Shepherd has a service `capc` that is not capc's; nothing was loaded"))
+    (set! %store (field site 'store))
+    (set! %site site)
+    (unless known
+      (let ((object (make-group)))
+        (set! %ours (cons object %ours))
+        (register-services (list object))))
+    #t))
+
+;; Whatever differs, all of them start again: the supervisor runs what one generation says.
+(define (apply!)
+  (let ((object (lookup-service 'capc)))
+    (when (and (eq? 'running (service-status object))
+               (not (equal? %running (field %site 'seal))))
+      (stop-service object))
+    (unless (eq? 'running (service-status object))
+      (start-service object))
+    ;; Long enough for one that is refused.
+    (sleep 0.5)
+    (if (eq? 'running (service-status object))
+        '()
+        (list (list "capc" (or %why "could not be started") (log-file))))))
