@@ -12,6 +12,7 @@ mod transaction;
 mod booted;
 mod systemd;
 mod systemd_faults;
+mod systemd_boot;
 mod faults;
 mod power;
 mod chain;

@@ -158,7 +158,7 @@ fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
 }
 
 /// Programs that are passed something, make something, or say that they are ready.
-const PART: &str = r#"import os, select, signal, socket, sys, time
+pub const PART: &str = r#"import os, select, signal, socket, sys, time
 
 def tell(text):
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -211,7 +211,7 @@ if role in ("listener", "other"):
 "#;
 
 /// Returns a system of services that run `part.py` with an argument each, and have what stands beside it.
-fn parts(services: &[(&str, &str)]) -> String {
+pub fn parts(services: &[(&str, &str)]) -> String {
     let mut text = "system parts\ndir code \"./code\"\n".to_owned();
     for (role, more) in services {
         text.push_str(&format!(

@@ -1,8 +1,8 @@
 //! What goes wrong with `--init systemd`, before the switch and after it.
 
 use crate::booted::Booted;
-use crate::scene::{Run, Scene, needs_root, run, until};
-use crate::systemd::{edit, pid, reconfigure, said, scene};
+use crate::scene::{Scene, needs_root, run, until};
+use crate::systemd::{edit, pid, reconfigure, scene};
 use std::process::{Command, Stdio};
 
 const SYSTEM: &str = r#"system faulty
@@ -55,6 +55,20 @@ fn what_systemd_could_not_be_told_is_refused_before_anything_is_sealed() {
     machine.capc(&none).exits(0).says("stopped    capc-works.service");
     assert_eq!(machine.sh("ls /etc/systemd/system | grep capc").out, "");
     assert_eq!(machine.sh("pgrep -x sleep").out, "");
+}
+
+#[test]
+fn who_waits_for_what_does_not_come_up_is_told_too() {
+    if !needs_root("dependencies with systemd") {
+        return;
+    }
+    let text = "system chain\nservice first { run \"/usr/bin/false\"; oneshot; provides end done=#true; }\n\
+        service second { run \"/usr/bin/sleep\" \"1000\"; holds first.end; }\n";
+    let scene = scene("systemd-chain", text);
+    let machine = Booted::new(&scene);
+    let failed =
+        reconfigure(&machine, &[]).exits(3).complains("capc-first.service is failed (failed: exit-code)");
+    failed.complains("not all of it came up: capc-first.service, capc-second.service");
 }
 
 #[test]

@@ -177,6 +177,8 @@ pub struct Done {
     pub unit: String,
     /// What.
     pub what: What,
+    /// Its run before.
+    pub run: String,
 }
 
 /// What is done to a unit.
@@ -236,7 +238,7 @@ impl<'a> Course<'a> {
                     ask(&["restart", ALONE], std::slice::from_ref(unit))?;
                 }
             }
-            done.push(Done { unit: unit.clone(), what });
+            done.push(Done { unit: unit.clone(), what, run: state.run });
         }
         start(&mut new)?;
         self.wait_for_times()?;

@@ -61,5 +61,7 @@ fn is_up(switch: &Switch<'_>, done: &Done, now: &State) -> bool {
     let may_end =
         service.is_some_and(|service| service.restart == Restart::Never || service.schedule.is_some());
     let was_restarted = done.what != What::Left && now.restarts != "0";
-    (now.is_active() && !was_restarted) || (may_end && now.has_ended_well())
+    // What was not started for want of what it waits for has ended well neither.
+    let has_run = now.run != done.run;
+    (now.is_active() && !was_restarted) || (may_end && has_run && now.has_ended_well())
 }

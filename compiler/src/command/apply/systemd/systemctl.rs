@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What is asked of every unit, in this order.
-const PROPERTIES: [&str; 9] = [
+const PROPERTIES: [&str; 10] = [
     "LoadState",
     "ActiveState",
     "SubState",
@@ -18,6 +18,7 @@ const PROPERTIES: [&str; 9] = [
     "Job",
     "StatusText",
     "NeedDaemonReload",
+    "InvocationID",
 ];
 /// How long it may take until systemd answers again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +42,8 @@ pub struct State {
     /// What was last said of it.
     pub status: String,
     needs_reload: bool,
+    /// Which of its runs this is.
+    pub run: String,
 }
 
 impl State {
@@ -162,7 +165,7 @@ fn state(text: &str) -> State {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         lines.next().unwrap_or_default().to_owned()
     };
-    let [load, active, sub, result, pid, restarts, job, status, needs_reload] = PROPERTIES.map(value);
+    let [load, active, sub, result, pid, restarts, job, status, needs_reload, run] = PROPERTIES.map(value);
     State {
         load,
         active,
@@ -173,6 +176,7 @@ fn state(text: &str) -> State {
         job,
         status,
         needs_reload: needs_reload == "yes",
+        run,
     }
 }
 
