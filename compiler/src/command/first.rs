@@ -12,6 +12,7 @@ use rustix::mount::{
     fsopen, move_mount,
 };
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::system::RebootCommand;
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
@@ -53,8 +54,8 @@ pub fn is_first_of_machine() -> bool {
     name.is_ok_and(|name| name.as_bytes() == OF_MACHINE)
 }
 
-/// Leaves the root of an initramfs, by starting again with the same arguments; mounts what is not mounted yet; and starts the
-/// loopback interface.
+/// Leaves the root of an initramfs, by starting again with the same arguments; mounts what is not mounted yet; starts the
+/// loopback interface; and takes Ctrl-Alt-Del.
 ///
 /// # Errors
 /// When the kernel refuses any of it.
@@ -77,7 +78,9 @@ pub fn make_ready(arguments: &[OsString]) -> Result<(), Failure> {
         let what = format!("mount {} at `{}`", kept.kind, kept.at);
         kept.make().and_then(attach).map_err(refused(what))?;
     }
-    start_loopback().map_err(refused("start the loopback interface".to_owned()))
+    start_loopback().map_err(refused("start the loopback interface".to_owned()))?;
+    // As SIGINT to the first process, which stops everything in order, and not as an end at once (reboot(2)).
+    rustix::system::reboot(RebootCommand::CadOff).map_err(refused("take Ctrl-Alt-Del".to_owned()))
 }
 
 impl Kept {
@@ -93,10 +96,15 @@ impl Kept {
 }
 
 /// What is mounted: a line each, as in proc(5).
-struct Mounts(String);
+#[derive(Default)]
+pub struct Mounts(String);
 
 impl Mounts {
-    fn read() -> Result<Self, Errno> {
+    /// Reads it, also where no /proc is mounted.
+    ///
+    /// # Errors
+    /// When the kernel makes no /proc.
+    pub fn read() -> Result<Self, Errno> {
         let file = rustix::fs::openat(
             PROC.make()?,
             "self/mountinfo",
@@ -116,8 +124,13 @@ impl Mounts {
         kind.is_some_and(|(_, kind)| kind.starts_with("rootfs "))
     }
 
+    /// Returns where something is mounted, what is below others first.
+    pub fn places(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.lines().filter_map(|line| line.split(' ').nth(4))
+    }
+
     fn has(&self, at: &str) -> bool {
-        self.0.lines().any(|line| line.split(' ').nth(4) == Some(at))
+        self.places().any(|place| place == at)
     }
 }
 
