@@ -11,6 +11,8 @@ mod trace;
 mod transaction;
 mod booted;
 mod systemd;
+mod herded;
+mod shepherd;
 mod systemd_faults;
 mod systemd_boot;
 mod faults;

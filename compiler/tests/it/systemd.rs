@@ -13,7 +13,7 @@ while True:
     peer.close()
 "#;
 
-const SYSTEM: &str = r#"system shown
+pub const SYSTEM: &str = r#"system shown
 listen web tcp="127.0.0.1:8461"
 dir given "./given"
 dir other "./other"

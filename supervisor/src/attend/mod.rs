@@ -172,6 +172,12 @@ impl<'a> Watch<'a> {
         descriptors: Vec<OwnedFd>,
         say_ready: Option<OwnedFd>,
     ) -> Result<Self, Error> {
+        if attended.stays {
+            // What is the init's child no more is nobody's: it ends, and with it the world.
+            let death = rustix::process::Signal::KILL;
+            rustix::process::set_parent_process_death_signal(Some(death))
+                .map_err(Error::when("wait for the init's end"))?;
+        }
         facets::make_runtime(&attended.runtime)?;
         let signals = Signals::new().map_err(Error::when("listen to signals"))?;
         let notify_path = attended.runtime.join(format!("attend-{}", std::process::id()));

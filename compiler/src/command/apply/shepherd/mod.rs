@@ -4,8 +4,9 @@ mod datum;
 mod socket;
 
 use super::Switch;
+use crate::command::check::count;
 use crate::command::running::running;
-use crate::command::{Failure, complain};
+use crate::command::{Failure, complain, say};
 use crate::emit::init::PLAN;
 use crate::emit::init::shepherd::{FILE, Scheme};
 use crate::emit::report::harmless;
@@ -101,27 +102,43 @@ pub fn apply(switch: &Switch<'_>) -> Result<(), Failure> {
         Err(Failure { exit, message }) => Err(Failure { exit, message: format!("{message}; {again}") }),
     };
     tell("load", "root", &[file])?;
-    let failures = tell("apply", "capc", &[])?;
-    let names: Vec<String> = failures.list().iter().filter_map(failure).collect();
-    if !names.is_empty() {
-        return Err(Failure::refused(format!(
-            "generation {} is current, but not all of it is up: {}",
-            switch.number,
-            names.join(", ")
-        )));
+    let done = tell("apply", "capc", &[])?;
+    let mut failed = Vec::new();
+    let mut left = switch.plan.services.len();
+    for (word, name, rest) in done.list().iter().filter_map(told) {
+        if let ("failed", [why, log]) = (word, rest) {
+            failed.push(format!("`{}`", harmless(name)));
+            complain_of(name, why, log);
+        } else {
+            say!("{word:<10} capc-{}", harmless(name));
+        }
+        left = left.saturating_sub(usize::from(word != "stopped"));
+    }
+    if left > 0 && switch.plan.mode == Mode::Root {
+        let so = if left == 1 { "it is" } else { "they are" };
+        say!("left as {so}: {}", count(left, "service"));
+    }
+    if !failed.is_empty() {
+        let failed = failed.join(", ");
+        let message = format!("generation {} is current, but not all of it is up: {failed}", switch.number);
+        return Err(Failure::refused(message));
     }
     outlived(switch)
 }
 
-/// Says how a service failed, with the end of its log; returns its name.
-fn failure(datum: &Datum) -> Option<String> {
-    let [name, why, log] = datum.list() else { return None };
-    let (name, why, log) = (name.text()?, why.text()?, log.text()?);
-    complain!("capc: `{}` {}; {log} ends with:", harmless(name), harmless(why));
-    for line in tail(Path::new(log)) {
+/// Returns what was done, with whom, and what else is said of it.
+fn told(datum: &Datum) -> Option<(&str, &str, &[Datum])> {
+    let [word, name, rest @ ..] = datum.list() else { return None };
+    Some((word.atom()?, name.text()?, rest))
+}
+
+/// Says how a service failed, with the end of its log.
+fn complain_of(name: &str, why: &Datum, log: &Datum) {
+    let (why, log) = (why.to_string(), log.to_string());
+    complain!("capc: `{}` {}; {} ends with:", harmless(name), harmless(&why), harmless(&log));
+    for line in tail(Path::new(&log)) {
         complain!("  {}", harmless(&line));
     }
-    Some(format!("`{name}`"))
 }
 
 /// Returns the last lines of a file.

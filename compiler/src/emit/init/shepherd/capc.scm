@@ -625,7 +625,7 @@
 (define (has-process? name)
   (match (hash-ref %running name) ((_ (? integer?) _) #t) (_ #f)))
 
-;; Makes what runs what is sealed, and returns why anything is not: a list of (NAME WHY LOG).
+;; Makes what runs what is sealed, and returns what was done: (stopped NAME), (started NAME), (restarted NAME), (failed NAME WHY LOG).
 ;;
 ;; What is to be done follows from what runs and what is sealed, so one that was cut short is made good by the next. What is revoked
 ;; ends first, with its sockets and channels; then what is missing starts.
@@ -636,12 +636,12 @@
   (catch #t
     (lambda ()
       (settle! (objects-of (known-names)))
-      (let* ((gone (remove (lambda (name) (hash-ref %entries name)) (known-names)))
-             (stale (filter stale? (known-names)))
-             (timer? (lambda (name)
-                       (match (hash-ref %latest name) ((_ . ('timer . _)) #t) (_ #f)))))
+      (let* ((ran (keys %running))
+             (gone (remove (lambda (name) (hash-ref %entries name)) (known-names)))
+             (stale (select (lambda (name) (or (stale? name) (stale-done? name))) (known-names)))
+             (stopped (filter (lambda (name) (member name ran)) gone)))
         (for-each (lambda (name)
-                    (cond ((or (timer? name) (timer-runs? name))
+                    (cond ((timer-runs? name)
                            (stop-service (lookup-service (symbol-of name)))
                            (register-latest! name))
                           ((has-process? name) (end! name))))
@@ -662,10 +662,15 @@
         ;; Long enough for a program that fails at once.
         (sleep 0.3)
         (set! %applying? #f)
-        (filter-map (lambda (name)
-                      (let ((why (hash-ref %why name)))
-                        (and why (list name why (log-of name)))))
-                    (in-order (keys %entries)))))
+        (append
+         (map (lambda (name) (list 'stopped name)) stopped)
+         (filter-map (lambda (name)
+                       (let ((why (hash-ref %why name)))
+                         (cond (why (list 'failed name why (log-of name)))
+                               ((member name stale) (list 'restarted name))
+                               ((and (hash-ref %running name) (not (member name ran))) (list 'started name))
+                               (else #f))))
+                     (in-order (keys %entries))))))
     (lambda arguments
       (set! %applying? #f)
       (apply throw arguments))))

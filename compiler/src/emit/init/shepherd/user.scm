@@ -75,14 +75,16 @@
 
 ;; Whatever differs, all of them start again: the supervisor runs what one generation says.
 (define (apply!)
-  (let ((object (lookup-service 'capc)))
-    (when (and (eq? 'running (service-status object))
-               (not (equal? %running (field %site 'seal))))
+  (let* ((object (lookup-service 'capc))
+         (ran? (eq? 'running (service-status object)))
+         (same? (and ran? (equal? %running (field %site 'seal)))))
+    (when (and ran? (not same?))
       (stop-service object))
     (unless (eq? 'running (service-status object))
       (start-service object))
     ;; Long enough for one that is refused.
     (sleep 0.5)
-    (if (eq? 'running (service-status object))
-        '()
-        (list (list "capc" (or %why "could not be started") (log-file))))))
+    (cond ((not (eq? 'running (service-status object)))
+           (list (list 'failed "up" (or %why "could not be started") (log-file))))
+          (same? '())
+          (else (list (list (if ran? 'restarted 'started) "up"))))))
