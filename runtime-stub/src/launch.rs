@@ -90,18 +90,26 @@ fn launch_service<'m>(
     // In the root, keeper and service are moved with it, and no mount of the host's stays in use.
     sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
     namespaces::leave(&plan)?;
-    start_world(start, &plan, root, life, launch.stay, notify.as_ref())
+    let sealed = Sealed { plan: &plan, generation: launch.generation };
+    start_world(start, &sealed, root, life, launch.stay, notify.as_ref())
+}
+
+/// What is started, and the generation that says it.
+struct Sealed<'w, 'm> {
+    plan: &'w Plan<'m>,
+    generation: &'static CStr,
 }
 
 /// Makes the keeper and the service, and waits until the service's program runs.
 fn start_world<'m>(
     start: Start,
-    plan: &Plan<'m>,
+    sealed: &Sealed<'_, 'm>,
     root: Fd,
     life: Option<Fd>,
     stay: Stay,
     notify: Option<&Fd>,
 ) -> Result<u8, Refusal<'m>> {
+    let plan = sealed.plan;
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
     let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -127,7 +135,7 @@ fn start_world<'m>(
             Side::Parent(service) => service,
         };
     drop((root, keeper_end, report));
-    let world = World { plan, stay, notify, keeper, service };
+    let world = World { sealed, stay, notify, keeper, service };
     if let Some(status) = world.follow(&words, &service_end)? {
         return Ok(status);
     }
@@ -144,7 +152,7 @@ fn start_world<'m>(
 
 /// A world whose processes are there.
 struct World<'w, 'm> {
-    plan: &'w Plan<'m>,
+    sealed: &'w Sealed<'w, 'm>,
     stay: Stay,
     notify: Option<&'w Fd>,
     keeper: Process,
@@ -156,7 +164,7 @@ impl World<'_, '_> {
     fn follow<'m>(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
         let mut first = [0];
         sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
-        let tells = self.plan.ready == Ready::Notify;
+        let tells = self.sealed.plan.ready == Ready::Notify;
         if first == [ABOUT_TO] && tells {
             // The init must know the process before it hears from it.
             self.announce("")?;
@@ -167,7 +175,7 @@ impl World<'_, '_> {
         let (status, text) = match (first, &*message) {
             ([0], _) => return Err(Refusal::of(Layer::Program, "its process ended without a word")),
             ([ABOUT_TO], []) => {
-                match self.plan.ready {
+                match self.sealed.plan.ready {
                     Ready::Started => self.announce("\nREADY=1")?,
                     Ready::Socket => self.announce("")?,
                     Ready::Notify => {}
@@ -182,11 +190,18 @@ impl World<'_, '_> {
         Ok(Some(status))
     }
 
-    /// Tells the init who the service is; a launcher that stays is who it is itself.
+    /// Tells the init who the service is; a launcher that stays is who it is itself, and tells what it runs from.
     fn announce<'m>(&self, ready: &str) -> Result<(), Refusal<'m>> {
-        let (Some(notify), Stay::Leave) = (self.notify, self.stay) else { return Ok(()) };
+        let Some(notify) = self.notify else { return Ok(()) };
         let (service, keeper) = (self.service.pid, self.keeper.pid);
-        let text = Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}"));
+        let text = match self.stay {
+            Stay::Leave => Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}")),
+            Stay::Wait => {
+                let mut text = Sentence::raw(b"STATUS=");
+                text.add(self.sealed.generation.to_bytes());
+                text
+            }
+        };
         sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
     }
 }

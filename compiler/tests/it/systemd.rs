@@ -127,6 +127,14 @@ fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
     assert!(sees(&machine, "reader", "/given/file") && !sees(&machine, "reader", "/other/file"));
     assert!(answer(&machine).contains("served"));
 
+    // A oneshot that is another now runs again; who once waited for it goes on.
+    edit(&scene, "\"/out/prepared\"", "\"/out/again\"");
+    reconfigure(&machine, &[])
+        .exits(0)
+        .says("restarted  capc-prepared.service")
+        .says("left as they are: 4 services");
+    assert!(scene.path.join("out/again").exists());
+
     // A step back is a step on.
     std::fs::write(scene.path.join("system.kdl"), first).unwrap();
     let run = machine.capc(&["rollback", "1", "--store", "store", "--yes", "--key", "key"]).exits(0);

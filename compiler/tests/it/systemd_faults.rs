@@ -202,3 +202,63 @@ fn what_an_apply_that_was_killed_left_undone_the_next_one_does() {
     run.says("started    capc-fourth.service");
     is_as_sealed(&machine);
 }
+
+/// Two systems of which each has what the other has not, and what the other has differently.
+const SIDES: [(&str, &str); 2] = [
+    (
+        "listen port tcp=\"127.0.0.1:8467\"\nservice base { run \"/usr/bin/sleep\" \"1001\"; holds port accept; }\n\
+         service left { run \"/usr/bin/sleep\" \"1011\"; }\n",
+        "127.0.0.1:8467 sleep 1001 sleep 1011 ",
+    ),
+    (
+        "listen port tcp=\"127.0.0.1:8468\"\nservice base { run \"/usr/bin/sleep\" \"1002\"; holds port accept; }\n\
+         service right { run \"/usr/bin/sleep\" \"1012\"; }\n",
+        "127.0.0.1:8468 sleep 1002 sleep 1012 ",
+    ),
+];
+
+/// Stands before systemd's tool, and kills who calls it for the nth time.
+const KILLS: &str = "#!/bin/sh\necho x >> calls\nif [ $(wc -l < calls) -ge \"$NTH\" ]; then kill -KILL $PPID; exit 1; fi\n\
+                     exec /usr/bin/systemctl \"$@\"\n";
+
+#[test]
+fn an_apply_that_is_killed_at_any_word_to_systemd_ends_where_it_should_with_the_next() {
+    if !needs_root("an apply killed at many places with systemd") {
+        return;
+    }
+    let scene = scene("systemd-anywhere", "system sides\n");
+    scene.program("fake/systemctl", KILLS);
+    let machine = Booted::new(&scene);
+    let mut killed = 0;
+    for (side, nth) in [0, 1, 3, 5, 8, 11].into_iter().enumerate() {
+        let (text, expected) = SIDES[side % 2];
+        scene.write(
+            "system.kdl",
+            format!("system sides\n{text}service steady {{ run \"/usr/bin/sleep\" \"1000\"; }}\n"),
+        );
+        scene.write("calls", "");
+        let steady = pid(&machine, "steady");
+        let words = "PATH=$PWD/fake:$PATH NTH=$1 exec \"$0\" reconfigure system.kdl --init systemd --store store --key key --yes";
+        if nth > 0 {
+            let run =
+                run(machine.command(&["sh", "-c", words, env!("CARGO_BIN_EXE_capc"), &nth.to_string()]));
+            killed += usize::from(run.status != Some(0));
+        }
+        reconfigure(&machine, &[]).exits(0);
+        let there = machine.sh(
+            "systemctl show --value -p Listen capc-base.socket | cut -d' ' -f1 | tr '\\n' ' '; ps -C sleep -o args= | sort | grep -v 1000 | sed 's:.*/::' | tr '\\n' ' '",
+        );
+        assert_eq!(there.out, expected, "after the call {nth}");
+        let listens = machine.sh("cat /proc/net/tcp").out;
+        let ports =
+            ["2113", "2114"].map(|port| listens.contains(&format!("0100007F:{port} 00000000:0000 0A")));
+        assert_eq!(ports, [side % 2 == 0, side % 2 == 1], "after the call {nth}: {listens}");
+        machine.capc(&["status", "--store", "store"]).exits(0).says("running     3 services").says("clean");
+        assert!(
+            nth == 0 || pid(&machine, "steady") == steady,
+            "what did not change was touched after the call {nth}"
+        );
+        assert_eq!(machine.sh("ls /etc/systemd/system | grep -c capc").out, "6\n");
+    }
+    assert!(killed >= 4, "only {killed} were killed");
+}
