@@ -35,6 +35,9 @@ pub struct StatusAnswer {
     /// Paths that are granted as they are, and compared here alone; sorted.
     images: Vec<String>,
     running: Vec<RunningAnswer>,
+    /// Those of them that run from something else than what is sealed now.
+    #[serde(skip)]
+    outdated: Vec<String>,
     /// What is wrong with the generation itself, in words.
     broken: Vec<String>,
     /// What differs on the machine: sources, then the rest by path.
@@ -111,6 +114,7 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
         code: Vec::new(),
         images: Vec::new(),
         running: Vec::new(),
+        outdated: Vec::new(),
         broken,
         drifted: Vec::new(),
         advice: Vec::new(),
@@ -123,6 +127,10 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
             generation: *generation,
             pid: *pid,
         })
+        .collect();
+    answer.outdated = super::apply::outdated_now(&path, &found, &running)
+        .into_iter()
+        .map(|old| format!("{} (pid {}, generation {})", old.service, old.pid, old.generation))
         .collect();
     let sealed = Sealed::open(&found.path)?;
     // What was changed in the generation says nothing about the machine.
@@ -266,20 +274,12 @@ impl StatusAnswer {
     }
 
     fn runs(&self) -> String {
-        let old: Vec<String> = self
-            .running
-            .iter()
-            .filter(|running| running.generation != self.generation)
-            .map(|running| {
-                format!("{} (pid {}, generation {})", running.service, running.pid, running.generation)
-            })
-            .collect();
         let number = match self.running.len() {
             0 => return "running     nothing of this store".to_owned(),
             number => count(number, "service"),
         };
-        match old.as_slice() {
-            [] => format!("running     {number}, all from generation {}", self.generation),
+        match self.outdated.as_slice() {
+            [] => format!("running     {number}, all as they are sealed"),
             old => {
                 format!("running     {number}; to be restarted to run what is sealed now: {}", old.join(", "))
             }

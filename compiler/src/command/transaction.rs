@@ -192,7 +192,9 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     for note in review.note.iter().cloned().chain(notes).chain(spoiled) {
         super::say!("note: {}", harmless(&note));
     }
-    super::say!("{}", before_and_after(&review, &running, &ground));
+    let files = content.iter().map(|(path, bytes)| (path.clone(), seal::digest(bytes))).collect();
+    let outdated = apply::outdated(&ground.path, &files, plan.as_ref().map(|(_, plan)| plan), &running);
+    super::say!("{}", before_and_after(&review, (&running, &outdated), &ground));
     for key in &keys {
         super::say!("to be signed by {}", key.describe());
     }
@@ -331,21 +333,24 @@ fn announce(current: Option<&Found>, content: &Content, heading: &Heading<'_>, s
 }
 
 /// Says what is revoked and which processes go on as they were started.
-fn before_and_after(review: &Review, running: &[Running], ground: &Ground) -> String {
+fn before_and_after(
+    review: &Review,
+    (running, outdated): (&[Running], &[&Running]),
+    ground: &Ground,
+) -> String {
     let mut lines: Vec<String> = review.revocations(running).into_iter().collect();
-    if ground.root.is_some() {
-        lines.push("another system's root: nothing of it runs here".to_owned());
-    } else if running.is_empty() {
-        lines.push("no service of this store runs now".to_owned());
-    } else {
-        let who: Vec<String> =
-            running.iter().map(|one| format!("{} (pid {})", one.service, one.pid)).collect();
-        let number = count(running.len(), "service");
-        lines.push(format!(
-            "{number} running, to be restarted in order to run what is sealed now: {}",
-            who.join(", ")
-        ));
-    }
+    let number = count(running.len(), "service");
+    lines.push(match (running, outdated) {
+        _ if ground.root.is_some() => "another system's root: nothing of it runs here".to_owned(),
+        ([], _) => "no service of this store runs now".to_owned(),
+        (_, []) => format!("{number} running, of which this changes none"),
+        (_, outdated) => {
+            let who: Vec<String> =
+                outdated.iter().map(|one| format!("{} (pid {})", one.service, one.pid)).collect();
+            let who = who.join(", ");
+            format!("{number} running, to be restarted in order to run what is sealed now: {who}")
+        }
+    });
     lines.join("\n")
 }
 

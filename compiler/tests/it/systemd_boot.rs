@@ -45,7 +45,7 @@ fn a_system_that_was_configured_from_outside_comes_up_at_boot() {
     machine
         .capc(&["status", "--store", "store"])
         .exits(0)
-        .says("running     2 services, all from generation 1");
+        .says("running     2 services, all as they are sealed");
     // One word stops it all, in order.
     machine.sh("systemctl stop capc.target").exits(0);
     assert_eq!(

@@ -7,7 +7,7 @@ mod shepherd;
 mod systemd;
 
 use super::Failure;
-use super::running::{launched, running};
+use super::running::{Running, launched, running};
 use crate::emit::init::{PLAN, in_order};
 use crate::emit::store::{self, Found};
 use crate::model::Init;
@@ -38,7 +38,7 @@ pub struct Switch<'a> {
 impl Switch<'_> {
     /// Returns whether a service is given the same, by the same, as in an older generation.
     pub fn is_as_in(&self, number: u64, service: &str) -> bool {
-        let new = Sealed { files: self.files, plan: self.plan };
+        let new = Sealed { files: self.files, plan: Some(self.plan) };
         Then::at(self.store, number).is_some_and(|then| new.is_same(&then.sealed(), service))
     }
 
@@ -48,8 +48,32 @@ impl Switch<'_> {
         let number =
             line.and_then(|(_, generation)| Path::new(&generation).file_name()?.to_str()?.parse().ok());
         let then = number.and_then(|number| Then::at(self.store, number));
-        then.is_some_and(|then| then.plan.channels == self.plan.channels)
+        then.is_some_and(|then| then.plan.is_some_and(|plan| plan.channels == self.plan.channels))
     }
+}
+
+/// Returns those of some services that run from something else than these files and this plan say.
+pub fn outdated<'r>(
+    store: &Path,
+    files: &BTreeMap<String, Digest>,
+    plan: Option<&Plan>,
+    running: &'r [Running],
+) -> Vec<&'r Running> {
+    let new = Sealed { files, plan };
+    let mut old = BTreeMap::new();
+    let mut is_outdated = |running: &&Running| {
+        let then = old.entry(running.generation).or_insert_with(|| Then::at(store, running.generation));
+        then.as_ref().is_none_or(|then| !new.is_same(&then.sealed(), &running.service))
+    };
+    running.iter().filter(|running| is_outdated(running)).collect()
+}
+
+/// Returns those of some services that run from something else than the current generation says.
+pub fn outdated_now<'r>(store: &Path, current: &Found, running: &'r [Running]) -> Vec<&'r Running> {
+    let plan = Then::at(store, current.number).and_then(|now| now.plan);
+    let mut outdated = outdated(store, &current.files, plan.as_ref(), running);
+    outdated.retain(|running| running.generation != current.number);
+    outdated
 }
 
 /// Refuses, before anything is sealed, what the init could not be told later.
@@ -95,19 +119,17 @@ pub fn leave_others(init: Option<Init>, root: Option<&Path>, store: &Path) -> Re
 /// # Errors
 /// When it is not there, or a service did not come up; the new generation is the current one nevertheless.
 pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(), Failure> {
-    let mut old = BTreeMap::new();
+    let running: Vec<Running> =
+        running(store).into_iter().filter(|running| running.generation != found.number).collect();
     let (mut stale, mut gone) = (BTreeSet::new(), BTreeMap::new());
-    let new = Sealed { files: &found.files, plan };
-    for running in running(store).into_iter().filter(|running| running.generation != found.number) {
-        let then =
-            old.entry(running.generation).or_insert_with(|| Then::at(store, running.generation)).as_ref();
-        if new.service(&running.service).is_none() {
-            let place =
-                then.and_then(|then| in_order(&then.plan).iter().position(|name| *name == running.service));
-            gone.insert((std::cmp::Reverse(place), running.service.clone()), running.service);
-        } else if then.is_none_or(|then| !new.is_same(&then.sealed(), &running.service)) {
-            stale.insert(running.service);
+    for running in outdated(store, &found.files, Some(plan), &running) {
+        if plan.services.iter().any(|service| service.name == running.service) {
+            stale.insert(running.service.as_str());
+            continue;
         }
+        let then = Then::at(store, running.generation).and_then(|then| then.plan);
+        let place = then.and_then(|then| in_order(&then).iter().position(|name| *name == running.service));
+        gone.insert((std::cmp::Reverse(place), &running.service), running.service.clone());
     }
     let order = in_order(plan);
     let stale = order.into_iter().filter(|name| stale.contains(*name)).map(str::to_owned).collect();
@@ -130,31 +152,34 @@ pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(),
 /// A generation that something was started from.
 struct Then {
     found: Found,
-    plan: Plan,
+    plan: Option<Plan>,
 }
 
 impl Then {
     /// Reads it; none if it is not there or not whole.
     fn at(store: &Path, number: u64) -> Option<Self> {
         let found = store::find(store, number).ok()?;
-        let plan = Plan::from_json(&store::read(&found.path.join(PLAN)).ok()?).ok()?;
+        let plan = match found.files.contains_key(PLAN) {
+            true => Some(Plan::from_json(&store::read(&found.path.join(PLAN)).ok()?).ok()?),
+            false => None,
+        };
         Some(Self { found, plan })
     }
 
     fn sealed(&self) -> Sealed<'_> {
-        Sealed { files: &self.found.files, plan: &self.plan }
+        Sealed { files: &self.found.files, plan: self.plan.as_ref() }
     }
 }
 
 /// What a generation says of services.
 struct Sealed<'a> {
     files: &'a BTreeMap<String, Digest>,
-    plan: &'a Plan,
+    plan: Option<&'a Plan>,
 }
 
 impl Sealed<'_> {
     fn service(&self, name: &str) -> Option<&Service> {
-        self.plan.services.iter().find(|service| service.name == name)
+        self.plan?.services.iter().find(|service| service.name == name)
     }
 
     /// Returns whether a service is given the same, by the same.
