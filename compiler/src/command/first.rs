@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The machine's own PID namespace, by the number that the kernel gives it (`PROC_PID_INIT_INO`).
 const OF_MACHINE: &[u8] = b"pid:[4026531836]";
@@ -63,7 +63,7 @@ pub fn make_ready(arguments: &[OsString]) -> Result<(), Failure> {
     let refused = |what: String| move |error: Errno| Failure::refused(format!("cannot {what}: {error}"));
     let mounts = Mounts::read().map_err(refused("see what is mounted".to_owned()))?;
     if mounts.root_is_the_first() {
-        return Err(start_in_memory(arguments));
+        return Err(start_in_memory(&mounts, arguments));
     }
     for kept in KEPT.iter().filter(|kept| !mounts.has(kept.at)) {
         match rustix::fs::mkdir(kept.at, Mode::from_raw_mode(0o755)) {
@@ -136,7 +136,7 @@ impl Mounts {
 
 /// Moves everything to a root in memory and starts again there, so that nothing of the first one is in use; returns only if
 /// that fails.
-fn start_in_memory(arguments: &[OsString]) -> Failure {
+fn start_in_memory(mounts: &Mounts, arguments: &[OsString]) -> Failure {
     let begin = || -> Result<(PathBuf, OwnedFd), Errno> {
         let program = rustix::fs::readlinkat(PROC.make()?, "self/exe", Vec::new())?;
         Ok((OsString::from_vec(program.into_bytes()).into(), ROOT.make()?))
@@ -145,11 +145,18 @@ fn start_in_memory(arguments: &[OsString]) -> Failure {
         Ok(begun) => begun,
         Err(error) => return Failure::refused(format!("cannot mount a root in memory: {error}")),
     };
-    if let Err(memory::Unmoved { path, error }) = memory::move_to(&root) {
+    // What is mounted below what is mounted goes with it.
+    let is_mounted = |path: &Path| path.to_str().is_some_and(|path| mounts.has(&escaped(path)));
+    if let Err(memory::Unmoved { path, error }) = memory::move_to(&root, is_mounted) {
         return Failure::refused(format!("cannot move `{}` to a root in memory: {error}", path.display()));
     }
     let error = std::process::Command::new(&program).args(arguments.iter().skip(1)).exec();
     Failure::refused(format!("cannot start `{}` again: {error}", program.display()))
+}
+
+/// Returns a path as proc(5) writes it.
+fn escaped(path: &str) -> String {
+    path.replace('\\', "\\134").replace(' ', "\\040").replace('\t', "\\011").replace('\n', "\\012")
 }
 
 /// Sets the first interface up, which is the loopback of every machine (rtnetlink(7)): before that, nothing on the machine

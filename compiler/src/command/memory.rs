@@ -22,11 +22,11 @@ pub struct Unmoved {
     pub error: std::io::Error,
 }
 
-/// Mounts a file system over the root, moves everything there, and makes it the root.
+/// Mounts a file system over the root, moves everything there, with what is mounted, and makes it the root.
 ///
 /// # Errors
 /// When something cannot be moved: then there is half of everything in either place.
-pub fn move_to(new: &OwnedFd) -> Result<(), Unmoved> {
+pub fn move_to(new: &OwnedFd, is_mounted: impl Fn(&Path) -> bool) -> Result<(), Unmoved> {
     let root = Path::new("/");
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -34,14 +34,17 @@ pub fn move_to(new: &OwnedFd) -> Result<(), Unmoved> {
     };
     move_mount(new, "", CWD, "/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(|error| at(root)(error.into()))?;
-    let device = rustix::fs::stat("/").map_err(|error| at(root)(error.into()))?.st_dev;
     let mut directories = vec![root.to_owned()];
     let mut next = 0;
     while let Some(directory) = directories.get(next).cloned() {
         next += 1;
         for entry in fs::read_dir(&directory).map_err(at(&directory))? {
             let path = entry.map_err(at(&directory))?.path();
-            if move_one(new, &path, device).map_err(at(&path))? == Moved::Directory {
+            let moved = match is_mounted(&path) {
+                true => move_mounted(new, &path),
+                false => move_one(new, &path),
+            };
+            if moved.map_err(at(&path))? == Moved::Directory {
                 directories.push(path);
             }
         }
@@ -62,8 +65,25 @@ enum Moved {
     Directory,
 }
 
+const NEW: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+
+/// Moves what was mounted at a path of the old root to the same in the new one.
+fn move_mounted(new: &OwnedFd, path: &Path) -> std::io::Result<Moved> {
+    let to = path.strip_prefix("/").unwrap_or(path);
+    if rustix::fs::stat(path)?.st_dev == rustix::fs::stat("/")?.st_dev {
+        // Its files are on their way, or would be where no world can be made.
+        return Err(std::io::Error::other("it is another part of the root, mounted there; copy it instead"));
+    }
+    match path.is_dir() {
+        true => mkdirat(new, to, Mode::RWXU)?,
+        false => drop(openat(new, to, NEW, Mode::RUSR)?),
+    }
+    move_mount(CWD, path, new, to, MoveMountFlags::empty())?;
+    Ok(Moved::Whole)
+}
+
 /// Moves what lies at a path of the old root to the same in the new one.
-fn move_one(new: &OwnedFd, path: &Path, device: u64) -> std::io::Result<Moved> {
+fn move_one(new: &OwnedFd, path: &Path) -> std::io::Result<Moved> {
     let to = path.strip_prefix("/").unwrap_or(path);
     let stat = rustix::fs::lstat(path)?;
     let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
@@ -73,15 +93,10 @@ fn move_one(new: &OwnedFd, path: &Path, device: u64) -> std::io::Result<Moved> {
             mkdirat(new, to, Mode::RWXU)?;
             let made = openat(new, to, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
             keep(&made, &stat)?;
-            if stat.st_dev == device {
-                return Ok(Moved::Directory);
-            }
-            move_mount(CWD, path, new, to, MoveMountFlags::empty())?;
-            return Ok(Moved::Whole);
+            return Ok(Moved::Directory);
         }
         FileType::RegularFile => {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let (mut old, mut made) = (File::open(path)?, File::from(openat(new, to, flags, Mode::RUSR)?));
+            let (mut old, mut made) = (File::open(path)?, File::from(openat(new, to, NEW, Mode::RUSR)?));
             std::io::copy(&mut old, &mut made)?;
             keep(&made, &stat)?;
             made.set_modified(old.metadata()?.modified()?)?;

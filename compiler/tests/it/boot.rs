@@ -172,13 +172,17 @@ fn a_machine_runs_from_a_disk_and_its_root_is_that_of_a_container_too() {
 fn what_was_there_before_capc_stays_and_a_service_that_fails_is_told() {
     let Some(scene) = scene("boot-init") else { return };
     scene.write("machine/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
-    let made = "mkdir -p machine/data machine/usr/bin machine/srv/things; cp bin/capc machine/usr/bin
+    let made = "mkdir -p machine/data machine/usr/bin machine/srv/things 'machine/in two places'; touch machine/srv/own
+        cp bin/capc machine/usr/bin
         cd machine/srv/things; echo text > plain; chmod 640 plain; touch -d @1000000000 plain
         ln -s plain link; mkfifo -m 600 pipe; mkdir -m 711 deep";
     run(shell(&scene.path, made)).exits(0);
     let page = page();
     let init = page.split("```text\n").find(|block| block.starts_with("#!/bin/sh")).unwrap();
-    let init = init.split("```").next().unwrap().replace("exec ", "echo kept > /data/file\nexec ");
+    let init = init.split("```").next().unwrap().replace(
+        "exec ",
+        "echo kept > /data/file\nmount --bind /data/file /srv/own\nmount --bind /data '/in two places'\nexec ",
+    );
     scene.program("machine/init", &init);
     scene.program(
         "machine/srv/caller",
@@ -189,12 +193,13 @@ fn what_was_there_before_capc_stays_and_a_service_that_fails_is_told() {
         "machine/srv/system.kdl",
         format!(
             "system various\nlisten local tcp=\"127.0.0.1:8080\"\nconnect there tcp=\"127.0.0.1:8080\"\n\
-             dir things \"./things\"\ndir data \"/data\"\n\
+             dir things \"./things\"\ndir again \"/in two places\"\nfile own \"./own\"\ndir data \"/data\"\n\
              service broken {{ run \"/usr/bin/false\"; oneshot; provides over done=#true; }}\n\
              service heir {{ run \"/usr/bin/true\"; oneshot; holds broken.over; }}\n\
              service door {{ run \"/usr/bin/true\"; oneshot; holds local accept; }}\n\
              service caller {{ run \"./caller\"; oneshot; holds there connect; provides over done=#true; }}\n\
-             service looker {{ run \"/usr/bin/stat\" \"-c\" \"%n: %F %a %Y\" {names}; oneshot; holds things read; \
+             service looker {{ run \"/usr/bin/stat\" \"-c\" \"%n: %F %a %Y\" {names} \"/in two places/file\" \"/srv/own\"; \
+             oneshot; holds things read; holds again read; holds own read; \
              provides over done=#true; }}\n\
              service sleeper {{ run \"/usr/bin/sleep\" \"1000\"; holds looker.over; holds caller.over; holds guest.over; \
              holds reader.over; }}\n\
@@ -207,10 +212,12 @@ fn what_was_there_before_capc_stays_and_a_service_that_fails_is_told() {
     // Without the page's words for the kernel, and with a keyboard. The last that starts is told to stop by it.
     let boot = commands(STARTS).replace(STARTS, "");
     let boot = boot.replace("-nographic", "-display none -serial file:console -monitor stdio");
-    let press = "until grep -q 'sleeper started' console; do sleep 0.1; done; echo sendkey ctrl-alt-delete";
+    let press = "until grep -qE 'sleeper started|Power down|panic' console; do sleep 0.1; done; echo sendkey ctrl-alt-delete";
     Console::of(&scene, &format!("touch console; ({press}) | {boot} >/dev/null; cat console"))
         .says("reader  | kept")
         .says("looker  | /srv/things/plain: regular file 640 1000000000")
+        .says("looker  | /in two places/file: regular file 644 ")
+        .says("looker  | /srv/own: regular file 644 ")
         .says("looker  | /srv/things/link: symbolic link 777 ")
         .says("looker  | /srv/things/pipe: fifo 600 ")
         .says("looker  | /srv/things/deep: directory 711 ")
