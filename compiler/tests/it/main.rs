@@ -15,6 +15,7 @@ mod herded;
 mod shepherd;
 mod systemd_faults;
 mod systemd_boot;
+mod systemd_web;
 mod faults;
 mod power;
 mod chain;
