@@ -33,7 +33,7 @@ pub use error::Error;
 pub use journal::log_path;
 pub use logs::{Log, Prefixed};
 pub use plan::{
-    Address, Channel, Descriptor, Facet, Format, Mode, Plan, PlanError, Ready, Restart, Service, SignalName,
-    Stop, Until, Wait,
+    Address, Channel, Descriptor, Facet, Format, Limits, Mode, Plan, PlanError, Ready, Restart, Service,
+    SignalName, Stop, Until, Wait,
 };
 pub use run::{Launcher, Outcome, run};

@@ -24,7 +24,12 @@ fn listed(arguments: &Files) -> Result<Exit, Failure> {
         return Ok(complaint);
     };
     let machine = Over::new(RealMachine::below(root), RealMachine::here());
-    let options = lower::Options { mode: lower::Mode::Root, state_root: None, previous: BTreeMap::new() };
+    let options = lower::Options {
+        mode: lower::Mode::Root,
+        state_root: None,
+        previous: BTreeMap::new(),
+        groups: lower::Groups::default(),
+    };
     let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {

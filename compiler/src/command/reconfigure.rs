@@ -64,7 +64,15 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         None => (RealMachine::here(), generation::mode()),
         Some(root) => (RealMachine::below(root.clone()), lower::Mode::Root),
     };
-    let options = lower::Options { mode, state_root: None, previous };
+    let init = match arguments.init {
+        None => model.root.init,
+        Some(Init::None) => None,
+        Some(Init::Capc) => Some(model::Init::Capc),
+        Some(Init::Systemd) => Some(model::Init::Systemd),
+        Some(Init::Shepherd) => Some(model::Init::Shepherd),
+    };
+    let groups = groups(init, root.as_deref());
+    let options = lower::Options { mode, state_root: None, previous, groups };
     let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {
@@ -81,13 +89,6 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     if arguments.same_config {
         refuse_other_config(&ground, &sources)?;
     }
-    let init = match arguments.init {
-        None => model.root.init,
-        Some(Init::None) => None,
-        Some(Init::Capc) => Some(model::Init::Capc),
-        Some(Init::Systemd) => Some(model::Init::Systemd),
-        Some(Init::Shepherd) => Some(model::Init::Shepherd),
-    };
     if init.is_none() {
         content.remove(PLAN);
     }
@@ -116,6 +117,27 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
         (Some(model::Init::Capc), None) => super::say!("start it with: capc up {}", done.place.display()),
     }
     Ok(Exit::Clean)
+}
+
+/// Returns what the init can limit for all processes of a service together: with systemd, what its kernel has controllers for.
+fn groups(init: Option<model::Init>, root: Option<&Path>) -> lower::Groups {
+    match (init, root) {
+        (Some(model::Init::Systemd), Some(_)) => lower::Groups { memory: true, tasks: true, cpu: true },
+        (Some(model::Init::Systemd), None) => {
+            let listed = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+            let has = |name: &str, old: &str| {
+                listed.split_ascii_whitespace().any(|word| word == name)
+                    // A hierarchy of the first version (control group's `tasks`).
+                    || Path::new("/sys/fs/cgroup").join(old).join("tasks").exists()
+            };
+            lower::Groups {
+                memory: has("memory", "memory"),
+                tasks: has("pids", "pids"),
+                cpu: has("cpu", "cpu,cpuacct"),
+            }
+        }
+        (None | Some(model::Init::Capc | model::Init::Shepherd), _) => lower::Groups::default(),
+    }
 }
 
 /// Undoes a switch after which something did not come up, if that is wished and there is something to go back to.

@@ -136,7 +136,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|error| Failure::refused(format!("cannot make `{}`: {error}", path.display())))?;
     }
-    let options = lower::Options { mode, state_root, previous };
+    let options = lower::Options { mode, state_root, previous, groups: lower::Groups::default() };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {

@@ -66,6 +66,19 @@ pub struct Options {
     pub state_root: Option<PathBuf>,
     /// The identities of the generation before.
     pub previous: BTreeMap<String, u32>,
+    /// What the init can hold all processes of a service to together.
+    pub groups: Groups,
+}
+
+/// What an init can limit for all processes of a service together.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// Memory.
+    pub memory: bool,
+    /// Processes and threads.
+    pub tasks: bool,
+    /// Processor time.
+    pub cpu: bool,
 }
 
 /// What is sealed.

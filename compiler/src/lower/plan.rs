@@ -2,7 +2,7 @@
 
 use super::descriptors::{Passed, pairs};
 use super::world::World;
-use super::{Mode, Run, Subject};
+use super::{Mode, Run, Subject, limits};
 use crate::check::Checked;
 use crate::machine::walk;
 use crate::model::{Address, Kind, Ready, Restart, Service, Target, Transport};
@@ -146,6 +146,7 @@ fn service(
         stop,
         reload,
         start_within_ms: START_WITHIN_MS,
+        limits: limits::together(run.options.groups, &service.limits),
     }
 }
 

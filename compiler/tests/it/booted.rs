@@ -5,31 +5,66 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Makes a control group for it, waits, and takes everything away when whoever waits for it ends.
+/// Makes control groups for it, waits, and takes everything away when whoever waits for it ends.
+///
+/// A controller that the machine has in a hierarchy of the first version stays there.
 const OUTSIDE: &str = r#"
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /sys/fs/cgroup
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-own=/sys/fs/cgroup/capc-test-$$
-mkdir "$own"
+cd /sys/fs/cgroup
+mkdir unified
+mount -t cgroup2 cgroup2 unified
+own=capc-test-$$
+OLD=$(cut -d: -f2 /proc/self/cgroup | grep -v -e '^$' -e '^name=' | tr '\n' ' ')
+for controller in $OLD; do
+    mkdir $controller
+    mount -t cgroup -o $controller cgroup $controller
+done
+if [ -n "$OLD" ]; then
+    OLD="$OLD systemd"
+    mkdir systemd
+    mount -t cgroup -o none,name=systemd cgroup systemd
+else
+    echo "+memory +pids +cpu" > unified/cgroup.subtree_control || true
+fi
+export OLD
+for hierarchy in unified $OLD; do mkdir $hierarchy/$own; done
+for set in cpuset.cpus cpuset.mems; do
+    # Without any, nothing may run there.
+    if [ -e cpuset/$set ]; then cat cpuset/$set > cpuset/$own/$set; fi
+done
 (
-    echo 0 > "$own/cgroup.procs"
+    for hierarchy in unified $OLD; do echo 0 > $hierarchy/$own/cgroup.procs; done
+    cd "$HOME"
     exec unshare --pid --fork --kill-child --mount --cgroup --ipc --uts --net sh -c "$INSIDE" < /dev/null > /dev/null
 ) &
 echo $!
 cat
 kill -KILL $!
 wait
-until find "$own" -depth -type d -exec rmdir {} + 2> /dev/null; do sleep 0.02; done
+for _ in $(seq 100); do
+    if find */$own -depth -type d -exec rmdir {} + 2> /dev/null; then break; fi
+    sleep 0.02
+done
 "#;
 
 /// Makes what systemd writes to its own, leaves out what is for hardware, and becomes systemd.
 const INSIDE: &str = r#"
 set -e
 mount -t proc proc /proc
-mount -t tmpfs tmpfs /sys/fs/cgroup
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
+if [ -n "$OLD" ]; then
+    mount -t tmpfs tmpfs /sys/fs/cgroup
+    for hierarchy in unified $OLD; do mkdir /sys/fs/cgroup/$hierarchy; done
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
+    for hierarchy in $OLD; do
+        options=$hierarchy
+        if [ $hierarchy = systemd ]; then options=none,name=systemd; fi
+        mount -t cgroup -o $options cgroup /sys/fs/cgroup/$hierarchy
+    done
+else
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
 mount -t tmpfs -o mode=755 tmpfs /run
 cp -a /etc /run/etc
 rm -rf /run/etc/systemd/system
@@ -71,7 +106,7 @@ impl Booted {
         let mut outside = Command::new("unshare")
             .args(["--mount", "sh", "-c", OUTSIDE])
             .env("INSIDE", INSIDE)
-            .current_dir(&scene.path)
+            .env("HOME", &scene.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

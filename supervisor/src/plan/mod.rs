@@ -104,6 +104,28 @@ pub struct Service {
     pub reload: Option<SignalName>,
     /// How long it may take to become ready.
     pub start_within_ms: u64,
+    /// What all of it together may use, where the init holds it to that.
+    #[serde(default, skip_serializing_if = "Limits::are_none")]
+    pub limits: Limits,
+}
+
+/// What all processes of a service together may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub tasks: Option<u64>,
+    /// Per cent of one processor.
+    pub cpu: Option<u64>,
+}
+
+impl Limits {
+    /// Returns whether nothing is limited.
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One thing a service waits for.

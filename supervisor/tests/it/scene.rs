@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use capc_supervisor::{
-    Channel, Descriptor, Facet, Format, Mode, Plan, Ready, Restart, Service, SignalName, Stop, Until, Wait,
+    Channel, Descriptor, Facet, Format, Limits, Mode, Plan, Ready, Restart, Service, SignalName, Stop, Until,
+    Wait,
 };
 
 pub const ACTOR: &str = env!("CARGO_BIN_EXE_capc-supervisor-actor");
@@ -39,6 +40,7 @@ pub fn service(name: &str) -> Service {
         stop: Stop { signal: SignalName::Term, within_ms: 10_000 },
         reload: None,
         start_within_ms: 60_000,
+        limits: Limits::default(),
     }
 }
 

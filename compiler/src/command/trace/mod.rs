@@ -39,7 +39,12 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
         return Ok(complaint);
     };
     let (id, service) = service_of(model, &arguments.service)?;
-    let options = lower::Options { mode: generation::mode(), state_root: None, previous: BTreeMap::new() };
+    let options = lower::Options {
+        mode: generation::mode(),
+        state_root: None,
+        previous: BTreeMap::new(),
+        groups: lower::Groups::default(),
+    };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {
@@ -99,7 +104,12 @@ fn offered_by(path: &Path, text: &str, name: &str) -> Option<(Offered, Known)> {
     let edited = Edited { path: compile::absolute(path).ok()?, text };
     let compilation = compile::from(&edited, path, &compile::today()).ok()?;
     let (model, holdings) = compilation.parts()?;
-    let options = lower::Options { mode: generation::mode(), state_root: None, previous: BTreeMap::new() };
+    let options = lower::Options {
+        mode: generation::mode(),
+        state_root: None,
+        previous: BTreeMap::new(),
+        groups: lower::Groups::default(),
+    };
     let checked = compilation.checked.as_ref()?;
     let lowered = lower::lower(model, holdings, checked, &RealMachine::default(), &options).ok()?;
     let (_, service) = service_of(model, name).ok()?;

@@ -246,7 +246,8 @@ fn numbers_are_kept_and_never_given_again() {
     let holdings = holdings::derive(&model);
     let checked = check::check(&model, &holdings).0.unwrap();
     let previous = [("b".to_owned(), 0x7000_0000), ("gone".to_owned(), 0x7000_0001)].into();
-    let options = Options { mode: Mode::Root, state_root: None, previous };
+    let options =
+        Options { mode: Mode::Root, state_root: None, previous, groups: crate::lower::Groups::default() };
     let lowered = lower(&model, &holdings, &checked, &machine(), &options).unwrap();
     let expected =
         [("a".to_owned(), 0x7000_0002), ("b".to_owned(), 0x7000_0000), ("gone".to_owned(), 0x7000_0001)];

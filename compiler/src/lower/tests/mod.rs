@@ -57,7 +57,8 @@ fn lowered(body: &str, machine: &dyn Machine, mode: Mode) -> Result<Lowered, Vec
     let (checked, found) = check::check(&model, &holdings);
     assert!(found.is_empty(), "{found:#?}");
     let state_root = (mode == Mode::User).then(|| "/store/state".into());
-    let options = Options { mode, state_root, previous: BTreeMap::new() };
+    let options =
+        Options { mode, state_root, previous: BTreeMap::new(), groups: crate::lower::Groups::default() };
     lower(&model, &holdings, &checked.unwrap(), machine, &options)
 }
 

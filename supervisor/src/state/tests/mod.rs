@@ -3,7 +3,7 @@ mod wish;
 mod words;
 
 use super::*;
-use crate::plan::{Format, Mode, Restart, Service, Stop, Until, Wait};
+use crate::plan::{Format, Limits, Mode, Restart, Service, Stop, Until, Wait};
 
 /// A world in which services do as the test says, with one clock.
 struct Scene {
@@ -29,6 +29,7 @@ fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service
         stop: Stop { signal: SignalName::Term, within_ms: 10_000 },
         reload: None,
         start_within_ms: 60_000,
+        limits: Limits::default(),
     };
     change(&mut service);
     service

@@ -2,8 +2,11 @@
 
 use super::text::{Unit, command, milliseconds, shown};
 use super::{CHANNELS, GROUND, Site, TARGET, listens, unit as unit_name};
-use capc_supervisor::{Descriptor, Ready, Restart, Service, Until};
+use capc_supervisor::{Descriptor, Limits, Ready, Restart, Service, Until};
 use std::collections::BTreeSet;
+
+/// How many processes of capc's own stand beside a service's while it starts.
+const BESIDES: u64 = 3;
 
 /// How a unit stands to the process of its service.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,17 @@ pub fn unit(site: &Site<'_>, service: &Service) -> Result<Unit, String> {
     let within = if takes_its_time { "infinity".to_owned() } else { milliseconds(service.start_within_ms) };
     unit.set("TimeoutStartSec", within);
     unit.set("TimeoutStopSec", milliseconds(service.stop.within_ms));
+    let Limits { memory, tasks, cpu } = service.limits;
+    if let Some(memory) = memory {
+        unit.set("MemoryMax", memory);
+    }
+    if let Some(tasks) = tasks {
+        // The world's keeper, and the launcher or the attendant before it, count too.
+        unit.set("TasksMax", tasks.saturating_add(BESIDES));
+    }
+    if let Some(cpu) = cpu {
+        unit.set("CPUQuota", format!("{cpu}%"));
+    }
     unit.set("SyslogIdentifier", shown(&service.name));
     if listens(service) {
         unit.set_units("Sockets", [unit_name(&service.name, "socket")?]);

@@ -1,8 +1,8 @@
 //! nginx and PostgreSQL as Debian packages them, started by systemd.
 
+use super::{pid, said};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, repository, until};
-use crate::systemd::{pid, said};
 use crate::transaction::make_key;
 
 #[test]

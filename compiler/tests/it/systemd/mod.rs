@@ -1,5 +1,10 @@
 //! `--init systemd`, with the real systemd as the first process.
 
+mod boot;
+mod faults;
+mod limits;
+mod web;
+
 use crate::booted::Booted;
 use crate::scene::{Run, Scene, needs_root, until};
 use crate::transaction::make_key;

@@ -1,8 +1,8 @@
 //! Units that were made for a system elsewhere come up with it, and names mean nothing but themselves in them.
 
+use super::{parts, said, scene};
 use crate::booted::Booted;
 use crate::scene::{needs_root, until};
-use crate::systemd::{parts, said, scene};
 use std::path::Path;
 
 #[test]
@@ -66,7 +66,7 @@ fn hostile_names_mean_nothing_but_themselves() {
     ]);
     let system = format!("{system}listen odd-listen unix=\"/run/100% $HOME ;#.sock\"\n");
     let scene = scene("systemd-hostile", &system);
-    let part = crate::systemd::PART.replace("/run/maker/maker.sock", "/run/maker/%n $HOME \\\"'\\\\ ;é.sock");
+    let part = super::PART.replace("/run/maker/maker.sock", "/run/maker/%n $HOME \\\"'\\\\ ;é.sock");
     scene.write("code/part.py", part.replace(", \"and\", ask(\"/run/activated/activated.sock\")", ""));
     let machine = Booted::new(&scene);
     let store = "%n $HOME ${PATH} ;# é %";

@@ -1,8 +1,8 @@
 //! What goes wrong with `--init systemd`, before the switch and after it.
 
+use super::{edit, pid, reconfigure, scene};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, run, until};
-use crate::systemd::{edit, pid, reconfigure, scene};
 use std::process::{Command, Stdio};
 
 const SYSTEM: &str = r#"system faulty
