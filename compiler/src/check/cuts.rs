@@ -27,18 +27,18 @@ pub enum Change {
 }
 
 /// Waits between the members of one component, as indices of members.
-pub struct Component<'a> {
+pub struct Component<W> {
     /// How many members.
     pub members: usize,
     /// From, to, and the wait itself, sorted.
-    pub waits: Vec<(u32, u32, &'a Wait)>,
+    pub waits: Vec<(u32, u32, W)>,
 }
 
 /// Returns the fewest changes that leave no circle; none at all when no change could. Candidates come in the order of `rank`.
 #[must_use]
 pub fn fewest(
     model: &Model,
-    component: &Component<'_>,
+    component: &Component<&Wait>,
     rank: impl Fn(&Change) -> (u8, String, u32),
 ) -> Vec<Change> {
     let mut removes: BTreeMap<Change, Vec<u32>> = BTreeMap::new();
@@ -65,14 +65,22 @@ pub fn fewest(
     }
     let mut candidates: Vec<(Change, Vec<u32>)> = removes.into_iter().collect();
     candidates.sort_by_cached_key(|(change, _)| rank(change));
-    let chosen = match candidates.len() <= EXACT {
-        true => exact(component, &candidates, &fixed),
-        false => heuristic(component, &candidates),
-    };
-    chosen.into_iter().filter_map(|at| candidates.get(at).map(|(change, _)| *change)).collect()
+    let (changes, waits): (Vec<Change>, Vec<Vec<u32>>) = candidates.into_iter().unzip();
+    let chosen = fewest_of(component, &waits, &fixed);
+    chosen.into_iter().filter_map(|at| changes.get(at).copied()).collect()
 }
 
-fn exact(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], fixed: &[u32]) -> Vec<usize> {
+/// Returns which candidates are the fewest that leave no circle, by the waits that each takes away, all of them to one member;
+/// none at all when no set of them does. `fixed` are the waits that no candidate takes away.
+#[must_use]
+pub fn fewest_of<W>(component: &Component<W>, candidates: &[Vec<u32>], fixed: &[u32]) -> Vec<usize> {
+    match candidates.len() <= EXACT {
+        true => exact(component, candidates, fixed),
+        false => heuristic(component, candidates),
+    }
+}
+
+fn exact<W>(component: &Component<W>, candidates: &[Vec<u32>], fixed: &[u32]) -> Vec<usize> {
     if is_circular(component, fixed.iter().copied()) {
         return Vec::new();
     }
@@ -93,7 +101,7 @@ fn exact(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], fixed: &[
 
 /// For each candidate the set of those that can come next on a circle: their waits begin where one comes from its facet's
 /// maker over waits that no change takes away.
-fn followers(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], fixed: &[u32]) -> Vec<u32> {
+fn followers<W>(component: &Component<W>, candidates: &[Vec<u32>], fixed: &[u32]) -> Vec<u32> {
     let mut on: Vec<Vec<u32>> = vec![Vec::new(); component.members];
     for (from, to, _) in fixed.iter().filter_map(|at| component.waits.get(*at as usize)) {
         if let Some(on) = on.get_mut(*from as usize) {
@@ -102,7 +110,7 @@ fn followers(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], fixed
     }
     let wait = |at: &u32| component.waits.get(*at as usize);
     let mut after = Vec::new();
-    for (_, waits) in candidates {
+    for waits in candidates {
         let mut seen = vec![false; component.members];
         // All waits of one change are for one facet, so they lead to one maker.
         let mut work: Vec<u32> = waits.first().and_then(wait).map(|(_, to, _)| *to).into_iter().collect();
@@ -116,7 +124,7 @@ fn followers(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], fixed
         let begins = |waits: &[u32]| {
             waits.iter().filter_map(wait).any(|(from, _, _)| seen.get(*from as usize) == Some(&true))
         };
-        let next = candidates.iter().enumerate().filter(|(_, (_, waits))| begins(waits));
+        let next = candidates.iter().enumerate().filter(|(_, waits)| begins(waits));
         after.push(next.fold(0u32, |set, (at, _)| set | 1 << at));
     }
     after
@@ -136,7 +144,7 @@ fn no_circle_left(after: &[u32], left: u32) -> bool {
 }
 
 /// Returns whether some waits lead round in a circle.
-fn is_circular(component: &Component<'_>, waits: impl Iterator<Item = u32> + Clone) -> bool {
+fn is_circular<W>(component: &Component<W>, waits: impl Iterator<Item = u32> + Clone) -> bool {
     let mut on: Vec<Vec<u32>> = vec![Vec::new(); component.members];
     let mut ins = vec![0u32; component.members];
     for (from, to, _) in waits.filter_map(|at| component.waits.get(at as usize)) {
@@ -162,9 +170,9 @@ fn is_circular(component: &Component<'_>, waits: impl Iterator<Item = u32> + Clo
     done < component.members
 }
 
-fn heuristic(component: &Component<'_>, candidates: &[(Change, Vec<u32>)]) -> Vec<usize> {
+fn heuristic<W>(component: &Component<W>, candidates: &[Vec<u32>]) -> Vec<usize> {
     let mut left = Left::new(component, candidates);
-    let all = |left: &Left<'_>, at: usize| left.count.get(at).copied().unwrap_or(0);
+    let all = |left: &Left<'_, W>, at: usize| left.count.get(at).copied().unwrap_or(0);
     let mut heap: BinaryHeap<(u32, std::cmp::Reverse<usize>)> =
         (0..candidates.len()).map(|at| (all(&left, at), std::cmp::Reverse(at))).collect();
     let mut chosen = Vec::new();
@@ -178,7 +186,7 @@ fn heuristic(component: &Component<'_>, candidates: &[(Change, Vec<u32>)]) -> Ve
             continue;
         }
         chosen.push(at);
-        for wait in candidates.get(at).map_or(&[][..], |(_, waits)| waits) {
+        for wait in candidates.get(at).map_or(&[][..], |waits| waits) {
             left.take(*wait);
         }
     }
@@ -191,7 +199,7 @@ fn heuristic(component: &Component<'_>, candidates: &[(Change, Vec<u32>)]) -> Ve
 }
 
 /// Gives back what is not needed, the last chosen first.
-fn give_back(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], chosen: &mut Vec<usize>) {
+fn give_back<W>(component: &Component<W>, candidates: &[Vec<u32>], chosen: &mut Vec<usize>) {
     if chosen.len().saturating_mul(component.waits.len()) > MOST_LOOKS {
         return;
     }
@@ -199,7 +207,7 @@ fn give_back(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], chose
         let mut without = chosen.clone();
         without.remove(at);
         let mut gone = vec![false; component.waits.len()];
-        for wait in without.iter().filter_map(|at| candidates.get(*at)).flat_map(|(_, waits)| waits) {
+        for wait in without.iter().filter_map(|at| candidates.get(*at)).flatten() {
             if let Some(gone) = gone.get_mut(*wait as usize) {
                 *gone = true;
             }
@@ -213,8 +221,8 @@ fn give_back(component: &Component<'_>, candidates: &[(Change, Vec<u32>)], chose
 }
 
 /// The waits that can still lie on a circle.
-struct Left<'a> {
-    component: &'a Component<'a>,
+struct Left<'a, W> {
+    component: &'a Component<W>,
     /// For each wait its candidate, while it is left.
     of: Vec<Option<Option<u32>>>,
     /// For each candidate how many of its waits are left.
@@ -224,10 +232,10 @@ struct Left<'a> {
     waits: usize,
 }
 
-impl<'a> Left<'a> {
-    fn new(component: &'a Component<'a>, candidates: &[(Change, Vec<u32>)]) -> Self {
+impl<'a, W> Left<'a, W> {
+    fn new(component: &'a Component<W>, candidates: &[Vec<u32>]) -> Self {
         let mut of: Vec<Option<Option<u32>>> = vec![Some(None); component.waits.len()];
-        for (candidate, (_, waits)) in candidates.iter().enumerate() {
+        for (candidate, waits) in candidates.iter().enumerate() {
             for wait in waits {
                 if let Some(of) = of.get_mut(*wait as usize) {
                     *of = Some(Some(candidate as u32));
@@ -243,7 +251,7 @@ impl<'a> Left<'a> {
                 }
             }
         }
-        let count = candidates.iter().map(|(_, waits)| waits.len() as u32).collect();
+        let count = candidates.iter().map(|waits| waits.len() as u32).collect();
         Self { component, of, count, at, waits: component.waits.len() }
     }
 

@@ -1,9 +1,9 @@
 //! What must hold before anything is lowered: one rule a file, each named after its code.
 
 mod bootstrap_cycle;
-mod circle;
+pub(crate) mod circle;
 mod conflict;
-mod cuts;
+pub(crate) mod cuts;
 mod failed;
 mod provenance;
 mod root_cycle;
