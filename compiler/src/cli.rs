@@ -1,10 +1,12 @@
 //! The arguments of the command line, and what its exit statuses mean.
 
 mod attend;
+mod check;
 mod question;
 mod store;
 
 pub use attend::{Attend, Prepared};
+pub use check::{Check, Foreign, ReportFormat};
 pub use question::{Answering, Diff, Graph, Questioned, What, Who, Why};
 pub use store::{
     Files, Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
@@ -32,8 +34,11 @@ pub enum Command {
     /// Compile in memory and report everything that is wrong
     ///
     /// Touches nothing; for editors, reviews and CI. Several files make one report. Lints are warnings, which change no status
-    /// unless they are denied.
-    #[command(after_help = "Example: capc check system.kdl --deny-warnings --format github")]
+    /// unless they are denied. With --from, what is looked at are the services of another init, as one set, for circles in
+    /// their order of start, which that init would not refuse.
+    #[command(after_help = "Example: capc check system.kdl --deny-warnings --format github
+         capc check --from systemd default.target
+         capc check --from shepherd services.scm")]
     Check(Check),
     /// Seal a new generation and switch to it
     ///
@@ -199,29 +204,6 @@ Example: capc fmt --stdin-filename system.kdl - < system.kdl"
     Facets(Prepared),
 }
 
-/// `capc check`.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// System or module files.
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// How to print what is found.
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: ReportFormat,
-    /// Make a lint an error; may be given several times.
-    #[arg(long, value_name = "CODE")]
-    pub deny: Vec<String>,
-    /// Leave a lint a warning, also under --deny-warnings; may be given several times.
-    #[arg(long, value_name = "CODE")]
-    pub warn: Vec<String>,
-    /// Make every lint an error.
-    #[arg(long)]
-    pub deny_warnings: bool,
-    /// The day that waivers are measured by, YYYY-MM-DD; by default today.
-    #[arg(long, value_name = "DATE")]
-    pub at: Option<String>,
-}
-
 /// `capc fmt`.
 #[derive(Debug, Args)]
 pub struct Fmt {
@@ -246,21 +228,6 @@ pub enum FileLanguage {
     Kdl,
     /// TOML.
     Toml,
-}
-
-/// How diagnostics are printed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// Excerpts with the words underlined.
-    Human,
-    /// One line each.
-    Plain,
-    /// `capc/diagnostics/1`.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-    /// Workflow commands, shown beside the lines of a change.
-    Github,
 }
 
 /// How answers are printed.

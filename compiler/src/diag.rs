@@ -47,7 +47,7 @@ pub struct Cut {
     pub to: String,
     /// The facet.
     pub facet: String,
-    /// `activated`, `channel` or `when=use`.
+    /// `activated`, `channel` or `when=use`; of another init's services, `remove` or `DefaultDependencies=no`.
     pub change: &'static str,
 }
 

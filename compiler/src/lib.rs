@@ -5,6 +5,7 @@
 //! (`resolve` to `model`); the three rules say who holds what (`holdings`), who waits for whom (`order`), and what could
 //! come of it (`authority`); `check` refuses, or hands out the evidence without which nothing is lowered; `lint` warns; questions are
 //! answered (`query`); and against a machine's facts (`machine`) the rest is total: `lower` to manifests, `seal`, `emit`.
+//! Beside it `foreign` reads other inits' services, for the circles in their orders alone.
 //! [`compile`] shows the whole of it up to the evidence.
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod check;
 pub mod lint;
 pub mod query;
 pub mod machine;
+pub mod foreign;
 pub mod lower;
 pub mod seal;
 pub mod emit;

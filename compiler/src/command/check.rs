@@ -1,6 +1,6 @@
 //! `capc check`: compiles and reports, touches nothing.
 
-use super::{Failure, compile, together};
+use super::{Failure, compile, foreign, together};
 use crate::Compilation;
 use crate::cli::{Check, Exit, ReportFormat};
 use crate::diag::{Code, Severity, nearest};
@@ -21,25 +21,43 @@ pub fn run(arguments: &Check) -> Exit {
 
 fn check(arguments: &Check) -> Result<Exit, Failure> {
     let terms = terms(arguments)?;
+    if let Some(init) = arguments.from {
+        return foreign::check(arguments, init, &terms);
+    }
     let compilations = together::compile_all(&RealFiles, &arguments.files, &terms)?;
     let all = found(compilations.iter().map(|one| (&*one.diagnostics, &one.sources)));
-    match arguments.format {
-        ReportFormat::Human => {
-            compile::complain_of(&all);
-            for compilation in compilations.iter().filter(|compilation| !compilation.has_errors()) {
-                super::say!("{}", good_news(compilation));
-            }
-        }
-        ReportFormat::Plain => super::say_as_is!("{}", report::plain(&all)),
-        ReportFormat::Json => super::print_json(&diagnostics::document(&all, summary(&compilations, &all)))?,
-        ReportFormat::Sarif => super::print_json(&sarif::log(&all, &here()))?,
-        ReportFormat::Github => super::say_as_is!("{}", github::commands(&all, &here())),
-    }
+    let good = compilations.iter().filter(|compilation| !compilation.has_errors());
+    print(arguments.format, &all, summary(&compilations, &all), &mut good.map(good_news))?;
     let exit = compilations.iter().map(compile::exit).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Clean);
     drop(all);
     // The program ends now, and a million holdings take a while to be taken apart.
     std::mem::forget(compilations);
     Ok(exit)
+}
+
+/// Prints what is found in some format; people are told what is in order too.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn print(
+    format: ReportFormat,
+    all: &[Found<'_>],
+    summary: Summary,
+    good_news: &mut dyn Iterator<Item = String>,
+) -> Result<(), Failure> {
+    match format {
+        ReportFormat::Human => {
+            compile::complain_of(all);
+            for line in good_news {
+                super::say!("{line}");
+            }
+        }
+        ReportFormat::Plain => super::say_as_is!("{}", report::plain(all)),
+        ReportFormat::Json => super::print_json(&diagnostics::document(all, summary))?,
+        ReportFormat::Sarif => super::print_json(&sarif::log(all, &here()))?,
+        ReportFormat::Github => super::say_as_is!("{}", github::commands(all, &here())),
+    }
+    Ok(())
 }
 
 /// Returns the directory that files are named from, or the root where there is none any more.

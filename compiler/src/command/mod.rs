@@ -11,6 +11,7 @@ mod explain;
 mod files;
 mod first;
 mod fmt;
+mod foreign;
 mod gc;
 mod generation;
 mod generations;

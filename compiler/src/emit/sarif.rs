@@ -199,7 +199,10 @@ fn outcome(one: &Found<'_>, base: &Path, known: &mut HashMap<String, usize>) -> 
         Detail::Cycle { cycle, .. } => cycle
             .iter()
             .map(|edge| {
-                let text = format!("`{}` waits for `{}` of `{}`", edge.from, edge.facet, edge.to);
+                let text = match edge.facet == edge.to {
+                    true => format!("`{}` waits for `{}`", edge.from, edge.to),
+                    false => format!("`{}` waits for `{}` of `{}`", edge.from, edge.facet, edge.to),
+                };
                 FlowLocation { location: place(edge.span, Some(&text)) }
             })
             .collect(),

@@ -31,6 +31,7 @@ mod diff;
 mod pictures;
 mod why;
 mod fmt;
+mod from;
 mod answers;
 mod attend;
 mod index;

@@ -49,7 +49,9 @@ fn reference() -> String {
             );
         }
         let example = command.get_after_help().unwrap().to_string();
-        let _ = write!(out, "\n```sh\n{}\n```\n", example.trim_start_matches("Example: "));
+        // In the help further examples stand below the first.
+        let examples: Vec<&str> = example.trim_start_matches("Example: ").lines().map(str::trim).collect();
+        let _ = write!(out, "\n```sh\n{}\n```\n", examples.join("\n"));
     }
     out
 }

@@ -1,0 +1,247 @@
+//! systemd's units: what is started together, and whether its orders lead round.
+//!
+//! systemd finds such a circle only when it is to start the units. It leaves one of them out then, says so in the log, and
+//! ends with status 0.
+
+mod file;
+mod implied;
+mod lacking;
+mod load;
+mod lookup;
+mod name;
+mod set;
+mod settings;
+mod specifier;
+mod standard;
+mod unit;
+
+use super::circles::{Circle, Reporter, report};
+use super::{Foreign, Order};
+use crate::diag::{Code, Diagnostic, nearest};
+use crate::machine::{FileType, Machine, last_name, parent, walk};
+use crate::source::{SourceMap, Span};
+use load::Loader;
+use lookup::{Directory, Lookup, join_shown};
+use name::{UnitName, UnitType};
+use set::Set;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use unit::State;
+
+/// What a person named.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// As it was typed.
+    pub shown: String,
+    /// Its path on the machine, if it is one and no unit's name.
+    pub path: Option<String>,
+}
+
+/// Reads units by file, directory or name with all that they pull in. `root` is told before the paths of the system.
+#[must_use]
+pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
+    let mut sources = SourceMap::default();
+    let mut wrong: Vec<Diagnostic> = Vec::new();
+    let (mut directories, mut names) = (Vec::new(), Vec::new());
+    let mut is_directory: HashSet<Span> = HashSet::new();
+    for one in named {
+        // What is named has a place of its own: the words that were typed.
+        let text: Arc<str> = Arc::from(one.shown.as_str());
+        let file = sources.add("the command line".to_owned(), PathBuf::from("/"), text);
+        let span = Span { file, start: 0, end: one.shown.len() as u32 };
+        match units_of(machine, one) {
+            Ok((directory, found)) => {
+                if directory.as_ref().is_some_and(|directory| directory.shown == one.shown) {
+                    is_directory.insert(span);
+                }
+                directories.extend(directory);
+                names.extend(found.into_iter().map(|name| (name, span)));
+            }
+            Err(message) => {
+                let unreadable = Diagnostic::new(Code::Syntax, message, span, "named here");
+                wrong.push(unreadable.help("name units, unit files, or directories with unit files"));
+            }
+        }
+    }
+    let lookup = Lookup::new(machine, directories, root);
+    let mut set = Set::new(Loader::new(machine, lookup, sources));
+    let mut roots = Vec::new();
+    for (name, span) in names {
+        let id = set.unit(&name, span);
+        let state = id.and_then(|id| set.units.get(id as usize)).map(|unit| unit.state);
+        match (id, state) {
+            (Some(id), Some(State::Loaded | State::Running | State::Refused)) => roots.push(id),
+            // In a directory lie links that systemd does not follow either.
+            _ if is_directory.contains(&span) => {}
+            _ => {
+                let message = format!("there is no unit `{name}`");
+                let missing = Diagnostic::new(Code::Unheld, message, span, "named here");
+                let meant =
+                    nearest(&name, set.loader.lookup.names()).map(|meant| format!("did you mean `{meant}`?"));
+                wrong.push(missing.help(meant.unwrap_or_else(|| "name a unit that a file says".to_owned())));
+            }
+        }
+    }
+    let unreadable = !wrong.is_empty();
+    set.follow(&roots);
+    let (found, orders) = circles(&mut set, &roots);
+    wrong.extend(found);
+    wrong.extend(lacking::check(&mut set));
+    let services = set.units.iter().filter(|unit| unit.state == State::Loaded).count();
+    let Loader { sources, diagnostics, .. } = set.loader;
+    wrong.extend(diagnostics);
+    crate::resolve::sort(&mut wrong);
+    Foreign { sources, diagnostics: wrong, services, orders, unreadable }
+}
+
+/// Returns the units that one argument stands for, and the directory that they are in.
+fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Vec<String>), String> {
+    let shown = &one.shown;
+    // A template is looked at by an instance of its own.
+    let instance = |name: &str| match UnitName::parse(name).filter(UnitName::is_template) {
+        Some(template) => template.with_instance("i"),
+        None => name.to_owned(),
+    };
+    let Some(path) = &one.path else {
+        let name = if UnitName::parse(shown).is_some() { shown.clone() } else { format!("{shown}.service") };
+        return match UnitName::parse(&name) {
+            Some(_) => Ok((None, vec![instance(&name)])),
+            None => Err(format!("`{shown}` is no unit's name, and no file")),
+        };
+    };
+    let found = walk(machine, path).map_err(|(_, error)| format!("cannot read `{shown}`: {error}"))?;
+    let given = |path: &str, shown: &str| Directory {
+        path: path.to_owned(),
+        shown: shown.to_owned(),
+        is_given: true,
+    };
+    match found.metadata.file_type {
+        FileType::Directory => {
+            let list = machine.list(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
+            let units: Vec<String> = list
+                .iter()
+                .filter(|name| UnitName::parse(name).is_some())
+                .filter(|name| {
+                    let file = walk(machine, &join_shown(path, name)).ok();
+                    file.is_some_and(|file| {
+                        file.metadata.file_type == FileType::Regular && file.metadata.size > 0
+                    })
+                })
+                .map(|name| instance(name))
+                .collect();
+            if units.is_empty() {
+                return Err(format!("`{shown}` has no unit files"));
+            }
+            Ok((Some(given(path, shown)), units))
+        }
+        FileType::Regular | FileType::Device => {
+            let name = last_name(path);
+            if UnitName::parse(name).is_none() {
+                return Err(format!("`{shown}` is no unit file: its name has no ending such as `.service`"));
+            }
+            let above =
+                shown.rsplit_once('/').map_or("", |(above, _)| if above.is_empty() { "/" } else { above });
+            Ok((Some(given(parent(path), above)), vec![instance(name)]))
+        }
+        FileType::Link | FileType::Socket | FileType::Other => {
+            Err(format!("`{shown}` is {}, and no unit file", found.metadata.file_type.words()))
+        }
+    }
+}
+
+/// Returns what leads round among units that can be started together, and how many orders there are.
+fn circles(set: &mut Set<'_>, roots: &[u32]) -> (Vec<Diagnostic>, usize) {
+    let orders = set.orders();
+    let all = judged(set, &orders, None);
+    let mut told: Vec<Circle> = Vec::new();
+    if !all.is_empty() {
+        // What was named is started together, if it can be.
+        let main = set.together(roots);
+        for circle in judged(set, &orders, Some(&main)) {
+            let alone = set.together(&circle.shown);
+            if roots.len() == 1 || !set.excludes(&alone) {
+                told.push(circle);
+            }
+        }
+        let mut open: Vec<bool> = vec![false; set.units.len()];
+        let is_told = |told: &[Circle], members: &[u32]| {
+            told.iter()
+                .any(|circle| members.iter().all(|member| circle.members.binary_search(member).is_ok()))
+        };
+        for circle in all.iter().filter(|circle| !is_told(&told, &circle.members)) {
+            for member in &circle.members {
+                open.get_mut(*member as usize).into_iter().for_each(|open| *open = true);
+            }
+        }
+        // The rest is started unit by unit, each with what it pulls in: by hand, or by its socket, timer or path, and then
+        // beside what that one was started with.
+        let by_hand = roots.iter().map(|root| (*root, None));
+        let by_others = set.triggered();
+        let by_others = by_others.iter().map(|(by, other)| (*other, Some(*by)));
+        let each: Vec<(u32, Option<u32>)> = match open.contains(&true) {
+            true => by_hand.chain(by_others).collect(),
+            false => Vec::new(),
+        };
+        for (root, by) in each {
+            let mut within = set.together(&[root]);
+            if let Some(by) = by {
+                let runs = set.together(&[by]);
+                within.iter_mut().zip(runs).for_each(|(within, runs)| *within &= !runs);
+            }
+            if within.iter().zip(&open).filter(|(within, open)| **within && **open).count() < 2 {
+                continue;
+            }
+            for circle in judged(set, &orders, Some(&within)) {
+                if !is_told(&told, &circle.shown) {
+                    told.push(circle);
+                }
+            }
+        }
+    }
+    (told.into_iter().map(|circle| circle.diagnostic).collect(), orders.len())
+}
+
+/// Returns what leads round among some units.
+fn judged(set: &Set<'_>, orders: &[Order], within: Option<&[bool]>) -> Vec<Circle> {
+    let names: Vec<&str> = set.units.iter().map(|unit| &*unit.id).collect();
+    let hint = |chosen: &[&Order]| hint(set, chosen);
+    let reporter = Reporter {
+        sources: &set.loader.sources,
+        names: &names,
+        noun: "units",
+        consequence: "so systemd leaves one of them out",
+        rank: &|order| rank(set, order),
+        hint: &hint,
+    };
+    match within {
+        None => report(&reporter, orders),
+        Some(within) => {
+            let is_in = |id: u32| within.get(id as usize) == Some(&true);
+            let orders: Vec<Order> =
+                orders.iter().filter(|order| is_in(order.from) && is_in(order.to)).cloned().collect();
+            report(&reporter, &orders)
+        }
+    }
+}
+
+/// Returns the file of an order if a package brings it.
+fn packaged<'s>(set: &'s Set<'_>, order: &Order) -> Option<&'s str> {
+    let path = set.loader.sources.file(order.span.file)?.path.to_str()?;
+    (path.starts_with("/usr/lib/") || path.starts_with("/lib/")).then_some(path)
+}
+
+/// Targets stand in an order that everybody counts on, and what a package brings is somebody else's to change.
+fn rank(set: &Set<'_>, order: &Order) -> u8 {
+    let is_target =
+        |id: u32| set.units.get(id as usize).is_some_and(|unit| unit.unit_type == UnitType::Target);
+    let among_targets = is_target(order.from) && is_target(order.to);
+    2 * u8::from(among_targets) + u8::from(packaged(set, order).is_some())
+}
+
+/// Says how a file is changed that a package brings.
+fn hint(set: &Set<'_>, chosen: &[&Order]) -> Option<String> {
+    let mut removed = chosen.iter().filter(|order| order.change() == "remove");
+    let name = removed.find_map(|order| packaged(set, order)).map(last_name)?;
+    Some(format!("a drop-in cannot take it back; `systemctl edit --full {name}` makes a file of your own"))
+}
