@@ -90,7 +90,8 @@ impl Herded {
     pub fn new(scene: &Scene, guile: &'static Path, config: &str, first: First) -> Self {
         scene.write("config.scm", config);
         let _ = std::fs::remove_file(scene.path.join("shepherd.log"));
-        let outside = Command::new("unshare")
+        let outside = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare"])
             .args([
                 "--pid",
                 "--fork",

@@ -216,6 +216,8 @@ impl<'a> Watch<'a> {
     fn follow(mut self) -> Result<u8, Error> {
         let mut pause = LOOKS.0;
         loop {
+            // Taken before anything is looked at: whatever comes from here on wakes the wait below.
+            let signals = self.signals.take();
             // Who has ended has said before what it had to say.
             self.ends.extend(process::reap());
             for (sender, notification) in notification::hear(self.notify.as_fd()) {
@@ -238,7 +240,7 @@ impl<'a> Watch<'a> {
                 self.kill();
                 return Err(Error::Late(self.attended.service.clone()));
             }
-            for signal in self.signals.take() {
+            for signal in signals {
                 // A process that has just ended is none to hand a signal to.
                 let _ = rustix::process::kill_process(self.main.unwrap_or(self.launcher), signal);
             }

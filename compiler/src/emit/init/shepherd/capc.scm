@@ -522,6 +522,12 @@
                   (loop))))
             objects))
 
+;; One whose capc was killed goes on here.
+(define (wait-for-another!)
+  (when %applying?
+    (sleep 0.05)
+    (wait-for-another!)))
+
 (define (known-names) (filter string? (keys %latest)))
 
 (define (objects-of names)
@@ -552,6 +558,7 @@
                     (error (string-append "the Shepherd has a service `" (symbol->string symbol)
                                           "` that is not capc's; nothing was loaded")))))
               (cons 'capc (map (lambda (entry) (symbol-of (field entry 'name))) entries)))
+    (wait-for-another!)
     (settle! (objects-of (known-names)))
     (set! %store (field site 'store))
     (set! %site site)
@@ -630,8 +637,7 @@
 ;; What is to be done follows from what runs and what is sealed, so one that was cut short is made good by the next. What is revoked
 ;; ends first, with its sockets and channels; then what is missing starts.
 (define (apply!)
-  (when %applying?
-    (error "capc: another generation is being applied just now"))
+  (wait-for-another!)
   (set! %applying? #t)
   (catch #t
     (lambda ()
