@@ -185,6 +185,11 @@ fn a_service_that_ends_before_it_listens_was_never_ready() {
     let attendant = run(init.attend(&["--ready-socket", "/run/redis/other.sock"], "asker"));
     attendant.exits(3).complains("`asker` ended before its sockets listened");
     run(init.attend(&["--ready-port", "1"], "nobody")).exits(77);
+    // One that goes on and never listens has its time.
+    let late = ["--wait", "--within", "300", "--ready-socket", "/run/redis/other.sock", "--say-end", "1"];
+    run(init.attend(&late, "redis")).exits(3).complains("`redis` was not ready within its time");
+    let ends = run(init.attend(&["--wait", "--say-ready", "1", "--say-end", "1"], "nobody")).exits(77);
+    assert!(ends.out.ends_with("e77\n"), "{}", ends.out);
 }
 
 fn children_named(name: &str, parent: &Child) -> Vec<String> {

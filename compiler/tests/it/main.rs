@@ -14,6 +14,7 @@ mod systemd;
 mod herded;
 mod shepherd;
 mod shepherd_faults;
+mod scheme;
 mod systemd_faults;
 mod systemd_boot;
 mod faults;
