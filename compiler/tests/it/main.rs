@@ -15,8 +15,6 @@ mod herded;
 mod shepherd;
 mod shepherd_faults;
 mod scheme;
-mod systemd_faults;
-mod systemd_boot;
 mod faults;
 mod power;
 mod chain;
