@@ -15,6 +15,7 @@ mod herded;
 mod shepherd;
 mod shepherd_faults;
 mod scheme;
+mod guix;
 mod faults;
 mod power;
 mod chain;

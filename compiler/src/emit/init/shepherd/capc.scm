@@ -15,7 +15,7 @@
   #:use-module (ice-9 textual-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
-  #:export (load-plan! apply!))
+  #:export (load-plan! apply! start-sealed! stop-sealed! start-group! stop-all!))
 
 
 ;;; What outlives a reload of this file. All tables are by the names of services, unless something else is said.
@@ -478,31 +478,48 @@
               #:requirement (map symbol-of needs)
               #:respawn? (and (eq? kind 'process) (not (eq? restart 'never)))
               #:respawn-limit '(5 . 60)
-              #:start (if (eq? kind 'timer) (lambda _ (start-timer! name)) (lambda _ (start! name)))
-              #:stop (if (eq? kind 'timer) (lambda (timer . _) (stop-timer! name timer)) (lambda _ (stop! name)))
+              #:start (lambda _ (start-sealed! name))
+              #:stop (lambda (value . _) (stop-sealed! name value))
               #:termination-handler (lambda (object _ status) (ended! name object status))
               #:actions (cond ((eq? kind 'timer) (list (module-ref (timers) 'timer-trigger-action)))
                               (reloads? (actions (reload "Make it read its configuration again."
                                                          (lambda _ (reload! name)))))
                               (else '()))))))
 
+(define (start-group!)
+  (unless %applying? (start-all!))
+  #t)
+
 (define (make-group)
   (service '(capc)
-           #:documentation "All services that capc sealed."
-           #:start (lambda _ (unless %applying? (start-all!)) #t)
+           #:documentation "All services, as sealed by capc."
+           #:start (lambda _ (start-group!))
            #:stop (lambda _ (stop-all!) #f)
            #:actions (actions (apply "Make what runs what is sealed: stop, restart and start what differs."
                                      (lambda _ (apply!))))))
 
-(define (ours? object) (memq object %ours))
+;; Guix registers services that stand for those of the lock file and call `start-sealed!` and `stop-sealed!`: they are as good as ours.
+(define (stand-in? object)
+  (string-suffix? ", as sealed by capc." (service-documentation object)))
 
-(define (add-service! key shape make)
-  (match (hash-ref %latest key)
-    ((_ . (? (lambda (known) (equal? known shape)))) #t)
-    (_ (let ((object (make)))
-         (set! %ours (cons object %ours))
-         (hash-set! %latest key (cons object shape))
-         (register-services (list object))))))
+(define (ours? object) (or (memq object %ours) (stand-in? object)))
+
+(define (add-service! key symbol shape make)
+  (let ((known (lookup-service symbol)))
+    (match (hash-ref %latest key)
+      ((_ . (? (lambda (known) (equal? known shape)))) #t)
+      (_ (let* ((stand-in? (and known (not (memq known %ours))))
+                (object (if stand-in? known (make))))
+           (set! %ours (cons object %ours))
+           (hash-set! %latest key (cons object shape))
+           (unless stand-in?
+             (register-services (list object))))))))
+
+(define (start-sealed! name)
+  (if (eq? 'timer (field (entry-of name) 'kind)) (start-timer! name) (start! name)))
+
+(define (stop-sealed! name value)
+  (if (timer-runs? name) (stop-timer! name value) (stop! name)))
 
 ;; One that was running when another took its place is replaced once it runs no more.
 (define (register-latest! name)
@@ -566,9 +583,9 @@
     (for-each (lambda (entry) (hash-set! %entries (field entry 'name) entry)) entries)
     (for-each (lambda (entry)
                 (let ((name (field entry 'name)) (shape (shape-of entry)))
-                  (add-service! name shape (lambda () (make-service name shape)))))
+                  (add-service! name (symbol-of name) shape (lambda () (make-service name shape)))))
               entries)
-    (add-service! 'capc 'group make-group)
+    (add-service! 'capc 'capc 'group make-group)
     #t))
 
 ;; Facets are memory directories, which core Guile cannot mount.

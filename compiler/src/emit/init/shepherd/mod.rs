@@ -1,5 +1,6 @@
 //! A file for the GNU Shepherd: fixed procedures, and the plan as one quoted expression at the end.
 
+mod lock;
 mod scheme;
 mod words;
 
@@ -32,7 +33,8 @@ pub fn files(site: &Site<'_>) -> Result<Content, String> {
         Mode::User => (USER, user(site)?),
     };
     let text = format!("{procedures}\n(load-plan!\n '{plan})\n");
-    Ok(Content::from([(FILE.to_owned(), text.into_bytes())]))
+    let lock = format!("{}\n", lock::lock(site));
+    Ok(Content::from([(FILE.to_owned(), text.into_bytes()), (LOCK.to_owned(), lock.into_bytes())]))
 }
 
 /// Returns where logs are kept.
