@@ -4,6 +4,7 @@ use crate::apply::report::Report;
 use crate::apply::{descriptors, identity, landlock, limits, proc, session};
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
+use crate::request::Stay;
 use crate::sys::{self, End, Fd, Parent, Patience, Side, Wait, wait_for};
 use capc_schemas::manifest::Ready;
 
@@ -15,11 +16,13 @@ pub struct Ends {
     pub keeper: Fd,
     /// Where a failure is told.
     pub report: Report,
+    /// Whether the init is to know the service before its program runs.
+    pub stay: Stay,
 }
 
 /// Becomes the service.
 pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
-    let Ends { root, keeper, report } = ends;
+    let Ends { root, keeper, report, stay } = ends;
     let ruleset = report.unless_refused(enter(plan, &root));
     // From here on every descriptor but the three is the service's, or closed.
     let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
@@ -35,7 +38,7 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
     let about_to = || {
         report.about_to();
         // A service that tells the init when it is ready waits until the init knows it.
-        let waits = plan.ready == Ready::Notify;
+        let waits = plan.ready == Ready::Notify || stay == Stay::Introduce;
         if !report.is_heard() || (waits && sys::read(&new_keeper, &mut [0]) != Ok(1)) {
             sys::exit(REFUSED);
         }

@@ -115,7 +115,7 @@ fn start_world<'m>(
     let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
     let report = Report(report);
     let parent = match stay {
-        Stay::Leave => Parent::Ours,
+        Stay::Leave | Stay::Introduce => Parent::Ours,
         Stay::Wait => Parent::Self_,
     };
     let ends = keeper::Ends { start, service: service_end, launch: watched, life, report };
@@ -131,7 +131,7 @@ fn start_world<'m>(
     sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
     let service =
         match sys::fork(parent, 0, Some(SERVICE_PID)).or_refuse(Layer::Pids, "clone3 with set_tid")? {
-            Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report }),
+            Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay }),
             Side::Parent(service) => service,
         };
     drop((root, keeper_end, report));
@@ -140,7 +140,7 @@ fn start_world<'m>(
         return Ok(status);
     }
     match stay {
-        Stay::Leave => {
+        Stay::Leave | Stay::Introduce => {
             // A keeper that is gone already has seen a short service end.
             let _ = sys::send_datagram(&started, &[STARTED]);
             Ok(0)
@@ -164,10 +164,14 @@ impl World<'_, '_> {
     fn follow<'m>(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
         let mut first = [0];
         sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
-        let tells = self.sealed.plan.ready == Ready::Notify;
-        if first == [ABOUT_TO] && tells {
-            // The init must know the process before it hears from it.
-            self.announce("")?;
+        let ready = self.sealed.plan.ready;
+        let introduces = self.stay == Stay::Introduce;
+        if first == [ABOUT_TO] && (ready == Ready::Notify || introduces) {
+            // The init must know the process before it hears from it, and takes no word of the launcher's after that.
+            self.announce(if introduces && ready == Ready::Started { "\nREADY=1" } else { "" })?;
+            if introduces {
+                self.wait_until_known()?;
+            }
             sys::send_datagram(service_end, &[ABOUT_TO]).or_refuse(Layer::Program, "letting it go on")?;
         }
         let mut message = [0; 4096];
@@ -175,7 +179,8 @@ impl World<'_, '_> {
         let (status, text) = match (first, &*message) {
             ([0], _) => return Err(Refusal::of(Layer::Program, "its process ended without a word")),
             ([ABOUT_TO], []) => {
-                match self.sealed.plan.ready {
+                match ready {
+                    _ if introduces => {}
                     Ready::Started => self.announce("\nREADY=1")?,
                     Ready::Socket => self.announce("")?,
                     Ready::Notify => {}
@@ -195,7 +200,9 @@ impl World<'_, '_> {
         let Some(notify) = self.notify else { return Ok(()) };
         let (service, keeper) = (self.service.pid, self.keeper.pid);
         let text = match self.stay {
-            Stay::Leave => Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}")),
+            Stay::Leave | Stay::Introduce => {
+                Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}"))
+            }
             Stay::Wait => {
                 let mut text = Sentence::raw(b"STATUS=");
                 text.add(self.sealed.generation.to_bytes());
@@ -204,7 +211,23 @@ impl World<'_, '_> {
         };
         sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
     }
+
+    /// Waits until the init has read what it was told: it closes what comes with `BARRIER=1` (sd_notify_barrier(3)).
+    fn wait_until_known<'m>(&self) -> Result<(), Refusal<'m>> {
+        let Some(notify) = self.notify else { return Ok(()) };
+        let layer = Layer::Notification;
+        let (closed, open) = sys::pipe().or_refuse(layer, "pipe")?;
+        sys::send_along(notify, b"BARRIER=1", &open)
+            .or_refuse(layer, "asking whether the init has read it")?;
+        drop(open);
+        let mut waits = [sys::wait_for(closed.number())];
+        while sys::poll(&mut waits, READING) == Err(sys::Errno::EINTR) {}
+        Ok(())
+    }
 }
+
+/// How long an init may take to read what it was told, in milliseconds; then the service goes on unknown.
+const READING: i32 = 5000;
 
 /// Hands signals on, and returns the service's own end.
 fn accompany<'m>(service: &Process) -> Result<u8, Refusal<'m>> {

@@ -36,6 +36,9 @@ words! {
     Stay {
         /// It exits once the service runs, whose parent is the init.
         Leave = "leave",
+        /// It exits once the service runs, whose program waits until the init knows it: one that looks a process up when it is
+        /// told of it would miss a short one's end.
+        Introduce = "introduce",
         /// It stays as the service's parent and ends as the service does.
         Wait = "wait",
     }
@@ -56,7 +59,7 @@ pub struct Launch {
 
 const USAGE: Refusal<'static> = Refusal::of(
     Layer::Usage,
-    "capc-launcher [--wait] GENERATION SERVICE | --check GENERATION | --enter root|user PROGRAM ARGUMENTS... | --doctor",
+    "capc-launcher [--wait | --introduce] GENERATION SERVICE | --check GENERATION | --enter root|user PROGRAM ARGUMENTS... | --doctor",
 );
 
 /// Reads the command line.
@@ -77,7 +80,14 @@ pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
         _ => {}
     }
     let mut arguments = start.arguments().skip(1).peekable();
-    let wait = arguments.next_if(|argument| argument.to_bytes() == b"--wait").is_some();
+    let stay = match arguments.peek().map(|argument| argument.to_bytes()) {
+        Some(b"--wait") => Stay::Wait,
+        Some(b"--introduce") => Stay::Introduce,
+        _ => Stay::Leave,
+    };
+    if stay != Stay::Leave {
+        arguments.next();
+    }
     let (Some(generation), Some(service), None) = (arguments.next(), arguments.next(), arguments.next())
     else {
         return Err(USAGE);
@@ -88,7 +98,7 @@ pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
     }
     let service = service.to_str().ok().and_then(RelPath::new);
     Ok(Request::Launch(Launch {
-        stay: if wait { Stay::Wait } else { Stay::Leave },
+        stay,
         generation,
         service: service.ok_or(Refusal::of(Layer::Usage, "the service is no name"))?,
         notify_socket: start.variable(b"NOTIFY_SOCKET").filter(|path| !path.is_empty()),

@@ -45,6 +45,45 @@ pub fn send_datagram(socket: &Fd, bytes: &[u8]) -> Answer<()> {
     }
 }
 
+/// Sends one datagram with a copy of a descriptor.
+pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
+    // `struct cmsghdr`, and one number behind it (cmsg(3)).
+    #[repr(C)]
+    struct Control {
+        length: usize,
+        level: u32,
+        kind: u32,
+        number: i32,
+        padding: u32,
+    }
+    let mut control = Control {
+        length: core::mem::offset_of!(Control, padding),
+        level: net::SOL_SOCKET,
+        kind: net::SCM_RIGHTS,
+        number: along.number(),
+        padding: 0,
+    };
+    let mut part = k::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() as u64 };
+    let message = net::msghdr {
+        msg_name: core::ptr::null_mut(),
+        msg_namelen: 0,
+        msg_iov: (&raw mut part).cast(),
+        msg_iovlen: 1,
+        msg_control: (&raw mut control).cast(),
+        msg_controllen: size_of::<Control>(),
+        msg_flags: 0,
+    };
+    let arguments = [signed(socket.number()), &raw const message as usize, net::MSG_NOSIGNAL as usize];
+    loop {
+        // SAFETY: the kernel reads the message, whose parts are the slice and the structure with their true lengths.
+        match unsafe { call(k::__NR_sendmsg, arguments) } {
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Returns two connected ends.
 pub fn socket_pair() -> Answer<(Fd, Fd)> {
     let mut ends = [0_i32; 2];

@@ -104,7 +104,8 @@ pub fn attend(attended: &Attended) -> Result<u8, Error> {
         }
         end
     } else {
-        let mut command = attended.command(descriptors, None)?;
+        // What the init is told, it is to know before the service can have ended.
+        let mut command = attended.command(&["--introduce"], descriptors, None)?;
         if let Some(path) = &attended.notify_socket {
             command.env("NOTIFY_SOCKET", path);
         }
@@ -125,9 +126,14 @@ impl Attended {
     }
 
     /// Returns the launcher with what it is to be passed, and after that the pipe that its world lives by.
-    fn command(&self, descriptors: Vec<OwnedFd>, life: Option<OwnedFd>) -> Result<Command, Error> {
+    fn command(
+        &self,
+        how: &[&str],
+        descriptors: Vec<OwnedFd>,
+        life: Option<OwnedFd>,
+    ) -> Result<Command, Error> {
         let mut command = Command::new(&self.launcher);
-        command.arg(&self.generation).arg(&self.service).env_clear();
+        command.args(how).arg(&self.generation).arg(&self.service).env_clear();
         if life.is_some() {
             let number = FIRST + i32::try_from(descriptors.len()).unwrap_or(i32::MAX - FIRST);
             command.env("CAPC_LIFE", number.to_string());
@@ -192,7 +198,7 @@ impl<'a> Watch<'a> {
                 (Some(reading), Some(writing))
             }
         };
-        let mut command = attended.command(descriptors, life)?;
+        let mut command = attended.command(&[], descriptors, life)?;
         let child = command.env("NOTIFY_SOCKET", &notify_path).spawn();
         let child = child.map_err(Error::when(format!("run {}", attended.launcher.display())))?;
         let none = || Error::when("run the launcher")(std::io::Error::from(std::io::ErrorKind::InvalidData));

@@ -72,6 +72,27 @@ fn who_waits_for_what_does_not_come_up_is_told_too() {
 }
 
 #[test]
+fn a_service_that_ends_in_no_time_has_ended_as_it_did() {
+    if !needs_root("short services with systemd") {
+        return;
+    }
+    let text = "system short\nservice well { run \"/usr/bin/true\"; }\nservice badly { run \"/usr/bin/false\"; }\n\
+        service again { run \"/usr/bin/false\"; restart \"on-failure\"; }\n";
+    let scene = scene("systemd-short", text);
+    let machine = Booted::new(&scene);
+    let failed = reconfigure(&machine, &[]).exits(3).says("started    capc-well.service");
+    failed.complains("not all of it came up: capc-again.service, capc-badly.service");
+    let ends = machine.sh(
+        "for i in $(seq 30); do for unit in well badly; do systemctl reset-failed capc-$unit; systemctl start capc-$unit; \
+         while systemctl -q is-active capc-$unit; do :; done; done; \
+         systemctl show --value -p Result,ExecMainStatus capc-well capc-badly | tr '\\n' ' '; echo; done | sort | uniq -c",
+    );
+    assert_eq!(ends.out.split_whitespace().collect::<Vec<_>>(), ["30", "success", "0", "exit-code", "1"]);
+    until("it is given up", || machine.show("capc-again.service", "ActiveState") == "failed");
+    assert_eq!(machine.show("capc-again.service", "NRestarts"), "5");
+}
+
+#[test]
 fn a_service_that_fails_after_the_switch_is_told_with_its_last_words_and_undone_if_wished() {
     if !needs_root("failures with systemd") {
         return;

@@ -166,7 +166,9 @@ fn start(site: &Site<'_>, service: &Service, course: Course) -> Result<String, S
     let stays = (course == Course::Ends).then(|| "--wait".to_owned());
     let waits_for_sockets = service.ready == Ready::Socket && course != Course::Ends;
     if !has_channels(service) && !waits_for_sockets {
-        return command(&launcher, stays.into_iter().chain(launch));
+        // systemd takes no process for a service's that has ended when it is told of it.
+        let how = stays.unwrap_or_else(|| "--introduce".to_owned());
+        return command(&launcher, [how].into_iter().chain(launch));
     }
     let mut attend = vec!["attend".to_owned()];
     attend.extend(stays);
