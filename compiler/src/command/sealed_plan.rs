@@ -14,6 +14,8 @@ pub struct SealedPlan {
     pub generation: PathBuf,
     /// The store's launcher, which verifies the generation again at each start.
     pub launcher: PathBuf,
+    /// Where the launcher looks for what lives as long as the system runs.
+    pub runtime: PathBuf,
 }
 
 impl SealedPlan {
@@ -27,7 +29,7 @@ impl SealedPlan {
         let found = Found::at(&generation).map_err(|error| broken(error.to_string()))?;
         let outside = || broken("it lies in no store, and nothing says who may judge it".to_owned());
         let store_path = generation.parent().and_then(Path::parent).ok_or_else(outside)?;
-        let (launcher, _) =
+        let (launcher, record) =
             store::launcher_of(store_path, found.number).map_err(|error| broken(error.to_string()))?;
         store::signed(store_path, &found).map_err(|error| broken(error.to_string()))?;
         let seal = found.seal().map_err(|error| broken(error.to_string()))?;
@@ -39,6 +41,6 @@ impl SealedPlan {
         let none = || broken("it holds no plan; seal it with `capc reconfigure --init capc`".to_owned());
         let text = store::read(&generation.join(PLAN)).map_err(|_| none())?;
         let plan = Plan::from_json(&text).map_err(|error| broken(error.to_string()))?;
-        Ok(Self { plan, generation, launcher })
+        Ok(Self { plan, generation, launcher, runtime: PathBuf::from(record.runtime) })
     }
 }

@@ -6,7 +6,7 @@ use super::question::Answerable;
 use super::review::Review;
 use super::running::{Running, running};
 use super::signer::{self, Signer};
-use super::{Failure, apply, check::count};
+use super::{Failure, apply, check::count, generation, instance};
 use crate::Compilation;
 use crate::cli::{Exit, Sealing};
 use crate::emit::init::{self, PLAN, Site};
@@ -159,11 +159,16 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     };
     let inside = ground.path_inside()?;
     let floor = inside.join("trust/floor");
+    // Another root's system is its root's.
+    let runtime = match ground.root {
+        Some(_) => PathBuf::from(RUNTIME),
+        None => instance::base(generation::mode()),
+    };
     let trust = TrustRoot {
         scope: &scope,
         host,
         floor: &floor.to_string_lossy(),
-        runtime: RUNTIME,
+        runtime: &runtime.to_string_lossy(),
         signers: &judged_by,
     };
     let image = launcher_with(Some(&trust)).map_err(|error| refused(&error))?;

@@ -2,7 +2,6 @@
 
 use super::launcher::MemoryLauncher;
 use super::sealed_plan::SealedPlan;
-use super::transaction::RUNTIME;
 use super::{Failure, compile, first, generation, instance};
 use crate::cli::{Exit, Inside, Up};
 use crate::emit::store::{self, Draft, Store};
@@ -193,12 +192,13 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
 /// Returns what a generation that `reconfigure --init capc` sealed needs to run: its plan, and the store's launcher,
 /// which verifies it again at each start.
 fn sealed_before(path: &Path) -> Result<Ready, Failure> {
-    let SealedPlan { plan, generation, launcher } = SealedPlan::open(path)?;
+    let SealedPlan { plan, generation, launcher, runtime } = SealedPlan::open(path)?;
+    make_own(&runtime)?;
     Ok(Ready {
         plan,
         generation,
         launcher,
-        runtime: PathBuf::from(RUNTIME),
+        runtime,
         notes: Vec::new(),
         _kept: (None, None),
     })
@@ -225,27 +225,29 @@ fn default_store(mode: Mode) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Returns the runtime directory, made and checked: 0700 and the caller's own.
+/// Returns the runtime directory, made and checked.
 fn runtime(mode: Mode, id: &str) -> Result<PathBuf, Failure> {
-    let refused = |path: &Path, what: String| {
-        Failure::refused(format!("the runtime directory `{}`: {what}", path.display()))
-    };
     let base = instance::base(mode);
-    for path in [base.clone(), base.join(id)] {
-        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(refused(&path, error.to_string())),
-        }
-        let metadata = std::fs::symlink_metadata(&path).map_err(|error| refused(&path, error.to_string()))?;
-        let mine = metadata.uid() == rustix::process::geteuid().as_raw();
-        let closed = metadata.mode() & 0o022 == 0;
-        if !metadata.is_dir() || !mine || !closed {
-            return Err(refused(
-                &path,
-                "it is not a directory of yours that nobody else can write to".to_owned(),
-            ));
-        }
+    let path = base.join(id);
+    make_own(&base)?;
+    make_own(&path)?;
+    Ok(path)
+}
+
+/// Makes a runtime directory if it is not there, and checks it: 0700 and the caller's own.
+fn make_own(path: &Path) -> Result<(), Failure> {
+    let refused =
+        |what: String| Failure::refused(format!("the runtime directory `{}`: {what}", path.display()));
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(refused(error.to_string())),
     }
-    Ok(base.join(id))
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| refused(error.to_string()))?;
+    let mine = metadata.uid() == rustix::process::geteuid().as_raw();
+    let closed = metadata.mode() & 0o022 == 0;
+    if metadata.is_dir() && mine && closed {
+        return Ok(());
+    }
+    Err(refused("it is not a directory of yours that nobody else can write to".to_owned()))
 }

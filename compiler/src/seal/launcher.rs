@@ -30,6 +30,8 @@ pub struct Record {
     pub scope: String,
     /// The digest of the machine.
     pub host: Digest,
+    /// Where its facets and the like are while it runs.
+    pub runtime: String,
     /// Who must have signed.
     pub signers: Signers,
 }
@@ -44,6 +46,7 @@ impl Record {
         Some(Self {
             scope: trust.root.scope.name.to_string(),
             host: trust.root.host,
+            runtime: String::from_utf8(trust.root.runtime.token().bytes().collect()).ok()?,
             signers: Signers::new(trust.signers(), trust.root.threshold)?,
         })
     }

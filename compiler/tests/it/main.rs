@@ -14,6 +14,7 @@ mod systemd;
 mod herded;
 mod shepherd;
 mod shepherd_faults;
+mod shepherd_user;
 mod scheme;
 mod guix;
 mod faults;

@@ -125,7 +125,8 @@ impl Scene {
         self.command_as(PLAIN, arguments)
     }
 
-    fn command_as<I: AsRef<std::ffi::OsStr>>(
+    /// Returns capc as the one who runs the tests, or in root's place as this user, would start it here.
+    pub fn command_as<I: AsRef<std::ffi::OsStr>>(
         &self,
         uid: u32,
         arguments: impl IntoIterator<Item = I>,
