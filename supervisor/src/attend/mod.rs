@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pipe::PipeFlags;
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use crate::error::Error;
 use crate::notification::{self, Notification};
@@ -239,7 +239,7 @@ impl<'a> Watch<'a> {
                 self.ready()?;
             }
             if self.is_ready && !self.attended.stays {
-                return Ok(0);
+                return Ok(self.main.and_then(end_unreaped).as_ref().map_or(0, status_of));
             }
             let rest = self.rest();
             if rest == Some(Duration::ZERO) {
@@ -311,7 +311,9 @@ impl<'a> Watch<'a> {
             true => "READY=1".to_owned(),
             false => format!("MAINPID={}\nREADY=1", main.as_raw_nonzero()),
         };
-        passing::tell(path, text.as_bytes(), &[])
+        passing::tell(path, text.as_bytes(), &[])?;
+        // Who leaves the service to the init leaves when that knows it: it takes nobody's word for one that has ended.
+        if self.attended.stays { Ok(()) } else { passing::wait_until_read(path) }
     }
 
     fn wait(&self, pause: Option<Duration>) -> Result<(), Error> {
@@ -327,6 +329,17 @@ impl<'a> Watch<'a> {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(Error::when("wait")(error)),
         }
+    }
+}
+
+/// Returns how a child has ended, if it has, and leaves it to whoever is its parent next.
+fn end_unreaped(child: Pid) -> Option<Ending> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = rustix::process::waitid(WaitId::Pid(child), options).ok()??;
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(Ending::Code(code)),
+        (None, Some(signal)) => Some(Ending::Signal(signal)),
+        (None, None) => None,
     }
 }
 

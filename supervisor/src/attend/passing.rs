@@ -2,13 +2,15 @@
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType,
 };
+use rustix::pipe::PipeFlags;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::error::Error;
@@ -42,5 +44,18 @@ pub(super) fn tell(path: &Path, text: &[u8], along: &[BorrowedFd<'_>]) -> Result
     }
     rustix::net::sendmsg(&socket, &[IoSlice::new(text)], &mut control, SendFlags::NOSIGNAL)
         .map_err(doing())?;
+    Ok(())
+}
+
+/// Waits until the init has read what it was told, at most for five seconds: it closes what comes with `BARRIER=1`
+/// (sd_notify_barrier(3)).
+pub(super) fn wait_until_read(path: &Path) -> Result<(), Error> {
+    let doing =
+        || Error::when::<rustix::io::Errno>("wait until the init has read what it was told".to_owned());
+    let (closed, open) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(doing())?;
+    tell(path, b"BARRIER=1", &[open.as_fd()])?;
+    drop(open);
+    let end = Timespec { tv_sec: 5, tv_nsec: 0 };
+    let _ = rustix::event::poll(&mut [PollFd::new(&closed, PollFlags::IN)], Some(&end));
     Ok(())
 }

@@ -201,6 +201,8 @@ if role == "activated":
 if role == "user":
     print(ask("/run/maker/maker.sock"), "and", ask("/run/activated/activated.sock"), flush=True)
     signal.pause()
+if role == "idle":
+    signal.pause()
 if role == "notifier":
     signal.signal(signal.SIGHUP, lambda *_: print("read again", flush=True))
     time.sleep(0.3)
@@ -296,4 +298,17 @@ fn facets_channels_and_readiness_pass_through() {
     assert_eq!(before[2..], after[2..], "whose channel is as it was goes on");
     machine.sh("systemctl restart capc-other.service").exits(0);
     until("the pair that is left speaks", || said(&machine, "other").matches("heard OTHER").count() == 2);
+
+    // A facet goes with its maker, and so do its socket and its directory.
+    assert!(machine.sh("mountpoint -q /run/capc/facets/activated.early").status == Some(0));
+    let text = std::fs::read_to_string(scene.path.join("system.kdl")).unwrap();
+    let [from, to] = ["service activated", "service user"].map(|words| text.find(words).unwrap());
+    let text = format!("{}{}", &text[..from], &text[to..]).replace("    holds activated.early\n", "");
+    scene.write("system.kdl", text.replace("\"user\"\n", "\"idle\"\n"));
+    let run = reconfigure(&machine, &[]).exits(0).says("stopped    capc-activated.socket");
+    let run = run
+        .says("stopped    capc-activated.service")
+        .says("stopped    run-capc-facets-activated.early.mount");
+    run.says("restarted  capc-user.service").says("left as they are: 5 services");
+    assert!(machine.sh("mountpoint -q /run/capc/facets/activated.early").status != Some(0));
 }
