@@ -194,14 +194,7 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
 fn sealed_before(path: &Path) -> Result<Ready, Failure> {
     let SealedPlan { plan, generation, launcher, runtime } = SealedPlan::open(path)?;
     make_own(&runtime)?;
-    Ok(Ready {
-        plan,
-        generation,
-        launcher,
-        runtime,
-        notes: Vec::new(),
-        _kept: (None, None),
-    })
+    Ok(Ready { plan, generation, launcher, runtime, notes: Vec::new(), _kept: (None, None) })
 }
 
 fn new_key() -> Result<MemoryKey, Failure> {

@@ -44,7 +44,7 @@ service reader {
     restart "on-failure"
 }
 service bystander { run "/usr/bin/sleep" "1000"; }
-service nightly { run "/usr/bin/true"; oneshot; schedule "Mon 03:00 UTC"; }
+service nightly { run "/usr/bin/sleep" "2000"; oneshot; schedule "Mon 03:00 UTC"; holds given at="/given"; }
 state out "./out"
 "#;
 
@@ -131,6 +131,23 @@ fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
     assert_ne!(before[2], after[2]);
     assert!(sees(&machine, "reader", "/given/file") && !sees(&machine, "reader", "/other/file"));
     assert!(answer(&machine).contains("served"));
+
+    // What runs by the calendar is not waited for, and does not keep what was taken from it.
+    machine.sh("systemctl start --no-block capc-nightly.service").exits(0);
+    until("it runs", || {
+        pid(&machine, "nightly") != "0" && machine.sh("pgrep -f '^/usr/bin/sleep 2000'").status == Some(0)
+    });
+    reconfigure(&machine, &[]).exits(0).says("left as they are: 6 services");
+    edit(
+        &scene,
+        "\"2000\"; oneshot; schedule \"Mon 03:00 UTC\"; holds given at=\"/given\"",
+        "\"2001\"; oneshot; schedule \"Tue 04:00 UTC\"",
+    );
+    reconfigure(&machine, &[]).exits(0).says("restarted  capc-nightly.service");
+    until("it runs again", || machine.sh("pgrep -f '^/usr/bin/sleep 2001'").status == Some(0));
+    assert!(machine.sh("pgrep -f '^/usr/bin/sleep 2000'").status != Some(0));
+    assert!(machine.show("capc-nightly.timer", "TimersCalendar").contains("Tue *-*-* 04:00:00 UTC"));
+    machine.sh("systemctl stop capc-nightly.service");
 
     // A oneshot that is another now runs again; who once waited for it goes on.
     edit(&scene, "\"/out/prepared\"", "\"/out/again\"");

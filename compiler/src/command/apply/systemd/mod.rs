@@ -235,7 +235,7 @@ impl<'a> Course<'a> {
                 What::Restarted if state.is_down() => new.push(unit.clone()),
                 What::Restarted => {
                     start(&mut new)?;
-                    ask(&["restart", ALONE], std::slice::from_ref(unit))?;
+                    restart(service, std::slice::from_ref(unit))?;
                 }
             }
             done.push(Done { unit: unit.clone(), what, run: state.run });
@@ -340,6 +340,16 @@ impl<'a> Course<'a> {
         }
         Ok(())
     }
+}
+
+/// Starts what runs from something else anew.
+fn restart(service: &Service, unit: &[String]) -> Result<(), Failure> {
+    if service.schedule.is_none() {
+        return ask(&["restart", ALONE], unit);
+    }
+    // It begins anew, and nobody waits for its end.
+    ask(&["stop", ALONE], unit)?;
+    ask(&["start", "--no-block"], unit)
 }
 
 /// Starts units that are not there, each after those that it waits for.

@@ -58,10 +58,15 @@ fn is_up(switch: &Switch<'_>, done: &Done, now: &State) -> bool {
     let service = switch.plan.services.iter().find(|service| {
         crate::emit::init::systemd::unit(&service.name, "service").as_ref() == Ok(&done.unit)
     });
-    let may_end =
-        service.is_some_and(|service| service.restart == Restart::Never || service.schedule.is_some());
-    let was_restarted = done.what != What::Left && now.restarts != "0";
-    // What was not started for want of what it waits for has ended well neither.
-    let has_run = now.run != done.run;
-    (now.is_active() && !was_restarted) || (may_end && has_run && now.has_ended_well())
+    let is_scheduled = service.is_some_and(|service| service.schedule.is_some());
+    let may_end = is_scheduled || service.is_some_and(|service| service.restart == Restart::Never);
+    let is_there = match done.what {
+        What::Left => now.is_there(),
+        // It may take hours.
+        _ if is_scheduled => now.is_there(),
+        // One that was started again since has failed since.
+        What::Started | What::Restarted => now.is_active() && now.restarts == "0",
+    };
+    // What was not started for want of what it waits for has not ended well either.
+    is_there || (may_end && now.run != done.run && now.has_ended_well())
 }

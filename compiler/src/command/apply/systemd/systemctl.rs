@@ -57,6 +57,11 @@ impl State {
         matches!(self.active.as_str(), "inactive" | "failed")
     }
 
+    /// Returns whether it is there, even if it has not come to an end yet that is waited for.
+    pub fn is_there(&self) -> bool {
+        !self.is_down() && self.sub != "auto-restart"
+    }
+
     /// Returns whether it has ended, as it may.
     pub fn has_ended_well(&self) -> bool {
         self.active == "inactive" && self.result == "success"
