@@ -105,6 +105,12 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
         let command = vec![systemd.into(), "verify".into(), "--man=no".into(), file("systemd/all.target")];
         let environment = vec![("SYSTEMD_UNIT_PATH", file("systemd"))];
         peers.push(outside("`systemd-analyze verify`, the same", command, environment));
+        let from = ["check", "--from", "systemd"];
+        peers.push(capc(
+            "`capc check --from systemd`, the units that it reads",
+            &from,
+            &["systemd/all.target"],
+        ));
     }
     if let Some(dinit) = find("dinit-check") {
         let command = vec![dinit.into(), "-d".into(), file("dinit"), "all".into()];

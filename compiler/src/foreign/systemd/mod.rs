@@ -5,6 +5,7 @@
 
 mod file;
 mod implied;
+mod judge;
 mod lacking;
 mod load;
 mod lookup;
@@ -15,14 +16,13 @@ mod specifier;
 mod standard;
 mod unit;
 
-use super::circles::{Circle, Reporter, report};
-use super::{Foreign, Order};
+use super::Foreign;
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::machine::{FileType, Machine, last_name, parent, walk};
 use crate::source::{SourceMap, Span};
 use load::Loader;
 use lookup::{Directory, Lookup, join_shown};
-use name::{UnitName, UnitType};
+use name::UnitName;
 use set::Set;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -85,7 +85,7 @@ pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
     }
     let unreadable = !wrong.is_empty();
     set.follow(&roots);
-    let (found, orders) = circles(&mut set, &roots);
+    let (found, orders) = judge::circles(&mut set, &roots);
     wrong.extend(found);
     wrong.extend(lacking::check(&mut set));
     let services = set.units.iter().filter(|unit| unit.state == State::Loaded).count();
@@ -148,100 +148,4 @@ fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Ve
             Err(format!("`{shown}` is {}, and no unit file", found.metadata.file_type.words()))
         }
     }
-}
-
-/// Returns what leads round among units that can be started together, and how many orders there are.
-fn circles(set: &mut Set<'_>, roots: &[u32]) -> (Vec<Diagnostic>, usize) {
-    let orders = set.orders();
-    let all = judged(set, &orders, None);
-    let mut told: Vec<Circle> = Vec::new();
-    if !all.is_empty() {
-        // What was named is started together, if it can be.
-        let main = set.together(roots);
-        for circle in judged(set, &orders, Some(&main)) {
-            let alone = set.together(&circle.shown);
-            if roots.len() == 1 || !set.excludes(&alone) {
-                told.push(circle);
-            }
-        }
-        let mut open: Vec<bool> = vec![false; set.units.len()];
-        let is_told = |told: &[Circle], members: &[u32]| {
-            told.iter()
-                .any(|circle| members.iter().all(|member| circle.members.binary_search(member).is_ok()))
-        };
-        for circle in all.iter().filter(|circle| !is_told(&told, &circle.members)) {
-            for member in &circle.members {
-                open.get_mut(*member as usize).into_iter().for_each(|open| *open = true);
-            }
-        }
-        // The rest is started unit by unit, each with what it pulls in: by hand, or by its socket, timer or path, and then
-        // beside what that one was started with.
-        let by_hand = roots.iter().map(|root| (*root, None));
-        let by_others = set.triggered();
-        let by_others = by_others.iter().map(|(by, other)| (*other, Some(*by)));
-        let each: Vec<(u32, Option<u32>)> = match open.contains(&true) {
-            true => by_hand.chain(by_others).collect(),
-            false => Vec::new(),
-        };
-        for (root, by) in each {
-            let mut within = set.together(&[root]);
-            if let Some(by) = by {
-                let runs = set.together(&[by]);
-                within.iter_mut().zip(runs).for_each(|(within, runs)| *within &= !runs);
-            }
-            if within.iter().zip(&open).filter(|(within, open)| **within && **open).count() < 2 {
-                continue;
-            }
-            for circle in judged(set, &orders, Some(&within)) {
-                if !is_told(&told, &circle.shown) {
-                    told.push(circle);
-                }
-            }
-        }
-    }
-    (told.into_iter().map(|circle| circle.diagnostic).collect(), orders.len())
-}
-
-/// Returns what leads round among some units.
-fn judged(set: &Set<'_>, orders: &[Order], within: Option<&[bool]>) -> Vec<Circle> {
-    let names: Vec<&str> = set.units.iter().map(|unit| &*unit.id).collect();
-    let hint = |chosen: &[&Order]| hint(set, chosen);
-    let reporter = Reporter {
-        sources: &set.loader.sources,
-        names: &names,
-        noun: "units",
-        consequence: "so systemd leaves one of them out",
-        rank: &|order| rank(set, order),
-        hint: &hint,
-    };
-    match within {
-        None => report(&reporter, orders),
-        Some(within) => {
-            let is_in = |id: u32| within.get(id as usize) == Some(&true);
-            let orders: Vec<Order> =
-                orders.iter().filter(|order| is_in(order.from) && is_in(order.to)).cloned().collect();
-            report(&reporter, &orders)
-        }
-    }
-}
-
-/// Returns the file of an order if a package brings it.
-fn packaged<'s>(set: &'s Set<'_>, order: &Order) -> Option<&'s str> {
-    let path = set.loader.sources.file(order.span.file)?.path.to_str()?;
-    (path.starts_with("/usr/lib/") || path.starts_with("/lib/")).then_some(path)
-}
-
-/// Targets stand in an order that everybody counts on, and what a package brings is somebody else's to change.
-fn rank(set: &Set<'_>, order: &Order) -> u8 {
-    let is_target =
-        |id: u32| set.units.get(id as usize).is_some_and(|unit| unit.unit_type == UnitType::Target);
-    let among_targets = is_target(order.from) && is_target(order.to);
-    2 * u8::from(among_targets) + u8::from(packaged(set, order).is_some())
-}
-
-/// Says how a file is changed that a package brings.
-fn hint(set: &Set<'_>, chosen: &[&Order]) -> Option<String> {
-    let mut removed = chosen.iter().filter(|order| order.change() == "remove");
-    let name = removed.find_map(|order| packaged(set, order)).map(last_name)?;
-    Some(format!("a drop-in cannot take it back; `systemctl edit --full {name}` makes a file of your own"))
 }
