@@ -85,6 +85,57 @@ fn what_differs_is_started_restarted_and_stopped_and_the_rest_is_left_alone() {
     assert!(answer(&machine).contains("served"));
     assert!(machine.sees("reader", "/given/file") && machine.sees("reader", "/other/file"));
     reconfigure(&machine, &[]).exits(0).says("left as they are: 5 services");
+
+    // Another init is to have them.
+    let none = ["reconfigure", "system.kdl", "--init", "none", "--store", "store", "--key", "key", "--yes"];
+    machine.capc(&none).exits(0);
+    assert_eq!(machine.sh("grep -lx capc-keeper /proc/[0-9]*/comm").out, "");
+    assert!(!machine.herd(&["status"]).exits(0).out.contains("capc"));
+}
+
+#[test]
+fn a_oneshot_is_done_once_and_a_timer_runs_when_its_time_comes() {
+    if !needs_root("oneshots and timers with the Shepherd") {
+        return;
+    }
+    let Some(guile) = guile() else { return };
+    let system = r#"system shown
+state out "./out"
+dir code "./code"
+service prepared { run "/code/say" "prepared"; oneshot; holds code read at="/code"; provides done done=#true; }
+service user { run "/usr/bin/sleep" "1000"; holds prepared.done; }
+service ticking { run "/code/say" "tick"; oneshot; schedule "*:*:0/1"; holds code read at="/code"; }
+"#;
+    let scene = scene("shepherd-oneshots", system);
+    scene.program("code/say", "#!/bin/sh\necho \"$1\"\n");
+    let text = std::fs::read_to_string(scene.path.join("system.kdl")).unwrap();
+    let here = scene.path.join("code/say").display().to_string();
+    scene.write(
+        "system.kdl",
+        text.replace("\"/code/say\"", &format!("{here:?}"))
+            .replace("state out", "dir other \"./other\"\nstate out"),
+    );
+    let machine = Herded::new(&scene, guile, "", First::Shepherd);
+    reconfigure(&machine, &[]).exits(0);
+    let count = |service: &str, word: &str| machine.said(service).matches(word).count();
+    until("it has ticked three times", || count("ticking", "tick") >= 3);
+    // Who waits for it starts again; what was done stays done.
+    machine.herd(&["restart", "capc-user"]).exits(0);
+    reconfigure(&machine, &[]).exits(0).says("left as they are: 3 services");
+    assert_eq!(count("prepared", "prepared"), 1);
+    // As something else it is done again, and nobody who waited for it is touched.
+    let before = machine.pid("user");
+    edit(&scene, "\"prepared\"; oneshot", "\"prepared otherwise\"; oneshot");
+    edit(&scene, "\"tick\"", "\"tock\"");
+    let run = reconfigure(&machine, &[]).exits(0).says("restarted  capc-prepared\n");
+    run.says("restarted  capc-ticking\n").says("left as it is: 1 service");
+    assert_eq!(machine.pid("user"), before);
+    assert_eq!(count("prepared", "prepared otherwise"), 1);
+    let ticks = count("ticking", "tick");
+    until("it goes on as it is now", || count("ticking", "tock") >= 2);
+    assert_eq!(count("ticking", "tick"), ticks);
+    machine.herd(&["stop", "capc-ticking"]).exits(0);
+    machine.herd(&["trigger", "capc-ticking"]);
 }
 
 #[test]

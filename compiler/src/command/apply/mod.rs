@@ -111,6 +111,9 @@ pub fn differences(store: &Path, found: &Found) -> Vec<(PathBuf, &'static str)> 
 /// # Errors
 /// When it does not.
 pub fn leave_others(init: Option<Init>, root: Option<&Path>, store: &Path) -> Result<(), Failure> {
+    if init != Some(Init::Shepherd) && root.is_none() {
+        shepherd::leave(store)?;
+    }
     if init == Some(Init::Systemd) { Ok(()) } else { systemd::leave(root, store) }
 }
 

@@ -132,6 +132,26 @@ fn told(datum: &Datum) -> Option<(&str, &str, &[Datum])> {
     Some((word.atom()?, name.text()?, rest))
 }
 
+/// Has a Shepherd that has the services of a store stop and forget them.
+///
+/// # Errors
+/// When it has them, and does not.
+pub fn leave(store: &Path) -> Result<(), Failure> {
+    let question = format!(
+        "(let ((module (resolve-module '(capc shepherd) #f #:ensure #f)))
+  (and module (module-variable module '%store) (equal? {} (module-ref module '%store)) ((module-ref module 'leave!))))",
+        Scheme::text(&store.to_string_lossy())
+    );
+    match socket::ask("eval", "root", &[&question], APPLY) {
+        Ok(Reply::Done(_)) => Ok(()),
+        Ok(failed) => {
+            Err(Failure::refused(format!("the Shepherd does not let the services go: {}", said(&failed))))
+        }
+        // None is there to have anything.
+        Err(_) => Ok(()),
+    }
+}
+
 /// Says how a service failed, with the end of its log.
 fn complain_of(name: &str, why: &Datum, log: &Datum) {
     let (why, log) = (why.to_string(), log.to_string());

@@ -15,7 +15,7 @@
   #:use-module (ice-9 textual-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
-  #:export (load-plan! apply! start-sealed! stop-sealed! start-group! stop-all!))
+  #:export (load-plan! apply! start-sealed! stop-sealed! start-group! stop-all! leave!))
 
 
 ;;; What outlives a reload of this file. All tables are by the names of services, unless something else is said.
@@ -703,3 +703,17 @@
   (match (hash-ref %running name)
     ((entry . _) (eq? 'timer (field entry 'kind)))
     (_ #f)))
+
+;; Stops and forgets everything: another init has the services from now on.
+(define (leave!)
+  (wait-for-another!)
+  (stop-all!)
+  (let ((group (lookup-service 'capc)))
+    (when group (stop-service group))
+    (unregister-services (append (objects-of (known-names)) (if group (list group) '()))))
+  (hash-clear! %entries)
+  (hash-clear! %latest)
+  (set! %site '((channels)))
+  (close-what-is-not-granted!)
+  (set! %store #f)
+  #t)

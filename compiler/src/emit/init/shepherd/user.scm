@@ -13,7 +13,7 @@
   #:use-module (shepherd service)
   #:use-module (ice-9 match)
   #:use-module (srfi srfi-1)
-  #:export (load-plan! apply!))
+  #:export (load-plan! apply! leave!))
 
 ;; The store that this Shepherd serves, what was loaded last, what was sealed of what runs, and what was registered here.
 (define-once %store #f)
@@ -88,3 +88,11 @@
            (list (list 'failed "up" (or %why "could not be started") (log-file))))
           (same? '())
           (else (list (list (if ran? 'restarted 'started) "up"))))))
+
+(define (leave!)
+  (let ((object (lookup-service 'capc)))
+    (when object
+      (stop-service object)
+      (unregister-services (list object))))
+  (set! %store #f)
+  #t)
