@@ -107,7 +107,7 @@ impl Set {
             sources: &foreign.sources,
             names: &titles,
             noun: "services",
-            consequence: "so GNU Shepherd hangs when it is to start one of them",
+            consequence: "which GNU Shepherd hangs on",
             rank: &|_| 0,
             hint: &hint,
         };
