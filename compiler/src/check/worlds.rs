@@ -5,7 +5,7 @@
 
 use super::conflict::twice;
 use crate::diag::{Code, Diagnostic};
-use crate::holdings::Holdings;
+use crate::holdings::{Holding, Holdings};
 use crate::model::{
     CapId, Facet, FacetId, Kind, Model, ObjectId, Service, Target, Transport, by_components, path_contains,
 };
@@ -29,7 +29,14 @@ enum Thing<'m> {
 struct Place<'m> {
     at: &'m str,
     thing: Thing<'m>,
-    span: Span,
+    said: Said<'m>,
+}
+
+/// Where it is said that something lies at a place.
+enum Said<'m> {
+    Here(Span),
+    /// By what settles a holding, which is looked up only for who asks: hardly a place is in conflict.
+    By(&'m Holding),
 }
 
 /// Reports every conflict of a place once, in whichever worlds it shows.
@@ -49,10 +56,11 @@ pub fn check(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnosti
             holders.map(|holding| holding.holder).filter(|id| model.object(*id).process().is_some());
         services.collect()
     };
+    let directories: Vec<Option<&str>> = model.facets.iter().map(own_directory).collect();
     let mut seen: BTreeSet<(Span, Span)> = BTreeSet::new();
     for (id, _, service) in model.processes() {
         shared_directories(model, service, &holders, diagnostics);
-        for (message, second, first, help) in places_of(model, holdings, id, service) {
+        for (message, second, first, help) in places_of(model, holdings, &directories, id, service) {
             if seen.insert((first.min(second), first.max(second))) {
                 diagnostics.push(twice(message, second, first, help));
             }
@@ -64,6 +72,11 @@ pub fn check(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnosti
 fn directory(facet: &Facet) -> Option<&str> {
     let Transport::Socket(path) = &facet.transport else { return None };
     Some(above(&path.path))
+}
+
+/// Returns the directory of a facet over a socket, if it may be one: what lies in everybody's place is reported where it is provided.
+fn own_directory(facet: &Facet) -> Option<&str> {
+    directory(facet).filter(|directory| !TAKEN.contains(directory))
 }
 
 /// Returns the directory that a path lies in.
@@ -115,7 +128,7 @@ fn descriptors_of(name: &str, service: &Service) -> Vec<Clash> {
     let mut first_as: BTreeMap<u32, (CapId, Span)> = BTreeMap::new();
     let mut clashes: Vec<Clash> = Vec::new();
     for placement in &service.placements {
-        let Some((number, span)) = placement.fd else { continue };
+        let Some((number, span)) = placement.fd() else { continue };
         let (capability, first) = *first_as.entry(number).or_insert((placement.capability, span));
         if capability != placement.capability {
             let message = format!("descriptor {number} stands for two things in the world of `{name}`");
@@ -126,7 +139,13 @@ fn descriptors_of(name: &str, service: &Service) -> Vec<Clash> {
 }
 
 /// Returns what is wrong with the places of one world.
-fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service) -> Vec<Clash> {
+fn places_of(
+    model: &Model,
+    holdings: &Holdings,
+    directories: &[Option<&str>],
+    id: ObjectId,
+    service: &Service,
+) -> Vec<Clash> {
     let mut places: Vec<Place<'_>> = Vec::new();
     for placement in &service.placements {
         let known = model.capability(placement.capability);
@@ -135,37 +154,45 @@ fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service
             Kind::Dir | Kind::State | Kind::File | Kind::Secret | Kind::Socket | Kind::Mount
         );
         if let (true, Some(path)) = (has_place, known.path.as_deref()) {
-            let at = placement.at.as_ref().map_or(path, |at| &at.path);
-            places.push(Place { at, thing: Thing::Of(path), span: placement.span });
+            let at = placement.at().map_or(path, |at| &at.path);
+            places.push(Place { at, thing: Thing::Of(path), said: Said::Here(placement.span) });
         }
     }
     let code = service.program.iter().chain(service.prepare.iter().map(|(path, _)| path));
     for path in code.chain(&service.image).chain(&service.config) {
-        places.push(Place { at: &path.path, thing: Thing::Of(&path.path), span: path.span });
+        places.push(Place { at: &path.path, thing: Thing::Of(&path.path), said: Said::Here(path.span) });
     }
     for scratch in &service.scratch {
         let span = scratch.at.span;
-        places.push(Place { at: &scratch.at.path, thing: Thing::Scratch(span), span });
+        places.push(Place { at: &scratch.at.path, thing: Thing::Scratch(span), said: Said::Here(span) });
     }
     let placed: BTreeMap<CapId, &str> = service
         .placements
         .iter()
-        .filter_map(|placement| Some((placement.capability, &*placement.at.as_ref()?.path)))
+        .filter_map(|placement| Some((placement.capability, &*placement.at()?.path)))
         .collect();
     for holding in holdings.of(id) {
         let Target::Facet(facet) = model.capability(holding.capability).target else { continue };
-        let facet = model.facet(facet);
-        let (Some(own), Some(step)) = (directory(facet), holdings.last_step(model, holding)) else {
-            continue;
+        let own = directories.get(facet.index()).copied().flatten();
+        let at = match placed.get(&holding.capability).filter(|_| directory(model.facet(facet)).is_some()) {
+            Some(at) => Some(above(at)).filter(|at| !TAKEN.contains(at)),
+            None => own,
         };
-        let at = placed.get(&holding.capability).map_or(own, |at| above(at));
-        // One that lies in everybody's place is reported where it is provided.
-        if !TAKEN.contains(&at) {
-            places.push(Place { at, thing: Thing::Facets(facet.owner), span: step.span });
+        if let Some(at) = at {
+            let thing = Thing::Facets(model.facet(facet).owner);
+            places.push(Place { at, thing, said: Said::By(holding) });
         }
     }
-    places
-        .sort_by(|a, b| by_components(a.at, b.at).then_with(|| (&a.thing, a.span).cmp(&(&b.thing, b.span))));
+    let span = |place: &Place<'_>| match place.said {
+        Said::Here(span) => span,
+        Said::By(holding) => {
+            holdings.last_step(model, holding).map_or(model.object(id).span, |step| step.span)
+        }
+    };
+    places.sort_by(|a, b| {
+        let by_thing = || a.thing.cmp(&b.thing).then_with(|| span(a).cmp(&span(b)));
+        by_components(a.at, b.at).then_with(by_thing)
+    });
     let name = &model.object(id).name;
     let mut clashes: Vec<Clash> = descriptors_of(name, service);
     let mut facets: Vec<&Place<'_>> = Vec::new();
@@ -176,7 +203,7 @@ fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service
         let same = before.filter(|before| before.at == place.at && before.thing != place.thing);
         if let Some(first) = same {
             let message = format!("`{}` stands for two things in the world of `{name}`", place.at);
-            let (second, first) = (place.span.max(first.span), place.span.min(first.span));
+            let (second, first) = (span(place).max(span(first)), span(place).min(span(first)));
             clashes.push((
                 message,
                 second,
@@ -188,7 +215,7 @@ fn places_of(model: &Model, holdings: &Holdings, id: ObjectId, service: &Service
                 "`{}` lies in the directory of a facet, `{}`, in the world of `{name}`",
                 place.at, outer.at
             );
-            clashes.push((message, place.span, outer.span, "give the facet a directory of its own"));
+            clashes.push((message, span(place), span(outer), "give the facet a directory of its own"));
         }
         // At most one facet's directory is open at each depth, and one inside another is an error already.
         if matches!(place.thing, Thing::Facets(_)) && facets.is_empty() {

@@ -83,7 +83,7 @@ fn listening<'a>(run: &mut Run<'a>, subject: Subject<'a>) -> Vec<Wanted> {
 }
 
 fn fd(held: &Held<'_>) -> Option<(u32, Span)> {
-    held.placement.and_then(|placement| placement.fd)
+    held.placement.and_then(|placement| placement.fd())
 }
 
 fn listen(

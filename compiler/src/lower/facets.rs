@@ -57,10 +57,8 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
         let facet = model.facet(id);
         match &facet.transport {
             Transport::Socket(path) => {
-                let at = held
-                    .placement
-                    .and_then(|placement| placement.at.as_ref())
-                    .map_or(&path.path, |at| &at.path);
+                let at =
+                    held.placement.and_then(|placement| placement.at()).map_or(&path.path, |at| &at.path);
                 if last_name(at) != last_name(&path.path) {
                     let message = format!("`{at}` has another name than the socket `{}`", path.path);
                     let help = format!(

@@ -17,10 +17,8 @@ pub fn add<'a>(run: &mut Run<'a>, world: &mut World, subject: Subject<'a>) {
     for held in run.held(subject) {
         let Target::Resource(resource) = held.capability.target else { continue };
         let Some(path) = held.capability.path.clone() else { continue };
-        let at = held
-            .placement
-            .and_then(|placement| placement.at.as_ref())
-            .map_or(path.clone(), |at| at.path.clone());
+        let at =
+            held.placement.and_then(|placement| placement.at()).map_or(path.clone(), |at| at.path.clone());
         if matches!(held.capability.kind, Kind::Dir | Kind::File | Kind::State) {
             refuse_blind_execution(run, subject, &held);
         }

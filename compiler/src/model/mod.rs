@@ -21,7 +21,7 @@ pub use object::{FileKind, Object, ObjectKind, Scope};
 pub use passing::{PassedAs, Passing};
 pub use resource::{Address, PRIVILEGES, Protocol, Resource, privilege_number};
 pub use rights::{Kind, Rights};
-pub use service::{Limits, PathUse, Placement, Powerbox, Ready, Restart, Scratch, Service, User};
+pub use service::{Limits, PathUse, Placement, Placing, Powerbox, Ready, Restart, Scratch, Service, User};
 
 use crate::source::Span;
 use capc_schemas::manifest::Integrity;

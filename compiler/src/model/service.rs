@@ -70,12 +70,33 @@ pub struct Placement {
     pub rights: Rights,
     /// Its name here.
     pub name: Arc<str>,
+    /// Where its holder wants it, which few say.
+    pub placing: Option<Box<Placing>>,
+    /// The whole statement.
+    pub span: Span,
+}
+
+/// Where a holder wants to see what it holds.
+#[derive(Clone, Debug)]
+pub struct Placing {
     /// `at=`: another path in its world.
     pub at: Option<PathUse>,
     /// `fd=`: the descriptor's number.
     pub fd: Option<(u32, Span)>,
-    /// The whole statement.
-    pub span: Span,
+}
+
+impl Placement {
+    /// Returns the path that it has in the holder's world, if that is another one.
+    #[must_use]
+    pub fn at(&self) -> Option<&PathUse> {
+        self.placing.as_ref()?.at.as_ref()
+    }
+
+    /// Returns the descriptor's number that was asked for.
+    #[must_use]
+    pub fn fd(&self) -> Option<(u32, Span)> {
+        self.placing.as_ref()?.fd
+    }
 }
 
 /// A supervised process, or a program that a holder of its `launch` may start.

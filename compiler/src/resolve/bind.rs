@@ -6,7 +6,7 @@ use super::meaning::MOST_NAMES_LOOKED_AT;
 use super::names::{Attenuation, Binding, Meaning, Named, Parameter, ScopeId, ScopeNames};
 use super::objects::Body;
 use super::passings::Passings;
-use super::tables::{ByName, Capabilities, Facets};
+use super::tables::{ByName, Capabilities, Facets, Found};
 use super::words::{Word, with_suggestion};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
@@ -40,6 +40,8 @@ pub struct Binder<'a> {
     pub names_looked_at: usize,
     /// For each scope, what those of its names mean that lead on to others, as far as they have been followed.
     pub meanings: Vec<ByName<Meaning>>,
+    /// What words were found to mean.
+    pub found: Found,
     /// The paths of resources with the place that declares each, once they have been asked for.
     pub places: Option<ByName<Span>>,
     /// `tty`, `stdio` and `notify`, so far as they are spoken of.
@@ -103,6 +105,7 @@ impl<'a> Binder<'a> {
             diagnostics: Vec::new(),
             names_looked_at: 0,
             meanings: Vec::new(),
+            found: Found::default(),
             capabilities: Capabilities::default(),
             places: None,
             callers: ByName::default(),

@@ -89,18 +89,45 @@ pub struct HoldsDeclaration {
     pub capability: Word,
     /// The rights as written.
     pub rights: Vec<Word>,
+    /// What few of them say.
+    pub more: Option<Box<HoldsMore>>,
+    /// Whether it waits.
+    pub when: When,
+    /// The statement.
+    pub span: Span,
+}
+
+/// What few `holds` say: of a million grants, that is most of their memory.
+#[derive(Clone, Debug, Default)]
+pub struct HoldsMore {
     /// Another path in its world.
     pub at: Option<PathUse>,
     /// A part.
     pub part: Option<Word>,
     /// Another name.
     pub name: Option<Word>,
-    /// Whether it waits.
-    pub when: When,
     /// The descriptor's number.
     pub fd: Option<(u32, Span)>,
-    /// The statement.
-    pub span: Span,
+}
+
+impl HoldsDeclaration {
+    /// Returns the part that is held, if not the whole.
+    #[must_use]
+    pub fn part(&self) -> Option<&Word> {
+        self.more.as_ref()?.part.as_ref()
+    }
+
+    /// Returns the name that was given to it (`as=`).
+    #[must_use]
+    pub fn given_name(&self) -> Option<&Word> {
+        self.more.as_ref()?.name.as_ref()
+    }
+
+    /// Returns the name that its holder knows it by.
+    #[must_use]
+    pub fn name(&self) -> &Word {
+        self.given_name().unwrap_or(&self.capability)
+    }
 }
 
 /// How a facet is talked to, as written.
@@ -212,6 +239,23 @@ pub struct ServiceDeclaration {
     pub syscalls: Vec<Word>,
     /// `unconfined`
     pub unconfined: Option<Span>,
+}
+
+impl ServiceDeclaration {
+    /// Returns whether anything in the body asks for the body's own names.
+    #[must_use]
+    pub fn asks_for_names(&self) -> bool {
+        let by_name = |provided: &ProvidesDeclaration| {
+            let is_named = matches!(
+                provided.transport,
+                TransportDeclaration::Listen(_) | TransportDeclaration::Mount(_)
+            );
+            is_named || !provided.exposes.is_empty()
+        };
+        !self.grants.is_empty()
+            || self.provides.iter().any(by_name)
+            || self.holds.iter().any(|holds| holds.given_name().is_some())
+    }
 }
 
 /// `user NAME { … }`

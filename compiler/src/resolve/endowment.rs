@@ -22,7 +22,7 @@ impl Binder<'_> {
         let mut own = OwnNames::default();
         let mut placements = Vec::new();
         for holds in &declaration.holds {
-            self.holds(object, scope, holds, &mut placements, &mut own);
+            self.holds(object, scope, holds, &mut placements, Some(&mut own));
         }
         if let Some(known) = self.model.objects.get_mut(object.index()) {
             known.kind = ObjectKind::User(Box::new(User { placements }));

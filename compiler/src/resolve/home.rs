@@ -24,16 +24,13 @@ impl Binder<'_> {
         let inner = self.enter(scope, &declaration.name, false, file);
         for item in &home.items {
             let Item::Takes(takes) = item else { continue };
-            let held = |holds: &&HoldsDeclaration| {
-                holds.name.as_ref().unwrap_or(&holds.capability).text == takes.name.text
-            };
+            let held = |holds: &&HoldsDeclaration| holds.name().text == takes.name.text;
             let mut held = declaration.holds.iter().filter(held).cloned();
             let binding = match held.next() {
                 Some(first) => {
                     let same = |holds: &HoldsDeclaration| {
                         holds.capability.text == first.capability.text
-                            && holds.part.as_ref().map(|part| &part.text)
-                                == first.part.as_ref().map(|part| &part.text)
+                            && holds.part().map(|part| &part.text) == first.part().map(|part| &part.text)
                     };
                     let more = held.filter(same).collect();
                     let takes = Box::new(takes.clone());
@@ -55,7 +52,7 @@ impl Binder<'_> {
         let message = format!("`user {who}` holds nothing named `{what}`");
         let unheld = Diagnostic::new(Code::Unheld, message, takes.name.span, "not in the endowment")
             .label(user.name.span, "endowed here");
-        let names = user.holds.iter().map(|holds| &*holds.name.as_ref().unwrap_or(&holds.capability).text);
+        let names = user.holds.iter().map(|holds| &*holds.name().text);
         let unheld = with_suggestion(unheld, what, names);
         self.diagnostics.push(match unheld.help.as_deref() {
             Some(meant) if meant.starts_with("did you mean") => unheld,
@@ -163,7 +160,7 @@ impl Binder<'_> {
                     .help(format!("name at most {}, or let the system endow the user with more", list(&has))),
             );
         }
-        let Some(capability) = self.part_of(whole, first.part.as_ref(), None) else { return Meaning::Broken };
+        let Some(capability) = self.part_of(whole, first.part(), None) else { return Meaning::Broken };
         let holder = self.scope_object(home);
         let template = self.derivation(Rule::Endowment, holder, capability, named, takes.span);
         self.model.derivations.push(Derivation {

@@ -30,10 +30,17 @@ enum Way {
 impl Binder<'_> {
     /// Returns what a name means in a scope. What is wrong on the way is reported once; an unknown name itself is not.
     pub fn meaning(&mut self, scope: ScopeId, name: &Arc<str>) -> Meaning {
-        match self.way(scope, name) {
+        if let Some(known) = self.found.get(scope, name) {
+            return known;
+        }
+        let meaning = match self.way(scope, name) {
             Way::End(meaning) => meaning,
             Way::On(..) => self.followed(scope, name).unwrap_or_else(|| self.follow(scope, name)),
+        };
+        if let Meaning::Capability { .. } = meaning {
+            self.found.add(scope, name, meaning);
         }
+        meaning
     }
 
     /// Returns what a name means that has been followed.

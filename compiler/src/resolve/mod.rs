@@ -126,7 +126,9 @@ pub fn resolve_with_homes(files: &dyn Files, main: &Path, shown: &str, homes: &[
             (Some(model), names, binder.diagnostics)
         }
     };
-    let load::Loaded { sources, diagnostics: from_loading, unreadable, .. } = loaded;
+    let load::Loaded { sources, diagnostics: from_loading, unreadable, declarations, .. } = loaded;
+    // A million small texts are let go one by one, and nothing that follows waits for it.
+    let _ = std::thread::Builder::new().spawn(move || drop(declarations));
     diagnostics.extend(from_loading);
     sort(&mut diagnostics);
     Resolved { sources, model, names, diagnostics, unreadable }

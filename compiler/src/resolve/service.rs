@@ -1,7 +1,7 @@
 //! Tree to declarations: the body of a service.
 
 use super::declaration::{
-    GrantsDeclaration, HoldsDeclaration, ProcessKind, ServiceDeclaration, TransportDeclaration,
+    GrantsDeclaration, HoldsDeclaration, HoldsMore, ProcessKind, ServiceDeclaration, TransportDeclaration,
 };
 use super::file::unknown_statement;
 use super::tables::ByName;
@@ -96,6 +96,8 @@ pub fn read(
     };
     let mut seen: Vec<(&str, Span)> = Vec::new();
     let tree = reader.tree;
+    // Most of a body is this, and of many.
+    service.holds.reserve_exact(tree.children(node).filter(|child| tree.name(*child) == "holds").count());
     for child in tree.children(node) {
         let word = tree.name(child);
         if kind == ProcessKind::Program && OF_SERVICES.contains(&word) {
@@ -375,7 +377,7 @@ fn when(reader: &mut Reader<'_>, words: &mut Words<'_>) -> When {
 /// Reads `holds`.
 pub fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> {
     let mut words = reader.words(node, Properties::Only(&["at", "path", "as", "when", "fd"]), Body::None);
-    let capability = reader.required(&mut words, "a capability", "holds site read");
+    let capability = reader.capability(&mut words, "holds site read");
     let at = reader.property(&mut words, "at", "a path").and_then(|path| reader.world_path(path));
     let part = reader.property(&mut words, "path", "a relative path").and_then(|part| reader.part(part));
     let name = reader.property(&mut words, "as", "a name").and_then(|name| reader.name(name));
@@ -392,12 +394,14 @@ pub fn holds(reader: &mut Reader<'_>, node: NodeId) -> Option<HoldsDeclaration> 
         }
     });
     let rights = reader.rest(&mut words, "a right");
-    Some(HoldsDeclaration { capability: capability?, rights, at, part, name, when, fd, span: words.whole })
+    let says_more = at.is_some() || part.is_some() || name.is_some() || fd.is_some();
+    let more = says_more.then(|| Box::new(HoldsMore { at, part, name, fd }));
+    Some(HoldsDeclaration { capability: capability?, rights, more, when, span: words.whole })
 }
 
 fn grants(reader: &mut Reader<'_>, node: NodeId) -> Option<GrantsDeclaration> {
     let mut words = reader.words(node, Properties::Only(&["to", "when"]), Body::None);
-    let capability = reader.required(&mut words, "a capability", "grants db to=worker");
+    let capability = reader.capability(&mut words, "grants db to=worker");
     let to = reader.property(&mut words, "to", "an object's name");
     if to.is_none() {
         reader.missing(words.node, "the receiver (`to=`)", "grants db to=worker");

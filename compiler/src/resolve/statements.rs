@@ -1,7 +1,7 @@
 //! The bodies of services, and assertions: names become ids, statements become rule instances.
 
 use super::bind::Binder;
-use super::declaration::{HoldsDeclaration, ProcessKind, ServiceDeclaration};
+use super::declaration::{HoldsDeclaration, HoldsMore, ProcessKind, ServiceDeclaration};
 use super::meaning::span_of;
 use super::names::{Binding, Meaning, ScopeId};
 use super::objects::Body;
@@ -9,8 +9,8 @@ use super::tables::ByName;
 use super::words::Word;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Derivation, FileKind, Kind, ObjectId, ObjectKind, PathUse, Placement, Premise, RECONFIGURE, Ready, Rule,
-    Service, Statement, Transport, path_contains,
+    Derivation, FileKind, Kind, ObjectId, ObjectKind, PathUse, Placement, Placing, Premise, RECONFIGURE,
+    Ready, Rule, Service, Statement, Transport, path_contains,
 };
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -114,6 +114,7 @@ impl<'a> Binder<'a> {
         mut own: OwnNames,
     ) -> OwnNames {
         let in_module = self.is_module(scope);
+        let asks = declaration.asks_for_names();
         let mut service = Service {
             oneshot: declaration.oneshot.is_some(),
             restart: declaration.restart.map(|(restart, _)| restart).unwrap_or_default(),
@@ -155,7 +156,7 @@ impl<'a> Binder<'a> {
             if let Some(capability) = self.facet_capability(*facet) {
                 let facet = self.model.facet(*facet);
                 let is_provided = !matches!(facet.transport, Transport::Control | Transport::Launch);
-                if is_provided {
+                if is_provided && asks {
                     let meaning =
                         Meaning::Capability { capability, limit: facet.kind().all(), limited_at: None };
                     own.insert(facet.name.clone(), meaning);
@@ -163,8 +164,9 @@ impl<'a> Binder<'a> {
                 }
             }
         }
+        service.placements.reserve_exact(declaration.holds.len());
         for holds in &declaration.holds {
-            self.holds(object, scope, holds, &mut service.placements, &mut own);
+            self.holds(object, scope, holds, &mut service.placements, asks.then_some(&mut own));
         }
         self.config(object, scope, declaration, &mut service);
         self.identity(object, scope, declaration, &mut service);
@@ -242,29 +244,37 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Binds one `holds` of a subject.
+    /// Returns where a holder wants to see what it holds.
+    fn placing(&self, more: &HoldsMore) -> Option<Box<Placing>> {
+        let at = more.at.as_ref().map(|path| self.model.aliases.place(path));
+        (at.is_some() || more.fd.is_some()).then(|| Box::new(Placing { at, fd: more.fd }))
+    }
+
+    /// Binds one `holds` of a subject; its names are kept where anything asks for them.
     pub fn holds(
         &mut self,
         object: ObjectId,
         scope: ScopeId,
         holds: &HoldsDeclaration,
         placements: &mut Vec<Placement>,
-        own: &mut OwnNames,
+        own: Option<&mut OwnNames>,
     ) {
         let found = match self.holdable(object, scope, &holds.capability) {
             found @ Meaning::Capability { .. } => found,
             other => self.not_a_capability(scope, &holds.capability, other),
         };
-        let name = holds.name.as_ref().unwrap_or(&holds.capability);
+        let name = holds.name();
         let Meaning::Capability { capability: whole, limit, limited_at } = found else {
-            own.entry(name.text.clone()).or_insert(found);
+            if let Some(own) = own {
+                own.entry(name.text.clone()).or_insert(found);
+            }
             return;
         };
         let kind = self.model.capability(whole).kind;
         let named = self.rights_of(&holds.rights, kind);
         let rights_span = span_of(&holds.rights).unwrap_or(holds.capability.span);
         let rights = self.within(named, limit, limited_at, kind, rights_span, &holds.capability);
-        let Some(capability) = self.part_of(whole, holds.part.as_ref(), None) else { return };
+        let Some(capability) = self.part_of(whole, holds.part(), None) else { return };
         // What a caller has at hand comes with the launch, and is no scope's to give.
         let giver = if kind == Kind::Caller { RECONFIGURE } else { self.scope_object(scope) };
         let from = Some(Premise { holder: giver, capability: whole });
@@ -283,10 +293,10 @@ impl<'a> Binder<'a> {
             capability,
             rights,
             name: name.text.clone(),
-            at: holds.at.as_ref().map(|path| self.model.aliases.place(path)),
-            fd: holds.fd,
+            placing: holds.more.as_ref().and_then(|more| self.placing(more)),
             span: holds.span,
         });
+        let Some(own) = own else { return };
         // A name that was attenuated stays so: what else its holder comes to have of the same thing has another name.
         let meaning = Meaning::Capability { capability, limit, limited_at };
         match own.entry(name.text.clone()) {
@@ -302,7 +312,7 @@ impl<'a> Binder<'a> {
                         *at = limited_at.filter(|_| *wider != kind.all());
                     }
                 }
-                _ if holds.name.is_none() => {}
+                _ if holds.given_name().is_none() => {}
                 _ => {
                     let message = format!("`{}` already has a meaning in this body", name.text);
                     self.diagnostics.push(

@@ -2,6 +2,7 @@
 //!
 //! A configuration of a million grants asks them some millions of times, so a name is hashed once and never copied.
 
+use super::names::{Meaning, ScopeId};
 use crate::model::{CapId, FacetId, ObjectId, Target};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -69,5 +70,27 @@ impl Facets {
             None => *self.numbers.entry(name.clone()).or_insert(next),
         };
         self.by_maker.insert((maker, number), facet);
+    }
+}
+
+/// What words were found to mean, by where their text lies: a file's words of the same text share it, and to look at the text
+/// again costs more than all else about most names.
+#[derive(Default)]
+pub struct Found(HashMap<(ScopeId, usize), (Arc<str>, Meaning), RandomState>);
+
+impl Found {
+    /// Returns what a word means in a scope, if that was found for this very text.
+    #[must_use]
+    pub fn get(&self, scope: ScopeId, word: &Arc<str>) -> Option<Meaning> {
+        self.0.get(&(scope, Self::place(word))).map(|(_, meaning)| *meaning)
+    }
+
+    /// Notes what a word means. Its text is kept, so that no other comes to lie there.
+    pub fn add(&mut self, scope: ScopeId, word: &Arc<str>, meaning: Meaning) {
+        self.0.insert((scope, Self::place(word)), (word.clone(), meaning));
+    }
+
+    fn place(word: &Arc<str>) -> usize {
+        Arc::as_ptr(word).cast::<u8>().addr()
     }
 }

@@ -5,7 +5,7 @@ use crate::source::{FileId, Span};
 use crate::syntax::tree::{Entry, NodeId, Range, Tree, Value};
 use foldhash::fast::{FixedState, RandomState};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub struct Reader<'t> {
     /// What has been found wrong so far.
     pub diagnostics: Vec<Diagnostic>,
     recent: Recent,
+    /// The names of capabilities, of which each has one text however many hold it.
+    capabilities: HashSet<Arc<str>, RandomState>,
 }
 
 /// The words of one node, checked against what may stand there.
@@ -95,7 +97,7 @@ impl<'t> Reader<'t> {
     #[must_use]
     pub fn new(tree: &'t Tree, file: FileId) -> Self {
         let recent = Recent { hasher: FixedState::default(), words: vec![None; Recent::PLACES] };
-        Self { tree, file, diagnostics: Vec::new(), recent }
+        Self { tree, file, diagnostics: Vec::new(), recent, capabilities: HashSet::default() }
     }
 
     /// Returns the place of a range of this file.
@@ -217,6 +219,21 @@ impl<'t> Reader<'t> {
         self.text(value, span, what)
     }
 
+    /// Takes the name of a capability, or reports that it is missing.
+    pub fn capability(&mut self, words: &mut Words<'t>, example: &str) -> Option<Word> {
+        let what = "a capability";
+        let Some((Value::String { text, .. }, span)) = words.peek_next() else {
+            return self.required(words, what, example);
+        };
+        words.next();
+        if let Some(known) = self.capabilities.get(text) {
+            return Some(Word { text: known.clone(), span });
+        }
+        let text: Arc<str> = text.into();
+        self.capabilities.insert(text.clone());
+        Some(Word { text, span })
+    }
+
     /// Takes all positional words that are left.
     pub fn rest(&mut self, words: &mut Words<'t>, expected: &str) -> Vec<Word> {
         // Most have none, and of the others the memory is as long as they are.
@@ -301,8 +318,12 @@ impl<'t> Words<'t> {
         std::mem::take(&mut self.properties).into_iter()
     }
 
+    fn peek_next(&self) -> Option<(Value<'t>, Span)> {
+        self.positional.get(self.taken).copied()
+    }
+
     fn next(&mut self) -> Option<(Value<'t>, Span)> {
-        let next = self.positional.get(self.taken).copied();
+        let next = self.peek_next();
         self.taken += usize::from(next.is_some());
         next
     }
