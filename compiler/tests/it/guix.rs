@@ -133,6 +133,11 @@ service reader { run "/usr/bin/sleep" "1000"; holds given at="/given"; holds onc
     let lock = format!("{store}/current/init/capc.lock.scm");
     let register = REGISTER.replace("LOCK", &format!("{lock:?}")).replace("STORE", &format!("{store:?}"));
     let config = ask(&scene, &register).exits(0).out;
+    // A Shepherd that knows them from Guix alone, and has loaded nothing, is no obstacle either.
+    let unloaded = config.replace("current/init", "nowhere/init");
+    let fresh = Herded::new(&scene, guile, &unloaded, First::Shepherd);
+    reconfigure(&fresh, &[]).exits(0).says("started    capc-reader");
+    drop(fresh);
     let machine = Herded::new(&scene, guile, &config, First::Shepherd);
     until("all is up", || machine.herd(&["status", "capc"]).out.contains("running since"));
     let first = machine.pid("reader");

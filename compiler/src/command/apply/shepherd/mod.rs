@@ -79,7 +79,10 @@ fn question(plan: &Plan) -> String {
         (if (null? names)
             (cons version (cons 'good (reverse taken)))
             (let ((known (lookup-service (string->symbol (car names)))))
-              (loop (cdr names) (if (and known (not (memq known ours))) (cons (car names) taken) taken)))))))"
+              (loop (cdr names) (if (and known (not (memq known ours))
+                                   (not (string-suffix? \", as sealed by capc.\" (service-documentation known))))
+                              (cons (car names) taken)
+                              taken)))))))"
     )
 }
 

@@ -18,6 +18,10 @@
   #:export (load-plan! apply! start-sealed! stop-sealed! start-group! stop-all! leave!))
 
 
+;; Lets the Shepherd go on meanwhile, and takes parts of seconds; that of Guile's core does in the Shepherd 1.0 alone.
+(define sleep (module-ref (resolve-interface '(fibers)) 'sleep))
+
+
 ;;; What outlives a reload of this file. All tables are by the names of services, unless something else is said.
 
 ;; The store that this Shepherd serves.

@@ -15,6 +15,9 @@
   #:use-module (srfi srfi-1)
   #:export (load-plan! apply! leave!))
 
+;; Lets the Shepherd go on meanwhile, and takes parts of seconds; that of Guile's core does in the Shepherd 1.0 alone.
+(define sleep (module-ref (resolve-interface '(fibers)) 'sleep))
+
 ;; The store that this Shepherd serves, what was loaded last, what was sealed of what runs, and what was registered here.
 (define-once %store #f)
 (define-once %site '())
