@@ -131,9 +131,19 @@ fn what_is_killed_comes_again_and_nobody_who_connects_is_turned_away() {
         machine.sh(&format!("kill -9 {killed}; {connect}")).exits(0).says("served");
         assert_ne!(machine.pid("server"), killed);
     }
-    // A stop is a stop.
+    // A stop is a stop, until the next generation is applied; and so is being unloaded.
     machine.herd(&["stop", "capc-server"]).exits(0);
     assert_eq!(machine.pid("server"), "");
+    machine.herd(&["unload", "root", "capc-bystander"]).exits(0);
+    let run = reconfigure(&machine, &[]).exits(0).says("started    capc-server");
+    run.says("started    capc-bystander").says("left as they are: 3 services");
+    machine.sh(connect).exits(0).says("served");
+    // What is disabled stays so, by name.
+    machine.herd(&["stop", "capc-bystander"]).exits(0);
+    machine.herd(&["disable", "capc-bystander"]).exits(0);
+    reconfigure(&machine, &[])
+        .exits(3)
+        .complains("`bystander` is disabled: `herd enable` makes it start again");
 }
 
 /// A program that takes its time until it says that it is ready.

@@ -511,7 +511,8 @@
 (define (add-service! key symbol shape make)
   (let ((known (lookup-service symbol)))
     (match (hash-ref %latest key)
-      ((_ . (? (lambda (known) (equal? known shape)))) #t)
+      ;; One that somebody unloaded is registered again.
+      ((_ . (? (lambda (latest) (and known (equal? latest shape))))) #t)
       (_ (let* ((stand-in? (and known (not (memq known %ours))))
                 (object (if stand-in? known (make))))
            (set! %ours (cons object %ours))
