@@ -27,7 +27,8 @@ pub fn timer(service: &Service, calendar: &Calendar) -> Unit {
     let mut timer = Unit::new(&format!("when {} starts", service.name));
     timer.set("PartOf", TARGET);
     timer.section("Timer");
-    timer.set("OnCalendar", calendar);
+    let calendar = calendar.to_string();
+    timer.set("OnCalendar", calendar.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
     timer.set("AccuracySec", "1s");
     timer
 }
