@@ -1,7 +1,7 @@
 //! The service's own process: from its first instruction in the world to its program.
 
 use crate::apply::report::Report;
-use crate::apply::{descriptors, identity, landlock, limits, proc, session};
+use crate::apply::{descriptors, identity, landlock, limits, namespaces, proc, session};
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
 use crate::request::Stay;
@@ -49,6 +49,8 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
 /// Enters the world and returns the ruleset of its places.
 fn enter<'m>(plan: &Plan<'m>, root: &Fd) -> Result<Fd, Refusal<'m>> {
     session::begin()?;
+    // In the service's own process, which is in its own group.
+    namespaces::leave_groups()?;
     proc::mount(root)?;
     proc::pivot(root)?;
     landlock::ruleset(plan)

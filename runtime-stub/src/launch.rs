@@ -61,12 +61,13 @@ fn launch_service<'m>(
 ) -> Result<u8, Refusal<'m>> {
     let Room { seal, manifest, signature, arena, scratch, identities } = room;
     let life = request::life_pipe(start)?;
+    let group = request::control_group(start)?;
     sys::let_look(Onlookers::Nobody).or_refuse(Layer::Session, "prctl")?;
     let trust = load::trust(record)?;
     let manifest =
         load::manifest(&trust, launch.generation, launch.service, Buffers { seal, signature, manifest })?;
     let plan = plan::plan(&manifest, Arena::new(arena))?;
-    passed.suffice(plan.descriptors, life.as_ref())?;
+    passed.suffice(plan.descriptors, [life.as_ref(), group.as_ref()])?;
     landlock::suffices(plan.landlock_abi)?;
     let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
     let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
@@ -91,7 +92,7 @@ fn launch_service<'m>(
     sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
     namespaces::leave(&plan)?;
     let sealed = Sealed { plan: &plan, generation: launch.generation };
-    start_world(start, &sealed, root, life, launch.stay, notify.as_ref())
+    start_world(start, &sealed, Given { root, life, group }, launch.stay, notify.as_ref())
 }
 
 /// What is started, and the generation that says it.
@@ -100,16 +101,27 @@ struct Sealed<'w, 'm> {
     generation: &'static CStr,
 }
 
+/// What a world is made of.
+struct Given {
+    /// Its root, built.
+    root: Fd,
+    /// The end of the supervisor's pipe.
+    life: Option<Fd>,
+    /// The control group of all its processes.
+    group: Option<Fd>,
+}
+
 /// Makes the keeper and the service, and waits until the service's program runs.
 fn start_world<'m>(
     start: Start,
     sealed: &Sealed<'_, 'm>,
-    root: Fd,
-    life: Option<Fd>,
+    given: Given,
     stay: Stay,
     notify: Option<&Fd>,
 ) -> Result<u8, Refusal<'m>> {
     let plan = sealed.plan;
+    let Given { root, life, group } = given;
+    let into = group.as_ref();
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
     let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -119,7 +131,7 @@ fn start_world<'m>(
         Stay::Wait => Parent::Self_,
     };
     let ends = keeper::Ends { start, service: service_end, launch: watched, life, report };
-    let keeper = match sys::fork(parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
+    let keeper = match sys::fork_into(into, parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
         Side::Child => {
             drop((keeper_end, started));
             keeper::keep(&ends)
@@ -129,12 +141,13 @@ fn start_world<'m>(
     let keeper::Ends { start: _, service: service_end, launch, life, report } = ends;
     drop((launch, life));
     sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
-    let service =
-        match sys::fork(parent, 0, Some(SERVICE_PID)).or_refuse(Layer::Pids, "clone3 with set_tid")? {
-            Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay }),
-            Side::Parent(service) => service,
-        };
-    drop((root, keeper_end, report));
+    let service = match sys::fork_into(into, parent, 0, Some(SERVICE_PID))
+        .or_refuse(Layer::Pids, "clone3 with set_tid")?
+    {
+        Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay }),
+        Side::Parent(service) => service,
+    };
+    drop((root, keeper_end, report, group));
     let world = World { sealed, stay, notify, keeper, service };
     if let Some(status) = world.follow(&words, &service_end)? {
         return Ok(status);

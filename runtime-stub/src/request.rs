@@ -1,4 +1,4 @@
-//! What the launcher is asked to do: its command line, and two variables of the environment.
+//! What the launcher is asked to do: its command line, and three variables of the environment.
 
 use crate::refusal::{Layer, Refusal};
 use crate::sys::start::Start;
@@ -110,14 +110,24 @@ pub fn request(start: Start) -> Result<Request, Refusal<'static>> {
 /// # Errors
 /// When the variable names no open descriptor from 3 on.
 pub fn life_pipe(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
-    let Some(text) = start.variable(b"CAPC_LIFE") else { return Ok(None) };
-    let number = text
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .filter(|number| *number >= 3 && is_open(*number));
-    match number {
+    let none = Refusal::of(Layer::Descriptors, "CAPC_LIFE names no open descriptor from 3 on");
+    descriptor(start, b"CAPC_LIFE", none)
+}
+
+/// Takes over the control group that the supervisor made for the service, if there is one.
+///
+/// # Errors
+/// When the variable names no open descriptor from 3 on.
+pub fn control_group(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
+    let none = Refusal::of(Layer::Cgroup, "CAPC_CGROUP names no open descriptor from 3 on");
+    descriptor(start, b"CAPC_CGROUP", none)
+}
+
+fn descriptor(start: Start, variable: &[u8], none: Refusal<'static>) -> Result<Option<Fd>, Refusal<'static>> {
+    let Some(text) = start.variable(variable) else { return Ok(None) };
+    let number = text.to_str().ok().and_then(|text| text.parse().ok());
+    match number.filter(|number| *number >= 3 && is_open(*number)) {
         Some(number) => Ok(Some(Fd::inherited(number))),
-        None => Err(Refusal::of(Layer::Descriptors, "CAPC_LIFE names no open descriptor from 3 on")),
+        None => Err(none),
     }
 }

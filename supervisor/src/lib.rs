@@ -1,6 +1,6 @@
 //! The embedded supervisor: starts sealed services in order, keeps them, stops them in reverse.
 //!
-//! The compiler writes a [`Plan`] and seals it. [`run`] makes what must exist before any service (`world`), starts a
+//! The compiler writes a [`Plan`] and seals it. [`run`] makes what must exist before any service (`world`, `groups`), starts a
 //! launcher for each (`process`), and from then on turns what happens into events (`roster`, `notification`,
 //! `readiness`, `signals`, `clock`) for one pure machine that decides everything (`state`). It creates no authority: a service
 //! gets what its launcher finds in the sealed manifest, and the descriptors that the plan names.
@@ -11,6 +11,7 @@ mod calendar;
 mod plan;
 mod error;
 mod harmless;
+mod groups;
 mod state;
 mod notification;
 mod clock;
@@ -30,10 +31,11 @@ pub use attend::{Attended, Passed, attend, keep_channels, mount_facets};
 pub use calendar::{Calendar, PlainTimes};
 pub use control::{Answer, Ps, PsFormat, PsService, Request, ask};
 pub use error::Error;
+pub use groups::{Controller, Groups};
 pub use journal::log_path;
 pub use logs::{Log, Prefixed};
 pub use plan::{
-    Address, Channel, Descriptor, Facet, Format, Limits, Mode, Plan, PlanError, Ready, Restart, Service,
-    SignalName, Stop, Until, Wait,
+    Address, Channel, Descriptor, Facet, Format, Limits, Mode, Needs, Plan, PlanError, Ready, Restart,
+    Service, SignalName, Stop, Until, Wait,
 };
 pub use run::{Launcher, Outcome, run};

@@ -31,7 +31,7 @@ impl Starter {
     /// Opens the launcher and sets the low numbers aside.
     pub(crate) fn new(plan: &Plan, program: &Path, generation: &Path) -> Result<Starter, Error> {
         let most = plan.services.iter().map(|service| service.descriptors.len()).max().unwrap_or(0);
-        let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 1);
+        let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 2);
         let doing = || Error::when::<io::Error>(format!("open the launcher {}", program.display()));
         let file = rustix::fs::open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let file = file.map_err(|error| doing()(error.into()))?;
@@ -44,7 +44,7 @@ impl Starter {
         Ok(Starter { program, generation, _placeholders: placeholders })
     }
 
-    /// Starts the launcher of one service, which prints into `output`.
+    /// Starts the launcher of one service, which prints into `output`, and starts what it starts in `group`.
     pub(crate) fn start(
         &self,
         service: &str,
@@ -52,12 +52,15 @@ impl Starter {
         life: BorrowedFd<'_>,
         notify: &Path,
         output: OwnedFd,
+        group: Option<BorrowedFd<'_>>,
     ) -> io::Result<Pid> {
         let life = life.try_clone_to_owned()?;
-        let passed = descriptors.into_iter().chain([life]).zip(FIRST..);
+        let group = group.map(|group| group.try_clone_to_owned()).transpose()?;
+        let life_number = i32::try_from(descriptors.len()).unwrap_or(i32::MAX).saturating_add(FIRST);
+        let group_number = group.as_ref().map(|_| life_number.saturating_add(1));
+        let passed = descriptors.into_iter().chain([life]).chain(group).zip(FIRST..);
         let mappings: Vec<FdMapping> =
             passed.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
-        let life_number = mappings.last().map_or(FIRST, |mapping| mapping.child_fd);
         let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         command
             .arg0("capc-launcher")
@@ -65,6 +68,7 @@ impl Starter {
             .env_clear()
             .env("NOTIFY_SOCKET", notify)
             .env("CAPC_LIFE", life_number.to_string())
+            .envs(group_number.map(|number| ("CAPC_CGROUP", number.to_string())))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output))

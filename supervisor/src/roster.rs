@@ -177,6 +177,7 @@ fn unborn(service: ServiceId, ending: &Ending) -> News {
         Ending::Code(0) => "its launcher named no process".to_owned(),
         Ending::Code(code) => format!("its launcher ended with status {code}"),
         Ending::Signal(signal) => format!("its launcher ended by signal {signal}"),
+        Ending::OutOfMemory => "its launcher was killed for want of memory".to_owned(),
         Ending::Unborn(why) => why.clone(),
     };
     News::Ended(service, Ending::Unborn(why))

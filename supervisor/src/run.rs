@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
+use rustix::process::Signal;
 
 use crate::calendar::Timetable;
 use crate::clock::Clock;
 use crate::control::{Answer, CallerId, Control, Ps, PsFormat, PsService, Request};
 use crate::error::Error;
+use crate::groups::{Felt, Group, Groups};
 use crate::journal::Journal;
 use crate::logs::{Log, Pipes};
 use crate::notification;
@@ -50,8 +52,14 @@ pub enum Outcome {
 /// Starts all services of a plan and keeps them until all have ended or a signal asks for the end.
 ///
 /// It takes over SIGCHLD, SIGINT, SIGTERM and SIGHUP and reaps every child of the process, so it is for a program that
-/// does nothing else meanwhile and has one thread.
-pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) -> Result<Outcome, Error> {
+/// does nothing else meanwhile and has one thread. Each service is started in one of `groups`, if there are any.
+pub fn run(
+    plan: &Plan,
+    launcher: &Launcher,
+    groups: Groups,
+    runtime: &Path,
+    log: &mut dyn Log,
+) -> Result<Outcome, Error> {
     plan.check().map_err(Error::Plan)?;
     let timetables = timetables(plan)?;
     let starter = Starter::new(plan, &launcher.program, &launcher.generation)?;
@@ -72,6 +80,8 @@ pub fn run(plan: &Plan, launcher: &Launcher, runtime: &Path, log: &mut dyn Log) 
         clock: Clock::new().map_err(Error::when("make a timer"))?,
         state: State::new(plan, timetables),
         roster: Roster::default(),
+        entered: BTreeMap::new(),
+        groups,
         pipes: Pipes::default(),
         watches: BTreeMap::new(),
         begin: Instant::now(),
@@ -110,6 +120,9 @@ struct Supervisor<'a> {
     log: Journal<'a>,
     state: State,
     roster: Roster,
+    /// The groups of services that run; declared, and so let go, before their place.
+    entered: BTreeMap<ServiceId, Group>,
+    groups: Groups,
     pipes: Pipes,
     watches: BTreeMap<ServiceId, Watch>,
     begin: Instant,
@@ -186,7 +199,10 @@ impl Supervisor<'_> {
             for action in self.state.step(now, event) {
                 match action {
                     Action::Launch(id, attempt) => {
-                        if let Err(error) = self.launch(id, attempt) {
+                        let limits = self.plan.services.get(id.0).map(|service| &service.limits);
+                        if let Some(why) = limits.and_then(|limits| self.groups.refusal(limits)) {
+                            events.push_back(Event::Refused(id, why));
+                        } else if let Err(error) = self.launch(id, attempt) {
                             events.push_back(Event::Ended(id, Ending::Unborn(error.to_string())));
                         }
                     }
@@ -219,10 +235,19 @@ impl Supervisor<'_> {
         rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK)
             .map_err(Error::when("make a log pipe"))?;
         let (_, notify) = self.world.notify();
+        let group = self.groups.enter(&service.name, &service.limits)?;
         let launcher = self
             .starter
-            .start(&service.name, descriptors, self.world.life(), notify, input)
+            .start(
+                &service.name,
+                descriptors,
+                self.world.life(),
+                notify,
+                input,
+                group.as_ref().map(Group::as_fd),
+            )
             .map_err(Error::when("start the launcher"))?;
+        self.entered.extend(group.map(|group| (id, group)));
         self.roster.enter(id, launcher);
         self.pipes.add(id, output);
         Ok(())
@@ -230,6 +255,27 @@ impl Supervisor<'_> {
 
     fn kill(&self, id: ServiceId) {
         self.roster.all(id).into_iter().for_each(|child| process::send(child, SignalName::Kill));
+        // The launcher first, which is not in the group: what it makes there afterwards ends by itself.
+        self.entered.get(&id).into_iter().for_each(Group::kill);
+    }
+
+    /// Lets go of the group of a service that has ended, with whatever is left in it, and says what its limits did.
+    fn leave(&mut self, id: ServiceId, ending: Ending) -> Ending {
+        let Some(group) = self.entered.remove(&id) else { return ending };
+        let Felt { killed, refused, withheld } = group.felt();
+        let name = self.names.get(id.0).copied().unwrap_or_default();
+        if refused > 0 {
+            let text = format!("{name}: its limit of tasks refused it {refused} more");
+            self.log.event_of(Some(name), &text);
+        }
+        if withheld > 0 {
+            let text = format!("{name}: its limit of processor time made it wait {withheld} times");
+            self.log.event_of(Some(name), &text);
+        }
+        match ending {
+            Ending::Signal(signal) if killed > 0 && signal == Signal::KILL.as_raw() => Ending::OutOfMemory,
+            ending => ending,
+        }
     }
 
     /// Takes in messages and ends of children.
@@ -252,14 +298,23 @@ impl Supervisor<'_> {
             match news {
                 News::Launched(id) => self.happen(Event::Launched(id)),
                 News::Said(id, word) => self.happen(Event::Said(id, word)),
+                // Killed before its program ran, in what is done to prepare it.
+                News::Refused(id) if self.entered.get(&id).is_some_and(|group| group.felt().killed > 0) => {
+                    self.entered.remove(&id);
+                    self.happen(Event::Ended(id, Ending::OutOfMemory));
+                }
                 News::Refused(id) => {
                     let line = self.pipes.last_line(id).unwrap_or("its launcher did not say why");
                     let why = line.strip_prefix("capc launcher: refused: ").unwrap_or(line).to_owned();
+                    self.entered.remove(&id);
                     self.happen(Event::Refused(id, why));
                 }
                 // The keeper would end by itself; this way nothing of the old world lives into the new one.
                 News::Orphaned(id) => self.kill(id),
-                News::Ended(id, ending) => self.happen(Event::Ended(id, ending)),
+                News::Ended(id, ending) => {
+                    let ending = self.leave(id, ending);
+                    self.happen(Event::Ended(id, ending));
+                }
             }
         }
     }

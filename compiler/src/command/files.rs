@@ -28,7 +28,7 @@ fn listed(arguments: &Files) -> Result<Exit, Failure> {
         mode: lower::Mode::Root,
         state_root: None,
         previous: BTreeMap::new(),
-        groups: lower::Groups::default(),
+        groups: lower::Groups::AT_START,
     };
     let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
         Ok(lowered) => lowered,

@@ -36,6 +36,8 @@ const INERT: MountAttrFlags = NO_PROGRAMS.union(MountAttrFlags::MOUNT_ATTR_NODEV
 
 const ROOT: Kept = Kept { at: "/", kind: "tmpfs", mode: Some("0755"), attributes: MountAttrFlags::empty() };
 const PROC: Kept = Kept { at: "/proc", kind: "proc", mode: None, attributes: INERT };
+/// Where services can be held to limits together; a kernel may have been built without.
+const GROUPS: Kept = Kept { at: "/sys/fs/cgroup", kind: "cgroup2", mode: None, attributes: INERT };
 const KEPT: [Kept; 4] = [
     PROC,
     Kept { at: "/sys", kind: "sysfs", mode: None, attributes: INERT },
@@ -73,10 +75,12 @@ pub fn make_ready(arguments: &[OsString]) -> Result<(), Failure> {
                 return Err(refused(what)(error));
             }
         }
-        let attach =
-            |tree: OwnedFd| move_mount(tree, "", CWD, kept.at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
         let what = format!("mount {} at `{}`", kept.kind, kept.at);
-        kept.make().and_then(attach).map_err(refused(what))?;
+        kept.mount().map_err(refused(what))?;
+    }
+    if !mounts.has(GROUPS.at) {
+        // `up` says what holds services to their limits, and why nothing does.
+        let _ = GROUPS.mount();
     }
     start_loopback().map_err(refused("start the loopback interface".to_owned()))?;
     // As SIGINT to the first process, which stops everything in order, and not as an end at once (reboot(2)).
@@ -92,6 +96,11 @@ impl Kept {
         }
         fsconfig_create(context.as_fd())?;
         fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)
+    }
+
+    /// Mounts it where everybody looks for it.
+    fn mount(&self) -> Result<(), Errno> {
+        move_mount(self.make()?, "", CWD, self.at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
     }
 }
 

@@ -119,10 +119,11 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
-/// Returns what the init can limit for all processes of a service together: with systemd, what its kernel has controllers for.
+/// Returns what the init can limit for all processes of a service together: with systemd, what its kernel has controllers for;
+/// the supervisor finds out when it starts.
 fn groups(init: Option<model::Init>, root: Option<&Path>) -> lower::Groups {
     match (init, root) {
-        (Some(model::Init::Systemd), Some(_)) => lower::Groups { memory: true, tasks: true, cpu: true },
+        (Some(model::Init::Systemd), Some(_)) => lower::Groups::sure(true, true, true),
         (Some(model::Init::Systemd), None) => {
             let listed = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
             let has = |name: &str, old: &str| {
@@ -130,13 +131,10 @@ fn groups(init: Option<model::Init>, root: Option<&Path>) -> lower::Groups {
                     // A hierarchy of the first version (control group's `tasks`).
                     || Path::new("/sys/fs/cgroup").join(old).join("tasks").exists()
             };
-            lower::Groups {
-                memory: has("memory", "memory"),
-                tasks: has("pids", "pids"),
-                cpu: has("cpu", "cpu,cpuacct"),
-            }
+            lower::Groups::sure(has("memory", "memory"), has("pids", "pids"), has("cpu", "cpu,cpuacct"))
         }
-        (None | Some(model::Init::Capc | model::Init::Shepherd), _) => lower::Groups::default(),
+        (Some(model::Init::Capc), _) => lower::Groups::AT_START,
+        (None | Some(model::Init::Shepherd), _) => lower::Groups::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::emit::store::{self, Draft, Store};
 use crate::lower::{self, Mode};
 use crate::machine::RealMachine;
 use crate::seal::{self, Heading, MemoryKey, Signers, TrustRoot, launcher_with};
-use capc_supervisor::{Launcher, Outcome, Plan, Prefixed};
+use capc_supervisor::{Controller, Groups, Launcher, Outcome, Plan, Prefixed};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
@@ -60,17 +60,18 @@ fn inside_world(arguments: &Up, inside: Inside) -> Result<Exit, Failure> {
         Inside::Root => Mode::Root,
         Inside::User => Mode::User,
     };
+    let groups = Groups::make();
     let ready = match arguments.file.is_dir() {
         true => sealed_before(&arguments.file)?,
-        false => match seal_now(arguments, mode)? {
+        false => match seal_now(arguments, mode, &groups)? {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
         },
     };
-    announce(&ready, mode);
+    announce(&ready, mode, &groups);
     let launcher = Launcher { program: ready.launcher, generation: ready.generation };
     let mut log = Prefixed::new(std::io::stdout(), &ready.plan);
-    match capc_supervisor::run(&ready.plan, &launcher, &ready.runtime, &mut log) {
+    match capc_supervisor::run(&ready.plan, &launcher, groups, &ready.runtime, &mut log) {
         Ok(Outcome::AllEndedWell) => Ok(Exit::Clean),
         Ok(Outcome::Stopped) => Ok(Exit::Clean),
         Ok(Outcome::SomeFailed(names)) => {
@@ -91,7 +92,7 @@ struct Ready {
     _kept: (Option<MemoryLauncher>, Option<Store>),
 }
 
-fn announce(ready: &Ready, mode: Mode) {
+fn announce(ready: &Ready, mode: Mode, groups: &Groups) {
     let services = super::check::count(ready.plan.services.len(), "service");
     let way = match mode {
         Mode::Root => "as root: every service has a uid of its own",
@@ -101,13 +102,14 @@ fn announce(ready: &Ready, mode: Mode) {
         }
     };
     super::complain!("capc: {}, {services}, {way}", ready.plan.name);
+    super::complain!("capc: limits: {groups}");
     for note in &ready.notes {
         super::complain!("capc: note: {note}");
     }
 }
 
 /// Compiles and seals; an inner exit is a complaint that has been printed.
-fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> {
+fn seal_now(arguments: &Up, mode: Mode, groups: &Groups) -> Result<Result<Ready, Exit>, Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
     let mut compilation = compile::named(&arguments.file)?;
     let complaint = compile::complain(&compilation);
@@ -135,7 +137,10 @@ fn seal_now(arguments: &Up, mode: Mode) -> Result<Result<Ready, Exit>, Failure> 
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|error| Failure::refused(format!("cannot make `{}`: {error}", path.display())))?;
     }
-    let options = lower::Options { mode, state_root, previous, groups: lower::Groups::default() };
+    let have = |controller| groups.have(controller);
+    let groups =
+        lower::Groups::sure(have(Controller::Memory), have(Controller::Tasks), have(Controller::Cpu));
+    let options = lower::Options { mode, state_root, previous, groups };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,
         Err(refusals) => {

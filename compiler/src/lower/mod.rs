@@ -74,11 +74,34 @@ pub struct Options {
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
     /// Memory.
-    pub memory: bool,
+    pub memory: Hold,
     /// Processes and threads.
-    pub tasks: bool,
+    pub tasks: Hold,
     /// Processor time.
-    pub cpu: bool,
+    pub cpu: Hold,
+}
+
+/// Whether an init holds all processes of a service to a limit together.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// It does not.
+    #[default]
+    Never,
+    /// It does, or does not start the service.
+    Sure,
+    /// That is found out when it starts the service; it does not start one that nothing else would limit.
+    AtStart,
+}
+
+impl Groups {
+    /// What is known of an embedded supervisor that is going to run on some machine.
+    pub const AT_START: Self = Self { memory: Hold::AtStart, tasks: Hold::AtStart, cpu: Hold::AtStart };
+
+    /// Returns what is there for sure, and no more.
+    pub fn sure(memory: bool, tasks: bool, cpu: bool) -> Self {
+        let hold = |is_sure| if is_sure { Hold::Sure } else { Hold::Never };
+        Self { memory: hold(memory), tasks: hold(tasks), cpu: hold(cpu) }
+    }
 }
 
 /// What is sealed.

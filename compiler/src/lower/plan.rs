@@ -146,7 +146,7 @@ fn service(
         stop,
         reload,
         start_within_ms: START_WITHIN_MS,
-        limits: limits::together(run.options.groups, &service.limits),
+        limits: limits::together(run, subject),
     }
 }
 

@@ -11,14 +11,14 @@ use std::time::Instant;
 const PATIENCE: &str = "100";
 
 /// What the page has the kernel start.
-const STARTS: &str = "rdinit=/usr/bin/capc -- up /var/lib/capc/current";
+pub const STARTS: &str = "rdinit=/usr/bin/capc -- up /var/lib/capc/current";
 
 fn page() -> String {
     std::fs::read_to_string(repository().join("docs/boot.md")).unwrap()
 }
 
 /// Returns the commands of the page that have these words.
-fn commands(words: &str) -> String {
+pub fn commands(words: &str) -> String {
     let page = page();
     let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
     let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
@@ -53,7 +53,7 @@ fn kernel() -> &'static Path {
 }
 
 /// Returns a scene in which the commands find what they need; none where qemu is not installed.
-fn scene(name: &str) -> Option<Scene> {
+pub fn scene(name: &str) -> Option<Scene> {
     let version = Command::new("qemu-system-x86_64").arg("--version").stdout(Stdio::null()).status();
     if version.is_err() {
         eprintln!("not tried: `{name}`, a kernel that starts capc (qemu-system-x86_64 is not installed)");
@@ -71,7 +71,7 @@ fn scene(name: &str) -> Option<Scene> {
 
 /// Makes the page's machine, or one whose configuration lies in `machine/srv` and wants these programs besides; seals it, and
 /// packs it.
-fn make(scene: &Scene, configuration: Option<&[&str]>) {
+pub fn make(scene: &Scene, configuration: Option<&[&str]>) {
     let mut listed = commands("capc files");
     let mut sealed = commands("capc reconfigure").replace("--init", "--yes --init");
     match configuration {
@@ -95,12 +95,12 @@ fn pack(scene: &Scene) {
 }
 
 /// What a machine said on its console.
-struct Console(String);
+pub struct Console(pub String);
 
 impl Console {
     /// Starts a machine and returns what it said until it went off by itself.
     #[track_caller]
-    fn of(scene: &Scene, commands: &str) -> Self {
+    pub fn of(scene: &Scene, commands: &str) -> Self {
         let begin = Instant::now();
         let Run { status, out, err } = run(shell(&scene.path, commands));
         assert_eq!(status, Some(0), "{out}\n{err}");
@@ -112,7 +112,7 @@ impl Console {
     }
 
     #[track_caller]
-    fn says(&self, words: &str) -> &Self {
+    pub fn says(&self, words: &str) -> &Self {
         assert!(self.0.contains(words), "{words:?} is not in\n{}", self.0);
         self
     }

@@ -27,6 +27,7 @@ mod golden;
 mod docs;
 mod kdl;
 mod laws;
+mod limits;
 mod order_of_input;
 mod machine;
 mod cli;

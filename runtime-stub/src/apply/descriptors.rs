@@ -34,17 +34,20 @@ fn null<'m>() -> Result<Fd, Refusal<'m>> {
 }
 
 impl Passed {
-    /// Checks that the init passed a socket for each descriptor that the manifest names, and the life pipe after them.
+    /// Checks that the init passed a socket for each descriptor that the manifest names, and what is ours after them.
     ///
     /// # Errors
     /// When one is missing or none.
-    pub fn suffice<'m>(self, wanted: &[u16], life: Option<&Fd>) -> Result<(), Refusal<'m>> {
+    pub fn suffice<'m>(self, wanted: &[u16], ours: [Option<&Fd>; 2]) -> Result<(), Refusal<'m>> {
         if self.count < wanted.len() {
             return Err(Refusal::of(Layer::Descriptors, "the init passed fewer than the service holds"));
         }
         for number in (FIRST..).take(wanted.len()) {
-            if life.is_some_and(|life| life.number() == number) {
-                return Err(Refusal::of(Layer::Descriptors, "the life pipe stands where a granted one must"));
+            if ours.iter().flatten().any(|own| own.number() == number) {
+                return Err(Refusal::of(
+                    Layer::Descriptors,
+                    "the life pipe or the control group stands where a granted one must",
+                ));
             }
             let passed = Fd::inherited(number);
             let status = sys::status(&passed);

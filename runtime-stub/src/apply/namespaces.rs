@@ -14,7 +14,7 @@ pub fn leave_mounts<'m>() -> Result<(), Refusal<'m>> {
     sys::make_mounts_private().or_refuse(Layer::Mounts, "making mounts private")
 }
 
-/// Leaves all other namespaces but those of processes and users, which the keeper and the service make.
+/// Leaves all other namespaces but those of processes, users and control groups, which the keeper and the service make.
 ///
 /// # Errors
 /// Names the one that the kernel does not let us leave.
@@ -22,11 +22,18 @@ pub fn leave<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     sys::unshare(CLONE_NEWIPC).or_refuse(Layer::Ipc, "unshare")?;
     sys::unshare(CLONE_NEWUTS).or_refuse(Layer::Uts, "unshare")?;
     sys::set_host_name(plan.host_name).or_refuse(Layer::Uts, "sethostname")?;
-    sys::unshare(CLONE_NEWCGROUP).or_refuse(Layer::Cgroup, "unshare")?;
     match plan.network {
         Network::Private => leave_network(),
         Network::Host | Network::Open => Ok(()),
     }
+}
+
+/// Leaves the view of others' control groups: those of its own are all that the service sees.
+///
+/// # Errors
+/// When the kernel does not let us.
+pub fn leave_groups<'m>() -> Result<(), Refusal<'m>> {
+    sys::unshare(CLONE_NEWCGROUP).or_refuse(Layer::Cgroup, "unshare")
 }
 
 /// Leaves the network for an empty one with loopback up.

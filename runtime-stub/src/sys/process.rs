@@ -35,6 +35,11 @@ pub struct Process {
 
 /// Makes a process with memory of its own, in these new namespaces, with this number in the innermost one.
 pub fn fork(parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
+    fork_into(None, parent, namespaces, pid)
+}
+
+/// Makes a process like [`fork`], in a control group from its first instruction on.
+pub fn fork_into(group: Option<&Fd>, parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
     let mut pidfd = -1_i32;
     let numbers = [pid.unwrap_or(0)];
     let (flags, exit_signal) = match parent {
@@ -42,7 +47,7 @@ pub fn fork(parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
         Parent::Ours => (k::CLONE_PIDFD | k::CLONE_PARENT, 0),
     };
     let arguments = k::clone_args {
-        flags: u64::from(flags | namespaces),
+        flags: u64::from(flags | namespaces) | if group.is_some() { k::CLONE_INTO_CGROUP } else { 0 },
         pidfd: &raw mut pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
@@ -52,7 +57,7 @@ pub fn fork(parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
         tls: 0,
         set_tid: if pid.is_some() { numbers.as_ptr() as u64 } else { 0 },
         set_tid_size: u64::from(pid.is_some()),
-        cgroup: 0,
+        cgroup: group.map_or(0, |group| u64::from(group.number().unsigned_abs())),
     };
     // SAFETY: the structure has the size that is told and points at locals; without CLONE_VM the child goes on with a
     // copy of all memory.

@@ -348,6 +348,7 @@ fn status_of(ending: &Ending) -> u8 {
     match ending {
         Ending::Code(code) => u8::try_from(*code).unwrap_or(u8::MAX),
         Ending::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        Ending::OutOfMemory => 128 + 9,
         Ending::Unborn(_) => 1,
     }
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Calendar;
+use crate::groups::Controller;
 
 /// Everything that the supervisor is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,10 +120,42 @@ pub struct Limits {
     pub tasks: Option<u64>,
     /// Per cent of one processor.
     pub cpu: Option<u64>,
+    /// Which of them it must not be started without.
+    #[serde(default, skip_serializing_if = "Needs::are_none")]
+    pub needs: Needs,
+}
+
+/// Which limits a service must not be started without, since nothing else holds it to anything in their place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// That of memory.
+    pub memory: bool,
+    /// That of processes and threads.
+    pub tasks: bool,
+    /// That of processor time.
+    pub cpu: bool,
 }
 
 impl Limits {
     /// Returns whether nothing is limited.
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns whether one of them is set and must be.
+    pub(crate) fn need(&self, controller: Controller) -> bool {
+        let Limits { memory, tasks, cpu, needs } = self;
+        match controller {
+            Controller::Memory => memory.is_some() && needs.memory,
+            Controller::Tasks => tasks.is_some() && needs.tasks,
+            Controller::Cpu => cpu.is_some() && needs.cpu,
+        }
+    }
+}
+
+impl Needs {
+    /// Returns whether nothing is needed.
     fn are_none(&self) -> bool {
         *self == Self::default()
     }

@@ -347,6 +347,9 @@ impl fmt::Display for Ending {
             Ending::Code(0) => out.write_str("ended well"),
             Ending::Code(code) => write!(out, "failed with status {code}"),
             Ending::Signal(signal) => write!(out, "failed by signal {signal}"),
+            Ending::OutOfMemory => {
+                out.write_str("failed: it used more memory than its limit, and all of it was killed")
+            }
             Ending::Unborn(why) => write!(out, "did not start: {why}"),
         }
     }

@@ -90,6 +90,8 @@ pub(crate) enum Ending {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// By the kernel, since all of it together used more memory than it may.
+    OutOfMemory,
     /// Before it began, for this reason.
     Unborn(String),
 }

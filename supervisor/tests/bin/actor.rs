@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, thread};
 
-use capc_supervisor::{Launcher, Outcome, Plan, Prefixed, run};
+use capc_supervisor::{Groups, Launcher, Outcome, Plan, Prefixed, run};
 use rustix::net::{RecvFlags, SendFlags};
 
 type Answer = Result<ExitCode, Box<dyn Error>>;
@@ -62,7 +62,8 @@ fn supervise(plan: &str, generation: &str, runtime: &str) -> Answer {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let plan = Plan::from_json(&fs::read(plan)?)?;
     let launcher = Launcher { program: env::current_exe()?, generation: generation.into() };
-    let outcome = run(&plan, &launcher, Path::new(runtime), &mut Prefixed::new(io::stdout(), &plan));
+    let outcome =
+        run(&plan, &launcher, Groups::make(), Path::new(runtime), &mut Prefixed::new(io::stdout(), &plan));
     match outcome {
         Ok(Outcome::AllEndedWell) => println!("outcome: all ended well"),
         Ok(Outcome::SomeFailed(names)) => println!("outcome: failed: {}", names.join(" ")),
@@ -82,10 +83,13 @@ fn launch(generation: &Path, service: &str) -> Answer {
         thread::sleep(Duration::from_secs(600));
     }
     let life = env::var("CAPC_LIFE")?;
+    if let Ok(group) = env::var("CAPC_CGROUP") {
+        fs::write(format!("/proc/self/fd/{group}/cgroup.procs"), "0")?;
+    }
     // The service starts only when it has a keeper, and says nothing before it is named.
     let mut service = Command::new("sh");
-    let service =
-        service.args(["-e", &script.to_string_lossy()]).env("ACTOR", env::current_exe()?).spawn()?;
+    let service = service.args(["-e", &script.to_string_lossy()]).env("ACTOR", env::current_exe()?);
+    let service = service.env_remove("CAPC_CGROUP").spawn()?;
     let keeper =
         Command::new(env::current_exe()?).args(["--keep", &service.id().to_string(), &life]).spawn()?;
     notify(&format!("MAINPID={}\nX_CAPC_KEEPER={}", service.id(), keeper.id()))?;

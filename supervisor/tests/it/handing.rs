@@ -43,6 +43,8 @@ fn a_service_has_its_descriptors_from_3_on_and_nothing_else() {
     let numbers = web
         .iter()
         .filter_map(|line| line.split_once(" -> "))
+        // Its control group, behind all others, where there are some; a true launcher closes that as well.
+        .filter(|(entry, target)| !(entry.ends_with(" 6") && target.ends_with("/web.world")))
         // The shell reads its script by a number of its own.
         .filter(|(_, target)| !target.ends_with("/generation/web"))
         .filter_map(|(entry, _)| entry.rsplit(' ').next()?.parse().ok());

@@ -13,6 +13,7 @@ mod scene;
 
 mod control;
 mod first;
+mod groups;
 mod handing;
 mod life;
 mod order;

@@ -43,7 +43,7 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
         mode: generation::mode(),
         state_root: None,
         previous: BTreeMap::new(),
-        groups: lower::Groups::default(),
+        groups: lower::Groups::AT_START,
     };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,
@@ -108,7 +108,7 @@ fn offered_by(path: &Path, text: &str, name: &str) -> Option<(Offered, Known)> {
         mode: generation::mode(),
         state_root: None,
         previous: BTreeMap::new(),
-        groups: lower::Groups::default(),
+        groups: lower::Groups::AT_START,
     };
     let checked = compilation.checked.as_ref()?;
     let lowered = lower::lower(model, holdings, checked, &RealMachine::default(), &options).ok()?;

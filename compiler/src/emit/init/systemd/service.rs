@@ -71,7 +71,7 @@ pub fn unit(site: &Site<'_>, service: &Service) -> Result<Unit, String> {
     let within = if takes_its_time { "infinity".to_owned() } else { milliseconds(service.start_within_ms) };
     unit.set("TimeoutStartSec", within);
     unit.set("TimeoutStopSec", milliseconds(service.stop.within_ms));
-    let Limits { memory, tasks, cpu } = service.limits;
+    let Limits { memory, tasks, cpu, needs: _ } = service.limits;
     if let Some(memory) = memory {
         unit.set("MemoryMax", memory);
     }
