@@ -117,7 +117,7 @@ fn redis(name: &str) -> Option<Init> {
             r#"system attended
 state kept {kept:?}
 service redis {{
-    run "/usr/bin/redis-server" "--port" "0" "--unixsocket" "/run/redis/redis.sock" "--dir" {kept:?}
+    run "/usr/bin/redis-server" "--port" "0" "--unixsocket" "/run/redis/redis.sock" "--dir" {kept:?} "--logfile" "/dev/null"
     holds kept read write
     provides api socket="/run/redis/redis.sock"
 }}
@@ -167,6 +167,7 @@ fn who_stays_hands_signals_on_and_ends_as_the_service_does() {
         let mut attendant = Running(command.stdout(Stdio::piped()).spawn().unwrap());
         let mut said = [0];
         attendant.0.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"1");
         let main = children_named("redis-server", &attendant.0);
         assert_eq!(main.len(), 1, "{main:?}");
         rustix::process::kill_process(rustix::process::Pid::from_child(&attendant.0), signal).unwrap();
