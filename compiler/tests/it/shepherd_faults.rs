@@ -112,7 +112,17 @@ service reader",
     // What comes up late enough is up.
     scene.program("given/fail", "#!/bin/sh\necho well at last\n");
     reconfigure(&machine, &[]).exits(0).says("started    capc-late").says("started    capc-after");
-    assert!(!machine.pid("after").is_empty());
+    let after = machine.pid("after");
+    assert!(!after.is_empty());
+
+    // What does not come up is undone if wished.
+    scene.program("given/worse", "#!/bin/sh\necho this is worse\nexit 7\n");
+    edit(&scene, "service reader", "service worse { run \"./given/worse\"; oneshot; }\nservice reader");
+    let undone = reconfigure(&machine, &["--rollback-on-failure"]).exits(3).complains("this is worse");
+    undone.says("going back to the content of generation 3");
+    assert_eq!(std::fs::read_link(scene.path.join("store/current")).unwrap().to_str(), Some("generations/5"));
+    assert_eq!([machine.pid("bystander"), machine.pid("after")], [before, after]);
+    assert!(!machine.herd(&["status"]).out.contains("capc-worse"));
 }
 
 #[test]
