@@ -369,7 +369,8 @@ impl Supervisor<'_> {
             })
         };
         let services = self.names.iter().enumerate().filter_map(service).collect();
-        Ps { format: PsFormat::V1, system: self.plan.name.clone(), services }
+        let (system, limits) = (self.plan.name.clone(), self.groups.to_string());
+        Ps { format: PsFormat::V1, system, limits, services }
     }
 
     fn look_for_sockets(&mut self) {

@@ -4,9 +4,10 @@ use super::Failure;
 use super::launcher::MemoryLauncher;
 use crate::cli::Exit;
 use crate::seal::launcher_with;
+use capc_supervisor::Groups;
 use std::process::Command;
 
-/// Lets the launcher try every layer and prints what it says.
+/// Lets the launcher try every layer and prints what it says, and what limits a supervisor could hold services to.
 pub fn run() -> Exit {
     match status() {
         Ok(true) => Exit::Clean,
@@ -20,5 +21,7 @@ fn status() -> Result<bool, Failure> {
     let launcher = MemoryLauncher::new(&image)?;
     let status = Command::new(launcher.path()).arg("--doctor").env_clear().status();
     let status = status.map_err(|error| Failure::refused(format!("cannot run the launcher: {error}")))?;
+    // No layer: services start without.
+    super::say!("limits {}", Groups::make());
     Ok(status.success())
 }

@@ -3,7 +3,7 @@
 use super::drift::{self, Drift, Survey};
 use super::generation::{Sealed, SealedFiles};
 use super::running::{Running, running};
-use super::{Failure, check::count, compile, print_json};
+use super::{Failure, check::count, compile, instance, print_json};
 use crate::cli::{AnswerFormat, Exit, Inspected};
 use crate::emit::init::systemd::DIRECTORY;
 use crate::emit::report::harmless;
@@ -35,6 +35,8 @@ pub struct StatusAnswer {
     /// Paths that are granted as they are, and compared here alone; sorted.
     images: Vec<String>,
     running: Vec<RunningAnswer>,
+    /// What holds services to their limits, where capc's supervisor runs them.
+    limits: Option<String>,
     /// Those of them that run from something else than what is sealed now.
     #[serde(skip)]
     outdated: Vec<String>,
@@ -114,6 +116,7 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
         code: Vec::new(),
         images: Vec::new(),
         running: Vec::new(),
+        limits: None,
         outdated: Vec::new(),
         broken,
         drifted: Vec::new(),
@@ -132,6 +135,7 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
         .into_iter()
         .map(|old| format!("{} (pid {}, generation {})", old.service, old.pid, old.generation))
         .collect();
+    answer.limits = limits(&found, &answer.scope);
     let sealed = Sealed::open(&found.path)?;
     // What was changed in the generation says nothing about the machine.
     let Ok(survey) = Survey::of(&sealed) else {
@@ -157,6 +161,13 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
     }));
     answer.advice = advice(&answer, &found, &sealed)?;
     Ok(answer)
+}
+
+/// Returns what the supervisor of a generation says of limits, if one runs.
+fn limits(found: &Found, scope: &str) -> Option<String> {
+    let running = instance::running(Some(&found.path)).ok()?;
+    let own = running.into_iter().find(|one| one.ps.system == scope)?;
+    Some(own.ps.limits)
 }
 
 /// Returns the commands by which what differs is accepted or undone.
@@ -256,6 +267,7 @@ impl StatusAnswer {
             out.push(format!("images      {}{more}: seen as they are, compared only here", shown.join(", ")));
         }
         out.push(self.runs());
+        out.extend(self.limits.iter().map(|limits| format!("limits      {limits}")));
         for broken in self.broken.iter().take(MOST) {
             out.push(format!("BROKEN      {broken}"));
         }

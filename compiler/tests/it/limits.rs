@@ -1,6 +1,9 @@
 //! Limits that control groups hold whole services to, in a machine whose kernel has controllers.
 
 use crate::boot::{Console, STARTS, commands, make, scene};
+use crate::scene::{PLAIN, Running, Scene, needs_root, until};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// Each process of `hog` alone is within the limit that it has without control groups; nobody counts the tasks of `bomb` by
 /// its identity, which may be shared.
@@ -60,6 +63,18 @@ number=0
 while [ $number -lt 30000 ]; do number=$((number + 1)); done
 ";
 
+/// Hands a part of the machine on, which is none that may hold both processes and groups.
+const INIT: &str = "#!/bin/sh -e
+mkdir -p /proc /sys
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+echo +memory +pids +cpu > /sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/part
+echo 0 > /sys/fs/cgroup/part/cgroup.procs
+exec /usr/bin/capc up /srv/system.kdl
+";
+
 #[test]
 fn control_groups_hold_whole_services_to_their_limits_where_there_are_controllers() {
     let Some(scene) = scene("limits") else { return };
@@ -72,7 +87,8 @@ fn control_groups_hold_whole_services_to_their_limits_where_there_are_controller
     }
     std::fs::create_dir_all(scene.path.join("machine/usr/bin")).unwrap();
     std::fs::copy(scene.path.join("bin/capc"), scene.path.join("machine/usr/bin/capc")).unwrap();
-    make(&scene, Some(&[]));
+    scene.program("machine/init", INIT);
+    make(&scene, Some(&["/bin/sh", "/bin/mount", "/bin/mkdir"]));
     let boot = commands(STARTS);
     let console = Console::of(&scene, &boot);
     console
@@ -89,9 +105,13 @@ fn control_groups_hold_whole_services_to_their_limits_where_there_are_controller
     assert!(times > 3, "{}", console.0);
     assert!(!console.0.contains("modest: "), "{}", console.0);
 
-    // Compiled and run there, nothing needs to be counted for each process by itself.
-    let console = Console::of(&scene, &boot.replace("/var/lib/capc/current", "/srv/system.kdl"));
-    console.says("hog failed: it used more memory than its limit").says("bomb    | there are 8\n");
+    // Compiled and run in a group that it was handed, nothing needs to be counted for each process by itself.
+    let console = Console::of(&scene, &boot.replace(STARTS, ""));
+    console
+        .says("capc: limits: memory, tasks and processor time of all processes of a service together, by control groups\n")
+        .says("hog failed: it used more memory than its limit")
+        .says("bomb    | there are 8\n")
+        .says("spinner ended well");
     assert!(!console.0.contains("note: "), "{}", console.0);
 
     // The same kernel without the controller.
@@ -105,4 +125,71 @@ fn control_groups_hold_whole_services_to_their_limits_where_there_are_controller
         .says("spinner refused: nothing limits its processor time here (")
         .says("modest refused: nothing limits its processor time here (")
         .says("lenient | all is well");
+}
+
+/// A control group of a test's own, that belongs to a plain user as a service manager hands one on; removed in the end.
+struct Part(PathBuf);
+
+impl Part {
+    fn new() -> Option<Self> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let path = Path::new(mount.split(' ').nth(4)?).join(format!("capc-test-{}", std::process::id()));
+        std::fs::create_dir(&path).ok()?;
+        for file in ["", "cgroup.procs", "cgroup.subtree_control"] {
+            std::os::unix::fs::chown(path.join(file), Some(PLAIN), Some(PLAIN)).unwrap();
+        }
+        Some(Self(path))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = std::fs::write(self.0.join("cgroup.kill"), "1");
+        until("a group is empty", || std::fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_plain_user_has_groups_in_one_that_was_handed_on() {
+    if !needs_root("a control group that is handed to a plain user") {
+        return;
+    }
+    let Some(part) = Part::new() else {
+        return eprintln!(
+            "not tried: a control group that is handed to a plain user (nobody may make any here)"
+        );
+    };
+    let scene = Scene::new("limits-plain");
+    scene.program("web", "#!/bin/sh\ntail -n 1 /proc/self/cgroup\nexec sleep 1000\n");
+    scene.write(
+        "system.kdl",
+        "system plain\nservice web { run \"./web\"; image \"/usr/bin/tail\"; image \"/usr/bin/sleep\" }\n",
+    );
+    let capc = scene.plain_command(["up", "system.kdl"]);
+    let entered = format!("echo 0 > {}/cgroup.procs; exec \"$@\"", part.0.display());
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &entered, "sh"])
+        .arg(capc.get_program())
+        .args(capc.get_args())
+        .current_dir(&scene.path);
+    for (name, value) in capc.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let said = std::fs::File::create(scene.path.join("said")).unwrap();
+    let mut up = Running(command.stdin(Stdio::null()).stdout(said).spawn().unwrap());
+    // Its own group is all that it sees of them.
+    let has_said = || std::fs::read_to_string(scene.path.join("said")).unwrap().contains("web  | 0::/\n");
+    until("the service runs", || has_said() || up.0.try_wait().unwrap().is_some());
+    assert!(has_said());
+    let places = || std::fs::read_dir(&part.0).unwrap().map(|entry| entry.unwrap().path());
+    let world = places().map(|path| path.join("web.world")).find(|path| path.is_dir()).unwrap();
+    let inside = std::fs::read_to_string(world.join("cgroup.procs")).unwrap();
+    assert_eq!(inside.lines().count(), 2, "the keeper and the service: {inside}");
+    drop(up);
+    assert!(!places().any(|path| path.is_dir()), "{:?}", places().collect::<Vec<_>>());
 }

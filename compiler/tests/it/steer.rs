@@ -58,7 +58,8 @@ fn is_steered(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
         ["web", "talk", "hear"].iter().all(|name| said(scene).contains(&format!("{name} started")))
     });
     let list = run(&["ps"]).exits(0).says("NAME     STATE    FOR").says("nightly  resting").out;
-    assert_eq!(list.lines().count(), 5, "{list}");
+    assert_eq!(list.lines().count(), 6, "{list}");
+    assert!(list.lines().last().unwrap().starts_with("limits: memory"), "{list}");
     run(&["ps", "--format", "json"]).exits(0).says("\"format\":\"capc/ps/1\",\"system\":\"steered\"");
     until("web listens to signals", || said(scene).contains("web     | here"));
     run(&["reload", "web"]).exits(0).says("web is running");

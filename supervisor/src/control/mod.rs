@@ -64,6 +64,9 @@ pub struct Ps {
     pub format: PsFormat,
     /// The name of the system.
     pub system: String,
+    /// What services are held to together, and what holds them.
+    #[serde(default)]
+    pub limits: String,
     /// The services in the order of the plan.
     pub services: Vec<PsService>,
 }

@@ -23,7 +23,8 @@ impl fmt::Display for Ps {
             }
             writeln!(out, "{}", line.trim_end())?;
         }
-        Ok(())
+        // A supervisor of another version may not say it.
+        if self.limits.is_empty() { Ok(()) } else { writeln!(out, "limits: {}", self.limits) }
     }
 }
 

@@ -116,12 +116,11 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // Best effort: what stays is removed by the next supervisor.
         let _ = remove_with_groups(&self.path);
-        if self.moved_to.is_some() {
-            for name in self.enabled.drain(..) {
-                let _ = put(&self.above.join(CONTROL), &format!("-{name}"));
-            }
-            self.move_back();
+        // The kernel refuses that where another supervisor uses them.
+        for name in self.enabled.drain(..) {
+            let _ = put(&self.above.join(CONTROL), &format!("-{name}"));
         }
+        self.move_back();
     }
 }
 
