@@ -9,6 +9,7 @@ mod inside;
 mod peers;
 mod process;
 mod starts;
+mod worlds;
 
 use generate::Additions;
 use process::{Clock, Run, Task};
@@ -27,10 +28,11 @@ fn main() -> ExitCode {
         [] => everything(5),
         ["--inside", work] => inside_out(work, None),
         ["--inside", work, file] => inside_out(work, Some(file)),
-        ["--starts", capc] => starts_alone(Path::new(capc)),
+        ["--starts", capc] => alone(capc, |capc, at| starts::rows(capc, at, 60)),
+        ["--worlds", capc] => alone(capc, |capc, at| worlds::rows(capc, at, 200)),
         ["--generate", directory] => generate_all(Path::new(directory)),
         [runs] => runs.parse().map_err(Into::into).and_then(everything),
-        _ => Err("usage: capc-bench [RUNS] | --starts CAPC | --generate DIRECTORY".into()),
+        _ => Err("usage: capc-bench [RUNS] | --starts CAPC | --worlds CAPC | --generate DIRECTORY".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -179,13 +181,17 @@ fn everything(runs: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Measures starts alone, with a capc that is built already: its launcher is a release build in any case.
-fn starts_alone(capc: &Path) -> Result<(), Box<dyn Error>> {
-    let at = std::env::temp_dir().join(format!("capc-bench-{}", std::process::id()));
+/// Measures one thing alone, with a capc that is built already: its launcher is a release build in any case.
+fn alone(
+    capc: &str,
+    measure: impl FnOnce(&Path, &Path) -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    // Not below /tmp, where every world has a place of its own.
+    let at = PathBuf::from(format!("/srv/capc-bench-{}", std::process::id()));
     std::fs::create_dir_all(&at)?;
-    starts::rows(&std::path::absolute(capc)?, &at, 60)?;
+    let result = measure(&std::path::absolute(capc)?, &at);
     std::fs::remove_dir_all(&at)?;
-    Ok(())
+    result
 }
 
 /// Seals a generation of 10,000 services with a key of its own.

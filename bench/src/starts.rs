@@ -15,14 +15,21 @@ const FILE_BYTES: usize = 500_000;
 const SERVICES: usize = 200;
 
 /// One way of starting, run in turn with the others.
-struct Start {
+pub struct Start {
     name: String,
     command: Vec<PathBuf>,
     /// What is removed before each run.
     without: Option<PathBuf>,
     input: Option<PathBuf>,
     /// Elapsed, and of the processor.
-    took: Vec<(Duration, Duration)>,
+    pub took: Vec<(Duration, Duration)>,
+}
+
+impl Start {
+    /// Returns a way of starting that was not run yet.
+    pub fn of(name: &str, command: Vec<PathBuf>) -> Self {
+        Self { name: name.to_owned(), command, without: None, input: None, took: Vec::new() }
+    }
 }
 
 /// Measures starts and prints a row for each; says so when it cannot.
@@ -35,7 +42,7 @@ pub fn rows(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
     let code = at.join("code");
     write_code(&code)?;
     let sealed =
-        |name: &str, level: &str, services: usize| seal(capc, &at.join(name), &code, level, services);
+        |name: &str, level: &str, services: usize| seal(capc, &at.join(name), &many(&code, level, services));
     bind_read_only(&code)?;
     let result = (|| -> Result<Vec<Start>, Box<dyn Error>> {
         let one = sealed("one", "store", 1)?;
@@ -95,21 +102,20 @@ fn bind_read_only(code: &Path) -> Result<(), Box<dyn Error>> {
     if bound.success() { Ok(()) } else { Err("nothing can be mounted read-only here".into()) }
 }
 
-/// Seals so many services in a store of their own; returns the launcher and the generation.
-fn seal(
-    capc: &Path,
-    at: &Path,
-    code: &Path,
-    level: &str,
-    services: usize,
-) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
-    fs::create_dir_all(at)?;
+/// Returns the text of a system of so many services that are made of this code.
+fn many(code: &Path, level: &str, services: usize) -> String {
     let mut text =
         format!("system bench\ncode \"/usr\" \"{0}\"\nintegrity {level} \"{0}\"\n", code.display());
     let parts: String = (0..FILES).map(|number| format!(" \"{}/part{number}\"", code.display())).collect();
     for number in 0..services {
         text += &format!("service s{number} {{ run \"/bin/true\"; oneshot; image{parts}; }}\n");
     }
+    text
+}
+
+/// Seals a system in a store of its own; returns the launcher and the generation.
+pub fn seal(capc: &Path, at: &Path, text: &str) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+    fs::create_dir_all(at)?;
     fs::write(at.join("system.kdl"), text)?;
     let key = at.join("key");
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key))?;
@@ -139,8 +145,7 @@ fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
 }
 
 fn start(name: &str, (launcher, generation): &(PathBuf, PathBuf)) -> Start {
-    let command = vec![launcher.clone(), "--wait".into(), generation.clone(), "s0".into()];
-    Start { name: name.to_owned(), command, without: None, input: None, took: Vec::new() }
+    Start::of(name, vec![launcher.clone(), "--wait".into(), generation.clone(), "s0".into()])
 }
 
 /// `ssh-keygen` verifies the same SEAL.
@@ -166,12 +171,11 @@ fn sums(code: &Path) -> Result<Start, Box<dyn Error>> {
     for entry in fs::read_dir(code)? {
         command.push(entry?.path());
     }
-    let name = "`sha256sum` of the same code".to_owned();
-    Ok(Start { name, command, without: None, input: None, took: Vec::new() })
+    Ok(Start::of("`sha256sum` of the same code", command))
 }
 
 /// Runs it once; returns how long it took, elapsed and of the processor, with all that it waited for.
-fn time(start: &Start) -> Result<(Duration, Duration), Box<dyn Error>> {
+pub fn time(start: &Start) -> Result<(Duration, Duration), Box<dyn Error>> {
     if let Some(path) = &start.without {
         let _ = fs::remove_file(path);
     }
