@@ -166,7 +166,9 @@ fn look(arguments: &Inspected) -> Result<StatusAnswer, Failure> {
 /// Returns what the supervisor of a generation says of limits, if one runs.
 fn limits(found: &Found, scope: &str) -> Option<String> {
     let running = instance::running(Some(&found.path)).ok()?;
-    let own = running.into_iter().find(|one| one.ps.system == scope)?;
+    // Before the name stands what it is the name of.
+    let name = scope.split_once(' ').map_or(scope, |(_, name)| name);
+    let own = running.into_iter().find(|one| one.ps.system == name)?;
     Some(own.ps.limits)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::boot::{Console, STARTS, commands, make, scene};
 use crate::scene::{PLAIN, Running, Scene, needs_root, until};
+use crate::transaction::make_key;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -192,4 +193,42 @@ fn a_plain_user_has_groups_in_one_that_was_handed_on() {
     assert_eq!(inside.lines().count(), 2, "the keeper and the service: {inside}");
     drop(up);
     assert!(!places().any(|path| path.is_dir()), "{:?}", places().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_holds_services_to_their_limits_is_said_wherever_one_looks() {
+    if !needs_root("a sealed generation that runs") {
+        return;
+    }
+    let scene = Scene::new("limits-said");
+    make_key(&scene, "key", "");
+    scene.write(
+        "system.kdl",
+        "system said\nservice web { run \"/usr/bin/sleep\" \"1000\"; limits memory=\"64M\" cpu=\"50%\" best-effort=#true }\n\
+         service strict { run \"/usr/bin/sleep\" \"1000\"; limits cpu=\"50%\" }\n",
+    );
+    let reconfigure =
+        ["reconfigure", "system.kdl", "--store", "store", "--key", "key", "--init", "capc", "--yes"];
+    scene
+        .capc(reconfigure)
+        .exits(0)
+        .says("`web`: the limit on memory counts for each of its processes alone, and for all of them only where")
+        .says("`web`: nothing limits its processor time where the supervisor has no control groups")
+        .says("`strict`: it starts only where the supervisor can limit its processor time by control groups");
+    // With a `/run` of its own, since one supervisor has a machine's.
+    let script = "mount -t tmpfs tmpfs /run; $0 up store/current > said & up=$!
+        until grep -q 'web .*started' said; do sleep 0.05; done
+        $0 ps; $0 status --store store; $0 doctor; kill $up; wait $up";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, env!("CARGO_BIN_EXE_capc")]);
+    command.current_dir(&scene.path);
+    let run = crate::scene::run(command).exits(0);
+    let first = run.err.lines().find_map(|line| line.strip_prefix("capc: limits: ")).unwrap();
+    assert!(first.starts_with("memory"), "{first}");
+    for before in ["limits: ", "limits      ", "limits "] {
+        assert!(run.out.contains(&format!("\n{before}{first}\n")), "{before}{first} is not in\n{}", run.out);
+    }
+    let said = std::fs::read_to_string(scene.path.join("said")).unwrap();
+    let is_refused = said.contains("strict refused: nothing limits its processor time here");
+    assert_eq!(is_refused, first.contains("processor time not at all"), "{said}");
 }

@@ -27,7 +27,7 @@ pub(crate) struct Group {
 /// How often a service came up against its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Felt {
-    /// Processes that were killed for want of memory.
+    /// Processes that were killed for want of memory under its limit.
     pub(crate) killed: u64,
     /// Processes and threads that were refused.
     pub(crate) refused: u64,
@@ -81,8 +81,10 @@ impl Group {
             let mut lines = text.lines().filter_map(|line| line.split_once(' '));
             lines.find(|(name, _)| *name == word).and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
         };
+        // Where the whole machine has no memory left, it is not by this limit that somebody is killed.
+        let by_limit = count("memory.events", "oom") > 0;
         Felt {
-            killed: count("memory.events", "oom_kill"),
+            killed: if by_limit { count("memory.events", "oom_kill") } else { 0 },
             refused: count("pids.events", "max"),
             withheld: count("cpu.stat", "nr_throttled"),
         }

@@ -188,7 +188,8 @@ fn remove_left_behind(above: &Path) {
         let Some(name) = name.to_str() else { continue };
         let numbered = |prefix: &str| {
             let number = name.strip_prefix(prefix);
-            number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            number
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
         };
         let path = entry.path();
         if numbered(NAME) {
