@@ -29,6 +29,7 @@ mod kdl;
 mod laws;
 mod limits;
 mod order_of_input;
+mod races;
 mod machine;
 mod cli;
 mod daemons;
