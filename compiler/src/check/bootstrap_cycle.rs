@@ -1,6 +1,6 @@
 //! `bootstrap-cycle`: services that wait for each other, with one shortest circle and the fewest changes that open it.
 
-use super::circle::shortest_circle;
+use super::circle::circle_of;
 use super::cuts::{Change, Component, fewest};
 use crate::components::Components;
 use crate::diag::{Code, Cut, CycleEdge, Detail, Diagnostic};
@@ -58,30 +58,15 @@ fn report(model: &Model, members: &[ObjectId], mut waits: Vec<(u32, u32, &Wait)>
     });
     let name =
         |at: u32| members.get(at as usize).map_or_else(String::new, |id| model.object(*id).name.to_string());
-    let mut edges: Vec<Vec<u32>> = vec![Vec::new(); members.len()];
-    for (from, to, _) in &waits {
-        if let Some(edges) = edges.get_mut(*from as usize)
-            && edges.last() != Some(to)
-        {
-            edges.push(*to);
-        }
-    }
-    let circle = shortest_circle(&edges);
-    let next = circle.iter().skip(1).chain(circle.first());
+    let circle = circle_of(members.len(), &waits);
     let cycle: Vec<CycleEdge> = circle
-        .iter()
-        .zip(next)
-        .filter_map(|(from, to)| {
-            let at = waits.partition_point(|wait| (wait.0, wait.1) < (*from, *to));
-            let (_, _, wait) = waits.get(at)?;
-            let facet = format!("{}.{}", name(*to), model.facet(wait.facet).name);
-            Some(CycleEdge {
-                from: name(*from),
-                to: name(*to),
-                kind: wait.kind.word(),
-                facet,
-                span: wait.span,
-            })
+        .into_iter()
+        .map(|(from, to, wait)| CycleEdge {
+            from: name(*from),
+            to: name(*to),
+            kind: wait.kind.word(),
+            facet: format!("{}.{}", name(*to), model.facet(wait.facet).name),
+            span: wait.span,
         })
         .collect();
     let component = Component { members: members.len(), waits };

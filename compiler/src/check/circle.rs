@@ -9,6 +9,26 @@ use std::collections::{BinaryHeap, VecDeque};
 /// How many edges all searches together may look at; beyond it the shortest circle found so far stands.
 const MOST_LOOKS: usize = 200_000_000;
 
+/// Returns a shortest circle of some edges, which are sorted by their ends: of several between the same two the first.
+#[must_use]
+pub fn circle_of<T>(members: usize, edges: &[(u32, u32, T)]) -> Vec<&(u32, u32, T)> {
+    let mut targets: Vec<Vec<u32>> = vec![Vec::new(); members];
+    for (from, to, _) in edges {
+        if let Some(targets) = targets.get_mut(*from as usize)
+            && targets.last() != Some(to)
+        {
+            targets.push(*to);
+        }
+    }
+    let circle = shortest_circle(&targets);
+    let next = circle.iter().skip(1).chain(circle.first());
+    let first = |(from, to): (&u32, &u32)| {
+        let at = edges.partition_point(|edge| (edge.0, edge.1) < (*from, *to));
+        edges.get(at)
+    };
+    circle.iter().zip(next).filter_map(first).collect()
+}
+
 /// Returns a shortest circle of a relation over the indices of `edges`, beginning with its least member; nothing if there is
 /// none. Of several the one found first from the least beginning.
 #[must_use]

@@ -1,8 +1,7 @@
 //! `bootstrap-cycle` of a foreign set: one shortest circle of each component, and the fewest orders to take away.
 
 use super::order::{Order, Why};
-use super::text;
-use crate::check::circle::shortest_circle;
+use crate::check::circle::circle_of;
 use crate::check::cuts::{Component, fewest_of};
 use crate::components::Components;
 use crate::diag::{Code, Cut, CycleEdge, Detail, Diagnostic};
@@ -77,24 +76,8 @@ impl Reporter<'_> {
         let mut waits: Vec<(u32, u32, &Order)> =
             orders.iter().map(|order| (place(order.from), place(order.to), *order)).collect();
         waits.sort_by_key(|(from, to, order)| (*from, *to, order.why, order.span));
-        let mut edges: Vec<Vec<u32>> = vec![Vec::new(); members.len()];
-        for (from, to, _) in &waits {
-            if let Some(edges) = edges.get_mut(*from as usize)
-                && edges.last() != Some(to)
-            {
-                edges.push(*to);
-            }
-        }
-        let circle = shortest_circle(&edges);
-        let next = circle.iter().skip(1).chain(circle.first());
-        let on: Vec<&Order> = circle
-            .iter()
-            .zip(next)
-            .filter_map(|(from, to)| {
-                let at = waits.partition_point(|wait| (wait.0, wait.1) < (*from, *to));
-                waits.get(at).map(|(_, _, order)| *order)
-            })
-            .collect();
+        let circle = circle_of(members.len(), &waits);
+        let on: Vec<&Order> = circle.into_iter().map(|(_, _, order)| *order).collect();
         let cuts = self.cuts(Component { members: members.len(), waits });
         let diagnostic = self.in_words(&by_name, &on, &cuts);
         Circle { members: members.to_vec(), shown: on.iter().map(|order| order.from).collect(), diagnostic }
@@ -186,7 +169,8 @@ impl Reporter<'_> {
 
     fn help(&self, on: &[&Order], cuts: &[Vec<&Order>]) -> Option<String> {
         let remedy = |order: &&Order| {
-            let place = text::place(self.sources, order.span);
+            let (file, place) = self.sources.locate(order.span);
+            let place = format!("{file}:{}", place.line);
             order.remedy(self.name(order.from), self.name(order.to), &place)
         };
         let chosen: Vec<&Order> = cuts.iter().flatten().copied().collect();

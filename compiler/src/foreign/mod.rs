@@ -5,7 +5,6 @@
 
 mod circles;
 mod order;
-mod text;
 pub mod shepherd;
 pub mod systemd;
 

@@ -6,7 +6,7 @@ use super::words::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::model::FileKind;
 use crate::source::{FileId, Files, SourceMap, Span};
-use crate::syntax::Language;
+use crate::syntax::{Language, text};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -106,24 +106,12 @@ impl Loader<'_> {
     }
 
     fn add(&mut self, path: &Path, shown: &str, bytes: Vec<u8>) -> FileId {
-        let (text, broken) = match String::from_utf8(bytes) {
-            Ok(text) => (text, None),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let byte = error.as_bytes().get(at).copied().unwrap_or(0);
-                (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some((at as u32, byte)))
-            }
-        };
-        let text: Arc<str> = text.into();
-        let file = self.loaded.sources.add(shown.to_owned(), path.to_owned(), text.clone());
+        let (file, text, broken) = text::add(&mut self.loaded.sources, path, shown, bytes);
         self.by_path.insert(path.to_owned(), file);
         let directory = path.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
         let declarations = match broken {
-            Some((at, byte)) => {
-                let span = Span { file, start: at, end: at + 3 };
-                let message = format!("the file is not UTF-8: byte 0x{byte:02X} at offset {at}");
-                let broken = Diagnostic::new(Code::Syntax, message, span, "this byte");
-                self.loaded.diagnostics.push(broken.help("save the file as UTF-8"));
+            Some(broken) => {
+                self.loaded.diagnostics.push(broken);
                 None
             }
             None => self.declare(file, Language::of(path), text, &directory),

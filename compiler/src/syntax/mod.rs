@@ -3,6 +3,7 @@
 //! From here on nobody knows in which of the two a file was written: every word keeps its place in the source,
 //! and that is all a later stage needs to point at it.
 
+pub mod text;
 pub mod tree;
 pub mod vocabulary;
 pub mod kdl;

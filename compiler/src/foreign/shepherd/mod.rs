@@ -5,9 +5,10 @@ mod names;
 mod reader;
 
 use super::circles::{Reporter, report};
-use super::{Foreign, Order, Why, text};
+use super::{Foreign, Order, Why};
 use crate::diag::{Code, Diagnostic, Severity, nearest};
 use crate::source::{Files, Span};
+use crate::syntax::text;
 use forms::Service;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;

@@ -30,9 +30,3 @@ pub fn add(
     });
     (file, text, broken)
 }
-
-/// Returns where a span begins, as people write it.
-pub fn place(sources: &SourceMap, span: Span) -> String {
-    let (file, place) = sources.locate(span);
-    format!("{file}:{}", place.line)
-}
