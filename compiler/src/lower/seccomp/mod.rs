@@ -10,6 +10,8 @@ mod groups;
 mod program;
 mod table;
 #[cfg(test)]
+mod second;
+#[cfg(test)]
 mod tests;
 
 pub use groups::{Beyond, calls_beyond, group_of_call};

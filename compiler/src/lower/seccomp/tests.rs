@@ -4,14 +4,14 @@ use syscalls::x86_64::Sysno;
 
 /// What the kernel does with a call, by the words of seccomp(2).
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Allow,
     Errno(u32),
     Kill,
 }
 
 /// Runs a program as the kernel does, over `struct seccomp_data`.
-fn run(program: &[Instruction], architecture: u32, number: u32, arguments: &[u64]) -> Outcome {
+pub(super) fn run(program: &[Instruction], architecture: u32, number: u32, arguments: &[u64]) -> Outcome {
     let mut data = [number.to_le_bytes(), architecture.to_le_bytes(), [0; 4], [0; 4]].concat();
     let filled = arguments.iter().copied().chain(std::iter::repeat(0)).take(6);
     data.extend(filled.flat_map(u64::to_le_bytes));
