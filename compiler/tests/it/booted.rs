@@ -72,7 +72,16 @@ mkdir /run/etc/systemd/system
 : > /run/etc/fstab
 mount --bind /run/etc /etc
 mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/built
+mount --bind "$BUILT" /run/built
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+if [ ! -d "$BUILT" ]; then
+    # What is tried was built below /tmp.
+    mkdir -p "$BUILT"
+    mount --bind /run/built "$BUILT"
+fi
+umount /run/built
+rmdir /run/built
 mount -t tmpfs -o mode=755 tmpfs /var/log
 mkdir -p /var/lib/systemd
 mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd
@@ -107,6 +116,7 @@ impl Booted {
             .args(["--mount", "sh", "-c", OUTSIDE])
             .env("INSIDE", INSIDE)
             .env("HOME", &scene.path)
+            .env("BUILT", Path::new(env!("CARGO_BIN_EXE_capc")).parent().unwrap())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -63,7 +63,7 @@ fn limits_count_for_all_processes_of_a_service_together() {
     if !has("memory", "memory") || !has("pids", "pids") {
         return eprintln!("not tried: limits with systemd (this kernel hands no control groups on)");
     }
-    let run = reconfigure(&machine, &[]);
+    let run = reconfigure(&machine, &[]).exits(0);
     assert!(!run.out.contains("counts for each of its processes alone"), "{}", run.out);
     let is_killed = || said(&machine, "memory").contains("one ended by 9");
     until("one process too many is killed", || {
