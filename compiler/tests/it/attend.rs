@@ -251,3 +251,68 @@ fn a_channel_outlives_its_keeper_and_not_its_grant() {
     visit(0).says("Hello! You asked");
     run(init.attend(&["--pass", "channel:prowler"], "greeter")).exits(3).complains("knows no such end");
 }
+
+/// Says what only its launcher may say, from more and more processes.
+const FORGER: &str = r#"import os, socket
+victim = open("/given/victim").read().strip()
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.connect(os.environ["NOTIFY_SOCKET"])
+while True:
+    if os.fork() == 0:
+        notify.send(f"MAINPID={victim}".encode())
+        os._exit(0)
+    os.wait()
+"#;
+
+/// Attends it in a PID namespace, where the number of its launcher, which has ended, is the next one again and again.
+const AGAIN: &str = r#"
+sleep 1000 < /dev/null > /dev/null 2>&1 &
+victim=$!
+echo $victim > given/victim
+"$@" &
+attendant=$!
+while kill -0 $attendant 2> /dev/null; do
+    echo $attendant > /proc/sys/kernel/ns_last_pid
+done
+wait $attendant
+echo "status $?"
+kill -0 $victim && echo "the other one lives"
+"#;
+
+#[test]
+fn a_service_that_gets_its_launchers_number_speaks_for_no_other_process() {
+    if !needs_root("forged words to the attendant") {
+        return;
+    }
+    let scene = Scene::new("attend-forged");
+    scene.write("given/forger.py", FORGER);
+    scene.write("given/victim", "");
+    let given = scene.path.join("given");
+    scene.write(
+        "system.kdl",
+        format!(
+            "system forged\ndir given {given:?}\nservice forger {{\n    run \"/usr/bin/python3\" \"/given/forger.py\"\n    \
+             image \"std:python3\"\n    holds given at=\"/given\"\n    ready \"notify\"\n    \
+             provides up tcp=\"127.0.0.1:8471\"\n}}\n"
+        ),
+    );
+    make_key(&scene, "key", "");
+    reconfigure(&scene, &["--yes"]).exits(0);
+    let init = Init::new(scene);
+    let sealed = init.sealed();
+    let mut command = Command::new("nsenter");
+    command.args([
+        "--mount",
+        "--target",
+        &init.inside.0.id().to_string(),
+        "--",
+        "unshare",
+        "--pid",
+        "--fork",
+    ]);
+    command.args(["--kill-child", "--mount-proc", "sh", "-c", AGAIN, "sh", env!("CARGO_BIN_EXE_capc")]);
+    command.args(["attend", "--wait", "--ready-notify", "--within", "3000"]).args(&sealed).arg("forger");
+    command.current_dir(&init.scene.path);
+    let run = run(command);
+    assert!(run.out.contains("status 3\nthe other one lives"), "{}\n{}", run.out, run.err);
+}

@@ -85,6 +85,11 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 pub fn attend(attended: &Attended) -> Result<u8, Error> {
     let mut number = FIRST;
     let mut descriptors = Vec::new();
+    // Before anything is opened here, which would take the number of one that is missing.
+    let wanted = attended.passed.iter().filter(|passed| **passed == Passed::Init).count();
+    for number in (FIRST..).take(wanted) {
+        passing::is_passed(number)?;
+    }
     for passed in &attended.passed {
         descriptors.push(match passed {
             Passed::Init => {
@@ -258,8 +263,9 @@ impl<'a> Watch<'a> {
 
     fn hear(&mut self, sender: Pid, notification: &Notification) -> Result<(), Error> {
         let says_ready = notification.words.contains(&Word::Ready);
-        if sender == self.launcher {
-            self.main = notification.main.or(self.main);
+        // It says so once: later, its number may be that of a process of the service's.
+        if sender == self.launcher && self.main.is_none() {
+            self.main = notification.main;
             self.since = self.since.or(self.main.map(|_| Instant::now()));
             // A launcher says so of services that are ready when they run.
             if says_ready && !self.attended.waits_for_sockets() { self.ready() } else { Ok(()) }

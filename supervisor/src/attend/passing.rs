@@ -15,6 +15,13 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::error::Error;
 
+/// Checks that a descriptor was passed, by its number.
+pub(super) fn is_passed(number: i32) -> Result<(), Error> {
+    let none = Error::when::<std::io::Error>(format!("take descriptor {number} from the init"));
+    let path = format!("/proc/self/fd/{number}");
+    std::fs::symlink_metadata(path).map_err(none).map(drop)
+}
+
 /// Returns a copy of a descriptor that was passed, by its number; it goes to no program that is executed.
 pub(super) fn inherited(number: i32) -> Result<OwnedFd, Error> {
     let doing = || Error::when::<rustix::io::Errno>(format!("take descriptor {number} from the init"));
