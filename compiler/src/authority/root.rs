@@ -103,6 +103,9 @@ pub const SOCKETS: &[Row] = &[
     row("/run/shepherd/socket", "has the init evaluate Scheme", "GNU Shepherd manual: Invoking shepherd"),
 ];
 
+/// Where the sockets of all facets are, and those of capc itself; who holds a facet is given it without this.
+const RUNTIME: &str = "/run/capc";
+
 /// Device nodes that are raw disks or memory: beginnings of paths, after which comes nothing, a letter, or a number
 /// as in the names of `devices`; below one that ends with `/`, anything.
 pub const DEVICES: &[Row] = &[
@@ -160,6 +163,8 @@ pub enum RootReason {
     Key,
     /// By changing what every program loads.
     Loader,
+    /// By reaching the facets of all services.
+    Facets,
     /// By a socket that gives root.
     Socket(&'static Row),
     /// By a kernel privilege that amounts to root.
@@ -178,6 +183,7 @@ impl RootReason {
             Self::Change(what) => format!("it can change `{path}`, and so `reconfigure`'s {what}"),
             Self::Key => format!("it can read `{path}`, and so `reconfigure`'s signing key"),
             Self::Loader => format!("it can change `{path}`, and so what every program loads"),
+            Self::Facets => format!("`{path}` is where facets' sockets are, whoever holds them"),
             Self::Socket(row) => format!("`{}` gives root to whoever can connect to it", row.name),
             Self::Privilege(row) => format!("with `{}` it {}, which amounts to root", row.name, row.why),
             Self::Device(row) => format!("with `{path}` it {}, which amounts to root", row.why),
@@ -267,6 +273,10 @@ pub fn root_reason(model: &Model, near: &Near, places: &Places, held: &Held) -> 
         if held.fs_rights().contains(Kind::FS_READ) && touches(&root.key.path) {
             return Some(RootReason::Key);
         }
+    }
+    let is_way = is_directory(held.kind) || held.kind == Kind::Socket;
+    if is_way && path_contains(&model.aliases.known(RUNTIME), path) {
+        return Some(RootReason::Facets);
     }
     let opens = |row: &&Row| match held.kind {
         Kind::Socket => path == model.aliases.known(row.name),

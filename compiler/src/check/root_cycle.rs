@@ -89,6 +89,7 @@ fn controls(footing: &Footing<'_>, subject: ObjectId) -> Option<Diagnostic> {
         each.fold(diagnostic, |diagnostic, (span, reason, path)| diagnostic.label(span, reason.words(path)));
     let help = match reason {
         RootReason::Unconfined => "give it a world of its own",
+        RootReason::Facets => "let it hold the facets that it needs",
         RootReason::Socket(_) | RootReason::Privilege(_) | RootReason::Device(_) => "take this from it",
         RootReason::Change(_) | RootReason::Key | RootReason::Loader => {
             "hand it a smaller part, away from the configuration, the store, the key and the init's units"
