@@ -2,6 +2,7 @@
 
 use crate::emit::init::systemd::FACETS;
 use capc_supervisor::{Address, Descriptor, Facet, Service};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +11,12 @@ const LISTENS: &str = "0A";
 /// The same of a unix socket (linux/net.h, `__SO_ACCEPTCON`).
 const ACCEPTS: u32 = 1 << 16;
 
-/// What is listened on at a moment.
+/// What systemd listens on at a moment.
 pub struct Listening {
     tables: [(&'static str, String); 4],
     unix: String,
+    /// The numbers of its sockets. Others may listen on the same address, or on the same path of a world of theirs.
+    own: BTreeSet<String>,
 }
 
 impl Listening {
@@ -21,7 +24,7 @@ impl Listening {
     pub fn now() -> Self {
         let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
         let tables = ["tcp", "tcp6", "udp", "udp6"].map(|name| (name, table(name)));
-        Self { tables, unix: table("unix") }
+        Self { tables, unix: table("unix"), own: own() }
     }
 
     /// Returns whether all that a service is to be passed is listened on.
@@ -53,19 +56,35 @@ impl Listening {
         let Some((_, table)) = self.tables.iter().find(|(table, _)| *table == name) else { return false };
         table.lines().skip(1).any(|line| {
             let mut words = line.split_ascii_whitespace().skip(1);
-            let (local, state) = (words.next(), words.nth(1));
-            local == Some(wanted.as_str()) && (protocol == "udp" || state == Some(LISTENS))
+            let (local, state, number) = (words.next(), words.nth(1), words.nth(5));
+            local == Some(wanted.as_str())
+                && (protocol == "udp" || state == Some(LISTENS))
+                && self.is_own(number)
         })
     }
 
     fn accepts(&self, path: &str) -> bool {
         self.unix.lines().skip(1).any(|line| {
-            let flags =
-                line.split_ascii_whitespace().nth(3).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+            let mut words = line.split_ascii_whitespace().skip(3);
+            let flags = words.next().and_then(|flags| u32::from_str_radix(flags, 16).ok());
+            let number = words.nth(2);
             line.split_once(path).is_some_and(|(before, after)| before.ends_with(' ') && after.is_empty())
                 && flags.is_some_and(|flags| flags & ACCEPTS != 0)
+                && self.is_own(number)
         })
     }
+
+    fn is_own(&self, number: Option<&str>) -> bool {
+        number.is_some_and(|number| self.own.contains(number))
+    }
+}
+
+/// Returns the numbers of the sockets that the first process has.
+fn own() -> BTreeSet<String> {
+    let entries = fs::read_dir("/proc/1/fd").into_iter().flatten().flatten();
+    let targets =
+        entries.filter_map(|entry| fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok());
+    targets.filter_map(|to| Some(to.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())).collect()
 }
 
 /// Returns whether a facet's directory is mounted and belongs to another than it should.
