@@ -1,6 +1,6 @@
 //! What goes wrong with `--init systemd`, before the switch and after it.
 
-use super::{edit, pid, reconfigure, scene};
+use super::{edit, pid, reconfigure, scene, sees};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, run, until};
 use std::process::{Command, Stdio};
@@ -44,6 +44,10 @@ fn what_systemd_could_not_be_told_is_refused_before_anything_is_sealed() {
         assert_eq!(current(&scene), "none");
         machine.sh(&format!("rm {place}")).exits(0);
     }
+    machine.sh("mount -o bind,remount,ro /etc").exits(0);
+    reconfigure(&machine, &[]).exits(3).complains("cannot link anything in `/etc/systemd/system`");
+    assert_eq!(current(&scene), "none");
+    machine.sh("mount -o bind,remount,rw /etc").exits(0);
     reconfigure(&machine, &[]).exits(0);
     // Another store's are strangers too.
     let other =
@@ -282,4 +286,88 @@ fn an_apply_that_is_killed_at_any_word_to_systemd_ends_where_it_should_with_the_
         assert_eq!(machine.sh("ls /etc/systemd/system | grep -c capc").out, "6\n");
     }
     assert!(killed >= 4, "only {killed} were killed");
+}
+
+#[test]
+fn what_is_being_started_from_what_was_does_not_keep_what_was_revoked() {
+    if !needs_root("a start that is overtaken with systemd") {
+        return;
+    }
+    let text = "system overtaken\ndir given \"./given\"\ndir other \"./other\"\ncode \"./bin\"\ncode \"/usr\"\n\
+        integrity memfd \"./bin\"\nservice large {\n    run \"./bin/large\" \"1000\"\n    holds given at=\"/given\"\n    \
+        holds other at=\"/other\"\n    restart \"always\"\n}\n";
+    let scene = scene("systemd-overtaken", text);
+    // Large enough that its launcher is seen at work.
+    let program = scene.program("bin/large", "");
+    std::fs::copy("/usr/bin/sleep", &program).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&program).unwrap().set_len(300 << 20).unwrap();
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    // Its launcher has looked at the floor, and has no world yet.
+    let held = machine.sh("systemctl kill -s KILL capc-large; for i in $(seq 1000); do \
+         PID=$(systemctl show --value -p MainPID capc-large); \
+         if [ \"$PID\" != 0 ] && ls -l /proc/$PID/fd | grep -q bin/large; \
+         then kill -STOP $PID && echo held && break; fi; done");
+    assert_eq!(held.out, "held\n");
+    edit(&scene, "    holds other at=\"/other\"\n", "");
+    reconfigure(&machine, &[]).exits(0).says("1 grant revoked").says("restarted  capc-large.service");
+    let world = format!("/proc/{}/root", pid(&machine, "large"));
+    machine.sh(&format!("test -e {world}/given/file && ! test -e {world}/other")).exits(0);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+}
+
+#[test]
+fn a_socket_is_made_although_others_listen_on_the_same_path_in_worlds_of_their_own() {
+    if !needs_root("sockets of the same name with systemd") {
+        return;
+    }
+    let text = "system names\nlisten one unix=\"/run/one.sock\"\nlisten two unix=\"/run/two.sock\"\n\
+        service works { run \"/usr/bin/sleep\" \"1000\"; holds one accept; }\n";
+    let scene = scene("systemd-names", text);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    machine.sh(
+        "unshare -m sh -c 'mount -t tmpfs tmpfs /run; exec python3 -c \"import signal, socket; s = socket.socket(socket.AF_UNIX); \
+         s.bind(\\\"/run/two.sock\\\"); s.listen(); signal.pause()\"' > /dev/null 2>&1 < /dev/null & \
+         until grep -q /run/two.sock /proc/net/unix; do sleep 0.05; done",
+    );
+    edit(&scene, "holds one accept;", "holds two accept; holds one accept;");
+    reconfigure(&machine, &[]).exits(0).says("listens    capc-works.socket");
+    machine.sh("test -S /run/two.sock").exits(0);
+}
+
+#[test]
+fn what_takes_its_time_to_start_keeps_no_revoked_grant_alive() {
+    if !needs_root("a start without end with systemd") {
+        return;
+    }
+    let text = "system endless\ndir given \"./given\"\ndir other \"./other\"\n\
+        service changed { run \"/usr/bin/sleep\" \"0\"; oneshot; provides end done=#true; }\n\
+        service follower { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; holds other at=\"/other\"; holds changed.end; }\n\
+        service reader { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; holds other at=\"/other\"; }\n";
+    let scene = scene("systemd-endless", text);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    assert!(sees(&machine, "reader", "/other") && sees(&machine, "follower", "/other"));
+    edit(&scene, "; holds other at=\"/other\"", "");
+    edit(&scene, "\"0\"; oneshot", "\"3000\"; oneshot");
+    edit(
+        &scene,
+        "service reader",
+        "service added { run \"/usr/bin/sleep\" \"2000\"; oneshot; }\nservice reader",
+    );
+    let words =
+        ["reconfigure", "system.kdl", "--init", "systemd", "--store", "store", "--key", "key", "--yes"];
+    let mut command = machine.command(&[&[env!("CARGO_BIN_EXE_capc")], &words[..]].concat());
+    let mut apply = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    until("the endless ones run", || {
+        machine.sh("pgrep -f '^/usr/bin/sleep [23]000'").out.lines().count() == 2
+    });
+    until("nobody has what was revoked", || {
+        pid(&machine, "follower") == "0"
+            && sees(&machine, "reader", "/given")
+            && !sees(&machine, "reader", "/other")
+    });
+    machine.sh("pkill -KILL -x capc").exits(0);
+    apply.wait().unwrap();
 }

@@ -82,6 +82,20 @@ impl Links {
         found
     }
 
+    /// Returns why links cannot be made or removed, if that is known beforehand.
+    ///
+    /// # Errors
+    /// Names the directory.
+    pub fn refuse_unwritable(&self) -> Result<(), Failure> {
+        for directory in [UNITS, BOOT].map(|directory| self.root.join(directory)) {
+            match rustix::fs::access(&directory, rustix::fs::Access::WRITE_OK) {
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(cannot("link anything in", &directory, &error.into())),
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the units whose link is not there or leads elsewhere.
     pub fn missing(&self, units: &BTreeSet<String>) -> Vec<String> {
         let is_there = |unit: &str| fs::read_link(self.place(unit)).is_ok_and(|to| to == self.target(unit));

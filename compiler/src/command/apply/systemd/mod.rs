@@ -12,7 +12,7 @@ mod report;
 pub use links::Links;
 
 use super::{Failure, Switch, in_order};
-use crate::command::running::running;
+use crate::command::running::{launched, running};
 use crate::command::say;
 use crate::emit::init::systemd::{CHANNELS, DIRECTORY, GROUND, TARGET, listens, mount, unit};
 use crate::seal::Content;
@@ -45,7 +45,12 @@ pub fn refuse(root: Option<&Path>, store: &Path, content: &Content) -> Result<()
             "systemd does not run here (there is no `{RUNS}`): say --root DIR for another system, or --init capc"
         )));
     }
-    let strangers = Links::new(root, store).strangers(&units(content.keys()));
+    let links = Links::new(root, store);
+    let new = units(content.keys());
+    if !links.missing(&new).is_empty() || !links.ours().is_subset(&new) {
+        links.refuse_unwritable()?;
+    }
+    let strangers = links.strangers(&new);
     let Some(first) = strangers.first() else { return Ok(()) };
     let more = strangers.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
@@ -221,6 +226,7 @@ impl<'a> Course<'a> {
         let mut new: Vec<String> = Vec::new();
         for Served { service, unit, state: _, is_stale } in &self.served {
             let state = states(std::slice::from_ref(unit))?.pop().unwrap_or_default();
+            let is_stale = *is_stale || begins_differently(self.switch, service, &state);
             let what = match (is_stale, state.is_down()) {
                 // Its time will come.
                 (_, true) if service.schedule.is_some() => continue,
@@ -231,12 +237,13 @@ impl<'a> Course<'a> {
             match what {
                 What::Left => {}
                 What::Started => new.push(unit.clone()),
-                // What it waits for comes first.
                 What::Restarted if state.is_down() => new.push(unit.clone()),
-                What::Restarted => {
-                    start(&mut new)?;
-                    restart(service, std::slice::from_ref(unit))?;
+                // It ends now, whatever it or what it waits for takes to start: nobody's start keeps what was revoked.
+                What::Restarted if takes_its_time(service) || self.waits_for_one_of(service, &new) => {
+                    ask(&["stop", ALONE], std::slice::from_ref(unit))?;
+                    new.push(unit.clone());
                 }
+                What::Restarted => restart(service, std::slice::from_ref(unit))?,
             }
             done.push(Done { unit: unit.clone(), what, run: state.run });
         }
@@ -246,6 +253,25 @@ impl<'a> Course<'a> {
         ask(&["start", ALONE], &[TARGET.to_owned()])?;
         self.settle(&done)?;
         Ok(done)
+    }
+
+    /// Returns whether a service waits for one of some units, or for what waits for one.
+    fn waits_for_one_of(&self, service: &Service, units: &[String]) -> bool {
+        let mut waits: Vec<&str> = service.waits.iter().map(|wait| wait.on.as_str()).collect();
+        let mut next = 0;
+        while let Some(name) = waits.get(next).copied() {
+            next += 1;
+            let Some(served) = self.served.iter().find(|served| served.service.name == name) else {
+                continue;
+            };
+            if units.contains(&served.unit) {
+                return true;
+            }
+            let more = served.service.waits.iter().map(|wait| wait.on.as_str());
+            let more: Vec<&str> = more.filter(|name| !waits.contains(name)).collect();
+            waits.extend(more);
+        }
+        false
     }
 
     /// Makes sockets and directories that are not there as they are sealed.
@@ -342,6 +368,11 @@ impl<'a> Course<'a> {
     }
 }
 
+/// Returns whether nothing bounds how long a service takes to start.
+fn takes_its_time(service: &Service) -> bool {
+    service.schedule.is_none() && (service.oneshot || service.prepares)
+}
+
 /// Starts what runs from something else anew.
 fn restart(service: &Service, unit: &[String]) -> Result<(), Failure> {
     if service.schedule.is_none() {
@@ -372,6 +403,14 @@ fn has_run_differently(switch: &Switch<'_>, service: &Service, state: &State) ->
         .and_then(|number| number.to_str()?.parse().ok());
     let ended = service.oneshot && service.schedule.is_none() && state.is_active() && state.pid == 0;
     ended && number.is_some_and(|number| !switch.is_as_in(number, &service.name))
+}
+
+/// Returns whether a unit is just being started from something else than what is sealed: its launcher may have looked at the floor
+/// before that was raised, and no world tells of it yet.
+fn begins_differently(switch: &Switch<'_>, service: &Service, state: &State) -> bool {
+    let launched = launched(state.pid).filter(|_| state.is_starting());
+    let number = launched.and_then(|(generation, _)| generation.file_name()?.to_str()?.parse().ok());
+    number.is_some_and(|number| number != switch.number && !switch.is_as_in(number, &service.name))
 }
 
 /// Returns what still runs from something else than what is sealed.

@@ -52,6 +52,11 @@ impl State {
         matches!(self.active.as_str(), "active" | "reloading")
     }
 
+    /// Returns whether it is being started.
+    pub fn is_starting(&self) -> bool {
+        self.active == "activating"
+    }
+
     /// Returns whether nothing of it is there.
     pub fn is_down(&self) -> bool {
         matches!(self.active.as_str(), "inactive" | "failed")
