@@ -268,3 +268,42 @@ fn what_the_shepherd_cannot_do_is_refused_before_anything_is_sealed() {
         "has letters beyond ASCII",
     );
 }
+
+#[test]
+fn what_takes_its_time_to_start_keeps_no_revoked_grant_alive() {
+    let text = "system endless\ndir given \"./given\"\ndir other \"./other\"\n\
+        service endless { run \"/usr/bin/sleep\" \"3000\"; oneshot; }\n\
+        service another { run \"/usr/bin/sleep\" \"2000\"; oneshot; holds other at=\"/other\"; }\n\
+        service reader { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; holds other at=\"/other\"; }\n";
+    if !needs_root("a start without end with the Shepherd") {
+        return;
+    }
+    let Some(guile) = guile() else { return };
+    let scene = scene("shepherd-endless", text);
+    let machine = Herded::new(&scene, guile, "", First::Shepherd);
+    let words =
+        ["reconfigure", "system.kdl", "--init", "shepherd", "--store", "store", "--key", "key", "--yes"];
+    let begin = || {
+        let mut command = machine.command(&[&[env!("CARGO_BIN_EXE_capc")], &words[..]].concat());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut first = begin();
+    until("all run", || machine.sh("pgrep -f '^/usr/bin/sleep [123]000'").out.lines().count() == 3);
+    assert!(machine.sees("reader", "/other") && machine.sees("another", "/other"));
+    let endless = machine.pid("endless");
+    // It waits for the oneshots, and somebody has had enough of that; the Shepherd goes on waiting.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    machine.sh("pkill -KILL -f '[r]econfigure system.kdl'");
+    edit(&scene, "; holds other at=\"/other\"", "");
+    let mut second = begin();
+    until("nobody has what was revoked", || {
+        ["reader", "another"]
+            .iter()
+            .all(|service| !machine.pid(service).is_empty() && !machine.sees(service, "/other"))
+    });
+    assert!(machine.sees("reader", "/given"));
+    assert_eq!(machine.pid("endless"), endless);
+    machine.sh("pkill -KILL -f '[r]econfigure system.kdl'");
+    second.wait().unwrap();
+}

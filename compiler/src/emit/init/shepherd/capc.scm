@@ -45,8 +45,9 @@
 ;; Listening sockets by their addresses, and ends of channels by service and name.
 (define-once %listeners (make-hash-table))
 (define-once %channels (make-hash-table))
-;; Whether a new generation is being applied.
+;; Whether a new generation is being applied, so far that what is revoked ends; and whether the group is to start nothing.
 (define-once %applying? #f)
+(define-once %all-started? #f)
 
 (define (fields of name)
   (cdr (or (assq name of) (error "capc: the plan does not say" name))))
@@ -491,7 +492,7 @@
                               (else '()))))))
 
 (define (start-group!)
-  (unless %applying? (start-all!))
+  (unless %all-started? (start-all!))
   #t)
 
 (define (make-group)
@@ -544,6 +545,22 @@
                   (loop))))
             objects))
 
+;; Ends what is on its way up as something else than what is sealed now; what is on its way as it should be, however long that takes,
+;; is waited for by nobody whose grants are revoked.
+(define (end-what-begins-differently!)
+  (define (differs? name)
+    (let ((object (lookup-service (symbol-of name))) (entry (hash-ref %entries name)))
+      (and object
+           (eq? 'starting (service-status object))
+           (has-process? name)
+           (not (and entry (equal? (seal-of-running name) (field entry 'seal)))))))
+  (let ((names (select differs? (known-names))))
+    (for-each (lambda (name) (hash-set! %ending name #t)) names)
+    (for-each stop! names)
+    (settle! (objects-of names))
+    (for-each (lambda (name) (hash-remove! %ending name)) names))
+  (settle! (select (lambda (object) (eq? 'stopping (service-status object))) (objects-of (known-names)))))
+
 ;; One whose capc was killed goes on here.
 (define (wait-for-another!)
   (when %applying?
@@ -566,7 +583,7 @@
 
 (define (in-order names) (sort names (lambda (one other) (< (rank-of one) (rank-of other)))))
 
-;; Takes in a plan. Nothing is started or stopped, and where something is wrong, nothing is changed.
+;; Takes in a plan. Nothing is started, nothing that is up is stopped, and where something is wrong, nothing is changed.
 (define (load-plan! plan)
   (let ((site (fields (cdr plan) 'site)) (entries (fields (cdr plan) 'services)))
     (when (and %store (not (equal? %store (field site 'store))))
@@ -581,11 +598,11 @@
                                           "` that is not capc's; nothing was loaded")))))
               (cons 'capc (map (lambda (entry) (symbol-of (field entry 'name))) entries)))
     (wait-for-another!)
-    (settle! (objects-of (known-names)))
     (set! %store (field site 'store))
     (set! %site site)
     (hash-clear! %entries)
     (for-each (lambda (entry) (hash-set! %entries (field entry 'name) entry)) entries)
+    (end-what-begins-differently!)
     (for-each (lambda (entry)
                 (let ((name (field entry 'name)) (shape (shape-of entry)))
                   (add-service! name (symbol-of name) shape (lambda () (make-service name shape)))))
@@ -608,11 +625,16 @@
     (for-each
      (lambda (name)
        (let* ((object (lookup-service (symbol-of name)))
-              (missing (find (lambda (need) (hash-ref failed need)) (fields (entry-of name) 'needs))))
-         (settle! (list object))
-         (cond (missing
+              (entry (hash-ref %entries name))
+              ;; Another generation may have come meanwhile.
+              (missing (and entry (find (lambda (need) (hash-ref failed need)) (fields entry 'needs)))))
+         (when (and object entry)
+           (settle! (list object)))
+         (cond ((not (hash-ref %entries name)) #t)
+               (missing
                 (hash-set! failed name #t)
                 (hash-set! %why name (string-append "waits for `" missing "`, which is not up")))
+               ((not object) #t)
                ((hash-ref %why name)
                 (hash-set! failed name #t))
                ((not (service-enabled? object))
@@ -663,7 +685,7 @@
   (set! %applying? #t)
   (catch #t
     (lambda ()
-      (settle! (objects-of (known-names)))
+      (end-what-begins-differently!)
       (let* ((ran (keys %running))
              (gone (remove (lambda (name) (hash-ref %entries name)) (known-names)))
              (stale (select (lambda (name) (or (stale? name) (stale-done? name))) (known-names)))
@@ -683,13 +705,16 @@
                         (unregister-services (list object)))))
                   (reverse (in-order gone)))
         (close-what-is-not-granted!)
+        ;; What starts may take as long as it takes; the next generation need not wait for that.
+        (set! %applying? #f)
         (start-all!)
         (let ((group (lookup-service 'capc)))
           (unless (eq? 'running (service-status group))
-            (start-service group)))
+            (set! %all-started? #t)
+            (start-service group)
+            (set! %all-started? #f)))
         ;; Long enough for a program that fails at once.
         (sleep 0.3)
-        (set! %applying? #f)
         (append
          (map (lambda (name) (list 'stopped name)) stopped)
          (filter-map (lambda (name)
@@ -701,6 +726,7 @@
                      (in-order (keys %entries))))))
     (lambda arguments
       (set! %applying? #f)
+      (set! %all-started? #f)
       (apply throw arguments))))
 
 ;; Whether what runs of it was started as a timer.
