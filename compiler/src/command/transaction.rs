@@ -194,7 +194,8 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     );
     let spoiled =
         ground.spoiled.iter().map(|what| format!("of the current generation {what}; this one replaces it"));
-    for note in review.note.iter().cloned().chain(notes).chain(spoiled) {
+    let on_init = init.and_then(|init| apply::note(init, ground.root.as_deref()));
+    for note in review.note.iter().cloned().chain(notes).chain(spoiled).chain(on_init) {
         super::say!("note: {}", harmless(&note));
     }
     let files = content.iter().map(|(path, bytes)| (path.clone(), seal::digest(bytes))).collect();

@@ -3,6 +3,7 @@
 //! What is to be done follows from what runs and from what is sealed, and from nothing that an earlier run remembers: one that was
 //! cut short is made good by the next.
 
+mod own;
 mod shepherd;
 mod systemd;
 
@@ -86,6 +87,17 @@ pub fn refuse(init: Init, root: Option<&Path>, store: &Path, content: &Content) 
         Init::Shepherd if root.is_none() => shepherd::refuse(content),
         Init::Capc | Init::Shepherd => Ok(()),
     }
+}
+
+/// Returns what a person should know before an init is given something.
+pub fn note(init: Init, root: Option<&Path>) -> Option<String> {
+    let starts_capc = init != Init::Capc && root.is_none() && rustix::process::geteuid().is_root();
+    let capc = std::env::current_exe().ok().filter(|_| starts_capc)?;
+    let who = own::who_can_change(&capc)?;
+    Some(format!(
+        "the init starts `{}` as root, and {who}: who changes it has all authority; install it where only root can",
+        capc.display()
+    ))
 }
 
 /// Has the init of a system that does not run here find a generation when it comes up.

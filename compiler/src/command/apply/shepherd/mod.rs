@@ -140,18 +140,20 @@ fn told(datum: &Datum) -> Option<(&str, &str, &[Datum])> {
 /// # Errors
 /// When it has them, and does not.
 pub fn leave(store: &Path) -> Result<(), Failure> {
+    if !socket::answers() {
+        // None is there to have anything.
+        return Ok(());
+    }
     let question = format!(
         "(let ((module (resolve-module '(capc shepherd) #f #:ensure #f)))
   (and module (module-variable module '%store) (equal? {} (module-ref module '%store)) ((module-ref module 'leave!))))",
         Scheme::text(&store.to_string_lossy())
     );
-    match socket::ask("eval", "root", &[&question], APPLY) {
-        Ok(Reply::Done(_)) => Ok(()),
-        Ok(failed) => {
+    match socket::ask("eval", "root", &[&question], APPLY)? {
+        Reply::Done(_) => Ok(()),
+        failed @ Reply::Failed(_) => {
             Err(Failure::refused(format!("the Shepherd does not let the services go: {}", said(&failed))))
         }
-        // None is there to have anything.
-        Err(_) => Ok(()),
     }
 }
 

@@ -61,6 +61,11 @@ pub fn ask(action: &str, service: &str, arguments: &[&str], within: Duration) ->
     reply.as_ref().and_then(understood).ok_or_else(cut)
 }
 
+/// Returns whether somebody takes connections where the Shepherd does.
+pub fn answers() -> bool {
+    UnixStream::connect(place()).is_ok()
+}
+
 /// Returns what a reply says; none if it is no reply.
 fn understood(reply: &Datum) -> Option<Reply> {
     let error = reply.field("error")?.first()?;
