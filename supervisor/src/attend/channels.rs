@@ -100,6 +100,7 @@ fn answer(asking: BorrowedFd<'_>, ends: &BTreeMap<EndName, OwnedFd>) -> rustix::
         .and_then(|(service, name)| ends.get(&(service.to_owned(), name.to_owned())));
     let Some(end) = end else { return Ok(()) };
     sockets::drain(end.as_fd());
+    sockets::make_blocking(end.as_fd()).map_err(|_| rustix::io::Errno::IO)?;
     let along = [end.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
