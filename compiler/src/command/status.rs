@@ -217,6 +217,10 @@ fn linked_again(units: &[&Drift], found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
     for drift in units.iter().filter(|drift| drift.state != "not loaded").take(MOST) {
         let place = Path::new(&drift.path);
+        if drift.state == super::apply::NOT_SEALED {
+            lines.push(format!("take it away      rm {}", shell(place)));
+            continue;
+        }
         let sealed = store.join("current").join(DIRECTORY).join(place.file_name().unwrap_or_default());
         lines.push(format!("link a unit again ln -sfnT {} {}", shell(&sealed), shell(place)));
     }

@@ -7,6 +7,8 @@ mod own;
 mod shepherd;
 mod systemd;
 
+pub use systemd::NOT_SEALED;
+
 use super::Failure;
 use super::running::{Running, launched, running};
 use crate::emit::init::{PLAN, in_order};

@@ -371,3 +371,28 @@ fn what_takes_its_time_to_start_keeps_no_revoked_grant_alive() {
     machine.sh("pkill -KILL -x capc").exits(0);
     apply.wait().unwrap();
 }
+
+#[test]
+fn what_was_edited_beside_a_unit_is_named_and_not_left_as_it_is() {
+    if !needs_root("drop-ins with systemd") {
+        return;
+    }
+    let scene =
+        scene("systemd-edited", "system edited\nservice steady { run \"/usr/bin/sleep\" \"1000\"; }\n");
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+    machine
+        .sh("mkdir /etc/systemd/system/capc-steady.service.d; cd /etc/systemd/system/capc-steady.service.d; \
+         printf '[Service]\\nType=simple\\nExecStart=\\nExecStart=/usr/bin/sleep 2000\\n' > own.conf; \
+         systemctl daemon-reload; systemctl restart capc-steady")
+        .exits(0);
+    let status = machine.capc(&["status", "--store", "store"]).exits(1);
+    status
+        .says("/etc/systemd/system/capc-steady.service.d/own.conf is not sealed")
+        .says("rm /etc/systemd/system/capc-steady.service.d/own.conf");
+    reconfigure(&machine, &[]).exits(3).complains("capc-steady.service runs something that was not sealed");
+    machine.sh("rm -r /etc/systemd/system/capc-steady.service.d; systemctl daemon-reload; systemctl restart capc-steady").exits(0);
+    reconfigure(&machine, &[]).exits(0).says("left as it is: 1 service");
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+}

@@ -25,6 +25,8 @@ use systemctl::{State, ask, reload, states};
 
 /// What is there where systemd runs (sd_booted(3)).
 const RUNS: &str = "/run/systemd/system";
+/// How a file differs that systemd reads beside a unit.
+pub const NOT_SEALED: &str = "not sealed";
 /// Nothing but the unit itself.
 const ALONE: &str = "--job-mode=ignore-dependencies";
 /// How long a service that says nothing must run to count as running.
@@ -83,8 +85,10 @@ pub fn differences(store: &Path, units: &BTreeSet<String>) -> Vec<(PathBuf, &'st
     if Path::new(RUNS).exists()
         && let Ok(states) = states(&linked)
     {
-        let old = linked.iter().zip(states).filter(|(_, state)| !state.is_loaded());
+        let old = linked.iter().zip(&states).filter(|(_, state)| !state.is_loaded());
         found.extend(old.map(|(unit, _)| (links.place(unit), "not loaded")));
+        let beside: BTreeSet<&str> = states.iter().flat_map(State::drop_ins).collect();
+        found.extend(beside.into_iter().map(|path| (PathBuf::from(path), NOT_SEALED)));
     }
     found
 }

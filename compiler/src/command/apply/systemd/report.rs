@@ -2,9 +2,10 @@
 
 use super::systemctl::{State, last_lines, states};
 use super::{Done, Failure, Switch, What, left_over};
+use crate::command::running::{Running, running};
 use crate::command::{complain, say};
 use crate::emit::report::harmless;
-use capc_supervisor::Restart;
+use capc_supervisor::{Restart, Service};
 
 /// Says what came of it.
 ///
@@ -14,8 +15,15 @@ pub fn report(switch: &Switch<'_>, done: &[Done]) -> Result<(), Failure> {
     let units: Vec<String> = done.iter().map(|done| done.unit.clone()).collect();
     let mut failed = Vec::new();
     let mut left = 0;
+    let running = running(switch.store);
     for (done, now) in done.iter().zip(states(&units)?) {
-        if is_up(switch, done, &now) {
+        let is_up = is_up(switch, done, &now);
+        if is_up && runs_something_else(switch, done, &now, &running)? {
+            complain!("{0} runs something that was not sealed: `systemctl cat {0}` says what", done.unit);
+            failed.push(done.unit.clone());
+            continue;
+        }
+        if is_up {
             match done.what {
                 What::Started => say!("started    {}", done.unit),
                 What::Restarted => say!("restarted  {}", done.unit),
@@ -54,10 +62,32 @@ pub fn report(switch: &Switch<'_>, done: &[Done]) -> Result<(), Failure> {
     }
 }
 
-fn is_up(switch: &Switch<'_>, done: &Done, now: &State) -> bool {
-    let service = switch.plan.services.iter().find(|service| {
+/// Returns whether a service has a process and no world: something beside its unit says what is started.
+fn runs_something_else(
+    switch: &Switch<'_>,
+    done: &Done,
+    now: &State,
+    running: &[Running],
+) -> Result<bool, Failure> {
+    let has_world = |service: &Service| running.iter().any(|running| running.service == service.name);
+    let service = service(switch, done).filter(|service| !service.oneshot && !has_world(service));
+    if service.is_none() || !now.is_active() || now.pid == 0 {
+        return Ok(false);
+    }
+    // It may have ended between the two looks, and been started again.
+    let then = states(std::slice::from_ref(&done.unit))?.pop().unwrap_or_default();
+    Ok(then.is_active() && then.run == now.run && then.pid == now.pid)
+}
+
+fn service<'s>(switch: &Switch<'s>, done: &Done) -> Option<&'s Service> {
+    let is_its = |service: &&Service| {
         crate::emit::init::systemd::unit(&service.name, "service").as_ref() == Ok(&done.unit)
-    });
+    };
+    switch.plan.services.iter().find(is_its)
+}
+
+fn is_up(switch: &Switch<'_>, done: &Done, now: &State) -> bool {
+    let service = service(switch, done);
     let is_scheduled = service.is_some_and(|service| service.schedule.is_some());
     let may_end = is_scheduled || service.is_some_and(|service| service.restart == Restart::Never);
     let is_there = match done.what {

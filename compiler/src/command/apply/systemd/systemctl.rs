@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What is asked of every unit, in this order.
-const PROPERTIES: [&str; 10] = [
+const PROPERTIES: [&str; 11] = [
     "LoadState",
     "ActiveState",
     "SubState",
@@ -19,6 +19,7 @@ const PROPERTIES: [&str; 10] = [
     "StatusText",
     "NeedDaemonReload",
     "InvocationID",
+    "DropInPaths",
 ];
 /// How long it may take until systemd answers again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +45,8 @@ pub struct State {
     needs_reload: bool,
     /// Which of its runs this is.
     pub run: String,
+    /// What is read beside it.
+    drop_ins: String,
 }
 
 impl State {
@@ -65,6 +68,13 @@ impl State {
     /// Returns whether it is there, even if it has not come to an end yet that is waited for.
     pub fn is_there(&self) -> bool {
         !self.is_down() && self.sub != "auto-restart"
+    }
+
+    /// Returns what an administrator has it read beside it.
+    pub fn drop_ins(&self) -> impl Iterator<Item = &str> {
+        self.drop_ins
+            .split_ascii_whitespace()
+            .filter(|path| path.starts_with("/etc/") || path.starts_with("/run/"))
     }
 
     /// Returns whether it has ended, as it may.
@@ -175,7 +185,8 @@ fn state(text: &str) -> State {
         let mut lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         lines.next().unwrap_or_default().to_owned()
     };
-    let [load, active, sub, result, pid, restarts, job, status, needs_reload, run] = PROPERTIES.map(value);
+    let [load, active, sub, result, pid, restarts, job, status, needs_reload, run, drop_ins] =
+        PROPERTIES.map(value);
     State {
         load,
         active,
@@ -187,6 +198,7 @@ fn state(text: &str) -> State {
         status,
         needs_reload: needs_reload == "yes",
         run,
+        drop_ins,
     }
 }
 
