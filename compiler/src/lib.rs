@@ -91,6 +91,29 @@ pub fn compile_with_homes(
     compilation
 }
 
+/// Compiles a system file together with some homes, to be asked: its authority is drawn while it is judged, if it has answers.
+#[must_use]
+pub fn compile_to_ask(
+    files: &dyn source::Files,
+    main: &Path,
+    shown: &str,
+    homes: &[resolve::Named],
+    terms: &lint::Terms,
+) -> (Compilation, Option<authority::Drawn>) {
+    let mut compilation = Compilation::read(files, main, shown, homes);
+    let Some((model, holdings)) = compilation.parts().filter(|_| compilation.is_sound()) else {
+        compilation.judge(terms);
+        return (compilation, None);
+    };
+    let (judgement, drawn) = std::thread::scope(|scope| {
+        let judgement = scope.spawn(|| compilation.judgement(terms));
+        let drawn = authority::Authority::new(model, holdings, model::SYSTEM).into_drawn();
+        (judgement.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), drawn)
+    });
+    compilation.accept(judgement);
+    (compilation, Some(drawn))
+}
+
 /// Compiles a configuration file to be compared: what has answers is not judged, which costs as much as to understand it.
 #[must_use]
 pub fn compile_to_compare(

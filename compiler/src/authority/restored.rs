@@ -51,6 +51,13 @@ impl Drawn {
 }
 
 impl<'m> Authority<'m> {
+    /// Returns what was drawn, without the model that it was drawn of.
+    #[must_use]
+    pub fn into_drawn(self) -> Drawn {
+        let Self { places, effective, edges, meetings, cut, .. } = self;
+        Drawn { places, effective, edges, meetings, cut }
+    }
+
     /// Returns the authority graph that was drawn of a model.
     #[must_use]
     pub fn restored(model: &'m Model, holdings: &'m Holdings, drawn: Drawn) -> Self {

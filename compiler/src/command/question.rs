@@ -37,9 +37,11 @@ impl Answerable {
     /// With the status, when there is nothing to answer from.
     pub fn open(file: Option<&PathBuf>, homes: &[PathBuf], store_path: &Path) -> Result<Self, Exit> {
         let opened = match (file, homes) {
-            (Some(file), homes) => {
-                together::compile_with(&RealFiles, file, homes, &compile::today()).map(Self::compiled)
-            }
+            (Some(file), homes) => together::compile_to_ask(&RealFiles, file, homes, &compile::today()).map(
+                |(compilation, drawn)| {
+                    Self::compiled(compilation).map(|answerable| Self { drawn, ..answerable })
+                },
+            ),
             (None, []) => current(store_path),
             (None, _) => Err(Failure::usage("--home goes beside a system file: name it with --config")),
         };

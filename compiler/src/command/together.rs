@@ -1,6 +1,7 @@
 //! Files that are named together: a home beside a system file is a home of that system.
 
 use super::{Failure, compile};
+use crate::authority::Drawn;
 use crate::lint::Terms;
 use crate::model::FileKind;
 use crate::resolve::{Named, resolve};
@@ -67,21 +68,21 @@ pub fn home(files: &dyn Files, home: Named) -> Result<Named, Failure> {
     }
 }
 
-/// Compiles a system file with homes of its users, for a question.
+/// Compiles a system file with some homes to be asked, with its authority drawn if it has answers.
 ///
 /// # Errors
 /// When one of the files cannot be read, or is not of its kind.
-pub fn compile_with(
+pub fn compile_to_ask(
     files: &dyn Files,
     path: &Path,
     paths: &[PathBuf],
     terms: &Terms,
-) -> Result<Compilation, Failure> {
+) -> Result<(Compilation, Option<Drawn>), Failure> {
     let homes = homes(files, paths)?;
     let main = compile::absolute(path)?;
-    let compilation = compile_with_homes(files, &main, &path.to_string_lossy(), &homes, terms);
+    let (compilation, drawn) = crate::compile_to_ask(files, &main, &path.to_string_lossy(), &homes, terms);
     beside_a_system(&compilation, &homes)?;
-    Ok(compilation)
+    Ok((compilation, drawn))
 }
 
 /// Refuses homes beside what is no system.
