@@ -122,6 +122,15 @@ pub enum Command {
     /// patch with the evidence. Read it: what a program used is not always what it should have.
     #[command(after_help = "Example: capc trace web --config system.kdl --seconds 5 | patch -p0")]
     Trace(Trace),
+    /// Say what running services were denied, and which statement would grant it
+    ///
+    /// Follows what Landlock and the filters of system calls refuse, by the kernel's audit, which is switched on for as long; no
+    /// daemon is needed, but root. Each denial is one line: the service, what it tried, what would grant it. It ends with
+    /// Ctrl-C or after `--seconds`. System calls are told of services that start while it runs. What is not seen: what a world does not
+    /// contain (`No such file`) and what is mounted read-only there (`Read-only file system`), which no record tells: `capc
+    /// trace` does.
+    #[command(after_help = "Example: capc why-denied web --seconds 30")]
+    WhyDenied(WhyDenied),
     /// List the generations of a store: what each changed, who signed it, what runs
     #[command(after_help = "Example: capc generations")]
     Generations(Inspected),
@@ -344,6 +353,16 @@ pub struct Trace {
     /// How long it may run.
     #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
+}
+
+/// `capc why-denied`.
+#[derive(Debug, Args)]
+pub struct WhyDenied {
+    /// Only this service; by default every one that runs.
+    pub service: Option<String>,
+    /// How long to follow; by default until it is interrupted.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: Option<u64>,
 }
 
 /// What a run comes to.

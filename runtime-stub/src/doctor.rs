@@ -167,12 +167,12 @@ fn landlock() -> Found<'static> {
     let ruleset = sys::new_ruleset(sys::Handled { files: 1, ports: 0, scopes: 0 });
     let ruleset = ruleset.or_refuse(layer, "landlock_create_ruleset")?;
     sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
-    sys::obey(&ruleset).or_refuse(layer, "landlock_restrict_self")?;
+    sys::obey(&ruleset, 0).or_refuse(layer, "landlock_restrict_self")?;
     Ok(Sentence::of(format_args!("ABI {abi}")))
 }
 
 fn seccomp() -> Found<'static> {
     const ALLOW_ALL: [Instruction; 1] = [Instruction { code: 6, jt: 0, jf: 0, k: 0x7fff_0000 }];
     sys::gain_nothing().or_refuse(Layer::Seccomp, "no_new_privs")?;
-    plain(sys::filter_calls(&ALLOW_ALL).or_refuse(Layer::Seccomp, "seccomp"))
+    plain(sys::filter_calls(&ALLOW_ALL, sys::Telling::Nobody).or_refuse(Layer::Seccomp, "seccomp"))
 }

@@ -5,7 +5,7 @@ use crate::apply::{descriptors, identity, landlock, limits, namespaces, proc, se
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
 use crate::request::Stay;
-use crate::sys::{self, End, Fd, Parent, Patience, Side, Wait, wait_for};
+use crate::sys::{self, End, Fd, Parent, Patience, Side, Telling, Wait, wait_for};
 use capc_schemas::manifest::Ready;
 
 /// What the service's process is given.
@@ -18,11 +18,13 @@ pub struct Ends {
     pub report: Report,
     /// Whether the init is to know the service before its program runs.
     pub stay: Stay,
+    /// Whether it is told which system calls are refused.
+    pub telling: Telling,
 }
 
 /// Becomes the service.
 pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
-    let Ends { root, keeper, report, stay } = ends;
+    let Ends { root, keeper, report, stay, telling } = ends;
     let ruleset = report.unless_refused(enter(plan, &root));
     // From here on every descriptor but the three is the service's, or closed.
     let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
@@ -33,7 +35,7 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
     report.unless_refused(meet(&new_keeper));
     report.unless_refused(settle(plan));
     if let Some(program) = plan.prepare {
-        report.unless_refused(prepare(plan, program, &new_ruleset, &report));
+        report.unless_refused(prepare(plan, program, (&new_ruleset, telling), &report));
     }
     let about_to = || {
         report.about_to();
@@ -43,7 +45,7 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
             sys::exit(REFUSED);
         }
     };
-    report.refuse(execute(plan, plan.run, &new_ruleset, about_to))
+    report.refuse(execute(plan, plan.run, (&new_ruleset, telling), about_to))
 }
 
 /// Enters the world and returns the ruleset of its places.
@@ -80,11 +82,11 @@ fn settle<'m>(plan: &Plan<'m>) -> Result<(), Refusal<'m>> {
 fn prepare<'m>(
     plan: &Plan<'m>,
     program: Program<'m>,
-    ruleset: &Fd,
+    confined: (&Fd, Telling),
     report: &Report,
 ) -> Result<(), Refusal<'m>> {
     let child = match sys::fork(Parent::Self_, 0, None).or_refuse(Layer::Prepare, "making its process")? {
-        Side::Child => report.refuse(execute(plan, program, ruleset, || ())),
+        Side::Child => report.refuse(execute(plan, program, confined, || ())),
         Side::Parent(child) => child,
     };
     loop {
@@ -110,12 +112,19 @@ fn prepare<'m>(
 }
 
 /// Obeys, and becomes a program; returns only if that fails.
-fn execute<'m>(plan: &Plan<'m>, program: Program<'m>, ruleset: &Fd, before: impl FnOnce()) -> Refusal<'m> {
-    if let Err(refusal) = sys::obey(ruleset).or_refuse(Layer::Landlock, "landlock_restrict_self") {
+fn execute<'m>(
+    plan: &Plan<'m>,
+    program: Program<'m>,
+    (ruleset, telling): (&Fd, Telling),
+    before: impl FnOnce(),
+) -> Refusal<'m> {
+    if let Err(refusal) = landlock::obey(ruleset) {
         return refusal;
     }
     before();
-    if let Err(refusal) = sys::filter_calls(plan.filter).or_refuse(Layer::Seccomp, "installing the program") {
+    if let Err(refusal) =
+        sys::filter_calls(plan.filter, telling).or_refuse(Layer::Seccomp, "installing the program")
+    {
         return refusal;
     }
     let errno = sys::execute(program.at, program.arguments, plan.environment);

@@ -10,11 +10,14 @@ use crate::refusal::{Layer, OrRefuse, REFUSED, Refusal, Sentence};
 use crate::request::{self, Launch, Request, Stay};
 use crate::sys::memory::{self, Arena, Room};
 use crate::sys::start::Start;
-use crate::sys::{self, CLONE_NEWPID, Fd, Onlookers, Parent, Patience, Process, Side};
+use crate::sys::{self, At, CLONE_NEWPID, Fd, O_PATH, Onlookers, Parent, Patience, Process, Side, Telling};
 use crate::{doctor, exec, whole};
 use capc_schemas::manifest::{Mode, Ready};
 use capc_schemas::trust::RECORD_BYTES;
 use core::ffi::CStr;
+
+/// There while `capc why-denied` is at work; in a directory of root's alone.
+const ASKED_WHY: &CStr = c"/run/capc/why-denied";
 
 /// Does what is asked and returns the status to exit with.
 #[must_use]
@@ -79,6 +82,7 @@ fn launch_service<'m>(
         Mode::Root => Identities::open(&trust.root, identities),
         Mode::User => Identities::none(),
     };
+    let telling = if is_asked_why() { Telling::Audit } else { Telling::Nobody };
     let root = places::build(places::World {
         plan: &plan,
         anchor: launch.generation,
@@ -92,7 +96,7 @@ fn launch_service<'m>(
     sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
     namespaces::leave(&plan)?;
     let sealed = Sealed { plan: &plan, generation: launch.generation };
-    start_world(start, &sealed, Given { root, life, group }, launch.stay, notify.as_ref())
+    start_world(start, &sealed, Given { root, life, group, telling }, launch.stay, notify.as_ref())
 }
 
 /// What is started, and the generation that says it.
@@ -109,6 +113,15 @@ struct Given {
     life: Option<Fd>,
     /// The control group of all its processes.
     group: Option<Fd>,
+    /// Whether refused system calls are told.
+    telling: Telling,
+}
+
+/// Returns whether `capc why-denied` is at work.
+///
+/// Only then are refused system calls told: otherwise, with audit off, a service could fill the kernel's log with them.
+fn is_asked_why() -> bool {
+    sys::open(At::Here, ASKED_WHY, O_PATH, 0, load::NO_LINKS).is_ok()
 }
 
 /// Makes the keeper and the service, and waits until the service's program runs.
@@ -120,7 +133,7 @@ fn start_world<'m>(
     notify: Option<&Fd>,
 ) -> Result<u8, Refusal<'m>> {
     let plan = sealed.plan;
-    let Given { root, life, group } = given;
+    let Given { root, life, group, telling } = given;
     let into = group.as_ref();
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -144,7 +157,9 @@ fn start_world<'m>(
     let service = match sys::fork_into(into, parent, 0, Some(SERVICE_PID))
         .or_refuse(Layer::Pids, "clone3 with set_tid")?
     {
-        Side::Child => exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay }),
+        Side::Child => {
+            exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay, telling })
+        }
         Side::Parent(service) => service,
     };
     drop((root, keeper_end, report, group));

@@ -25,3 +25,13 @@ fn status() -> Result<bool, Failure> {
     super::say!("limits {}", Groups::make());
     Ok(status.success())
 }
+
+/// Returns the kernel's Landlock ABI; none when the launcher finds none that suffices.
+pub fn landlock_abi() -> Option<u32> {
+    let image = launcher_with(None).ok()?;
+    let launcher = MemoryLauncher::new(&image).ok()?;
+    let output = Command::new(launcher.path()).arg("--doctor").env_clear().output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("landlock ok ABI "))?;
+    line.trim().parse().ok()
+}

@@ -4,6 +4,7 @@ mod apply;
 mod attend;
 mod check;
 mod compile;
+mod denied;
 mod diff;
 mod doctor;
 mod drift;
@@ -127,6 +128,7 @@ fn run(command: Command) -> u8 {
         Command::What(arguments) => question::what(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::WhyDenied(arguments) => denied::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Generations(arguments) => generations::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

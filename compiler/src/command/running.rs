@@ -45,6 +45,18 @@ pub fn running(store: &Path) -> Vec<Running> {
     found
 }
 
+/// Returns the keepers of the machine's worlds, sorted.
+pub fn keepers() -> Vec<u32> {
+    let mut keepers = processes();
+    keepers.retain(|pid| is_keeper(*pid));
+    keepers
+}
+
+/// Returns whether a process is a world's keeper, of root's or the caller's own.
+pub fn is_keeper(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).ok().as_deref() == Some(KEEPER) && is_trusted(pid)
+}
+
 fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()

@@ -30,7 +30,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use seccomp::{calls_beyond, group_of_call, usual_calls};
+pub use seccomp::{calls_beyond, group_of_call, name_of_call, usual_calls};
 
 use crate::check::Checked;
 use crate::diag::Diagnostic;

@@ -33,6 +33,7 @@ mod races;
 mod machine;
 mod cli;
 mod daemons;
+mod denied;
 mod diff;
 mod pictures;
 mod why;

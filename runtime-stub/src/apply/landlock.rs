@@ -12,6 +12,8 @@ const LAYER: Layer = Layer::Landlock;
 
 /// The newest version whose rights are used here.
 const NEWEST: u32 = 6;
+/// The first version that tells audit what it refuses.
+const LOGS: u32 = 7;
 
 /// Rights that mean something on a file that is no directory.
 const ON_FILES: u64 = (l::LANDLOCK_ACCESS_FS_EXECUTE
@@ -98,6 +100,18 @@ pub fn ruleset<'m>(plan: &Plan<'m>) -> Result<Fd, Refusal<'m>> {
             .or_refuse(LAYER, "landlock_add_rule for a port")?;
     }
     Ok(ruleset)
+}
+
+/// Is bound by a ruleset from now on, and so are the programs that are executed.
+///
+/// What it refuses them is told to the kernel's audit, which is off unless somebody listens: `capc why-denied`.
+///
+/// # Errors
+/// When the kernel does not take it.
+pub fn obey<'m>(ruleset: &Fd) -> Result<(), Refusal<'m>> {
+    let abi = sys::landlock_abi().or_refuse(LAYER, "landlock_create_ruleset")?;
+    let flags = if abi >= LOGS { l::LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON } else { 0 };
+    sys::obey(ruleset, flags).or_refuse(LAYER, "landlock_restrict_self")
 }
 
 #[cfg(test)]

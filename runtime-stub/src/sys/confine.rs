@@ -53,17 +53,30 @@ pub fn allow_port(ruleset: &Fd, port: u16, rights: u64) -> Answer<()> {
         .map(drop)
 }
 
-/// Is bound by a ruleset from now on.
-pub fn obey(ruleset: &Fd) -> Answer<()> {
+/// Is bound by a ruleset from now on; `flags` say what of that is told to the kernel's audit.
+pub fn obey(ruleset: &Fd, flags: u32) -> Answer<()> {
     // SAFETY: no memory is involved.
-    unsafe { call(k::__NR_landlock_restrict_self, [signed(ruleset.number()), 0]) }.map(drop)
+    unsafe { call(k::__NR_landlock_restrict_self, [signed(ruleset.number()), flags as usize]) }.map(drop)
+}
+
+/// Whether a refused system call is told to the kernel's audit, and where that is off, to its log.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Telling {
+    /// It is not.
+    Nobody,
+    /// It is.
+    Audit,
 }
 
 /// Has every system call judged by a program from now on.
-pub fn filter_calls(program: &[Instruction]) -> Answer<()> {
+pub fn filter_calls(program: &[Instruction], telling: Telling) -> Answer<()> {
     let length = u16::try_from(program.len()).map_err(|_| super::Errno::EINVAL)?;
     let program = ptrace::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     let operation = ptrace::SECCOMP_SET_MODE_FILTER as usize;
+    let flags = match telling {
+        Telling::Nobody => 0,
+        Telling::Audit => ptrace::SECCOMP_FILTER_FLAG_LOG as usize,
+    };
     // SAFETY: the kernel reads the structure and as many instructions as it says, and changes none.
-    unsafe { call(k::__NR_seccomp, [operation, 0, &raw const program as usize]) }.map(drop)
+    unsafe { call(k::__NR_seccomp, [operation, flags, &raw const program as usize]) }.map(drop)
 }

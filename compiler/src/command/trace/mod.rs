@@ -2,7 +2,7 @@
 
 mod offered;
 mod patch;
-mod suggest;
+pub mod suggest;
 
 use super::{Failure, compile, generation};
 use crate::cli::{Exit, Trace};
@@ -159,10 +159,10 @@ fn passed(model: &Model, service: &Service) -> Result<Vec<OwnedFd>, Failure> {
 }
 
 /// Names, with the paths that they stand for.
-type Known = BTreeMap<String, Option<String>>;
+pub type Known = BTreeMap<String, Option<String>>;
 
 /// Returns the names that the system has.
-fn known(model: &Model) -> Known {
+pub fn known(model: &Model) -> Known {
     let path = |object: &Object| match object.resource() {
         Some(Resource::Path { path, .. }) => Some(path.to_string()),
         _ => None,

@@ -68,6 +68,15 @@ pub fn suggest(
     suggesting.found
 }
 
+/// Returns what to add, so that a program has one more thing, whatever it has already.
+#[must_use]
+pub fn for_one(used: &Use, evidence: &Evidence, known: &BTreeMap<String, Option<String>>) -> Suggestion {
+    let mut suggesting = Suggesting { known: known.clone(), found: Suggestion::default() };
+    suggesting.files(&[(used, evidence)]);
+    suggesting.other(used, evidence);
+    suggesting.found
+}
+
 struct Suggesting {
     known: BTreeMap<String, Option<String>>,
     found: Suggestion,

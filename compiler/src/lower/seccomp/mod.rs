@@ -16,6 +16,7 @@ mod tests;
 
 pub use groups::{Beyond, calls_beyond, group_of_call};
 pub use program::Instruction;
+pub use table::name_of_call;
 
 use program::Verdict;
 use std::collections::{BTreeMap, BTreeSet};

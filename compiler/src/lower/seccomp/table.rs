@@ -85,6 +85,11 @@ pub fn absent() -> impl Iterator<Item = u32> {
     ABSENT.iter().copied().map(number)
 }
 
+/// Returns the kernel's name of a call, by its number.
+pub fn name_of_call(number: u32) -> Option<&'static str> {
+    Some(Sysno::new(usize::try_from(number).ok()?)?.name())
+}
+
 /// Returns the number of a call.
 pub const fn number(call: Sysno) -> u32 {
     call.id().unsigned_abs()
