@@ -261,7 +261,7 @@ mod tests {
         check(
             &file("fs.write_file", "/srv/a\u{1b}[2J\" _\nservice evil"),
             r#"write to /srv/a\u{1b}[2J" _\u{a}service evil"#,
-            r#"file a-2j---service-evil "/srv/a\u{1b}[2J\" _\nservice evil"; holds a-2j---service-evil read modify"#,
+            r#"file a--2j----service-evil "/srv/a\u{1b}[2J\" _\nservice evil"; holds a--2j----service-evil read modify"#,
         );
     }
 }

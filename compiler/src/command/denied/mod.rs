@@ -24,6 +24,8 @@ use worlds::Worlds;
 
 /// The records of one event come together; without a record of its end, it is told after so long.
 const TOGETHER: Duration = Duration::from_millis(50);
+/// What was announced is heard within that, or never.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// So many events may be waited for.
 const WAITING: usize = 1024;
 /// So many different denials are told: names are the services' own choice, and memory is not theirs.
@@ -45,13 +47,6 @@ fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::refused("only root may read what the kernel's audit tells: run it as root"));
     }
-    // The kernel tells its records in the first network namespace alone.
-    let network = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
-    if network("self") != network("1") {
-        return Err(Failure::refused(
-            "in a network namespace of its own nothing is heard of the kernel's audit: run it outside",
-        ));
-    }
     let cannot = |error: io::Error| Failure::refused(format!("the kernel's audit cannot be read: {error}"));
     let records = Records::join().map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::PROTONOSUPPORT) => Failure::refused("this kernel has no audit (CONFIG_AUDIT)"),
@@ -69,6 +64,11 @@ fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
     let mut telling = Telling { only: arguments.service.as_deref(), ..Telling::default() };
     telling.worlds.look();
     let switched = SwitchedOn::now()?;
+    if !hears(&records).map_err(cannot)? {
+        return Err(Failure::refused(
+            "nothing is heard of the kernel's audit, as in a network namespace of one's own: run it outside",
+        ));
+    }
     complain!(
         "capc: following what {} denied; system calls of services that start from now on",
         telling.whom()
@@ -78,6 +78,29 @@ fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
     drop(switched);
     telling.sum();
     outcome
+}
+
+/// Returns whether what is told is heard: the kernel tells it in the first network namespace alone, and refuses nobody.
+fn hears(records: &Records) -> io::Result<bool> {
+    netlink::announce()?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        match records.next()? {
+            Read::Record(kind, text) if netlink::is_announcement(kind, &text) => return Ok(true),
+            Read::Record(..) | Read::Lost => {}
+            Read::Nothing => {
+                let left = Timespec::try_from(left).ok();
+                match poll(&mut [PollFd::new(records, PollFlags::IN)], left.as_ref()) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
 }
 
 /// Refuses a kernel that does not tell what it refuses, and says what else it is not told.

@@ -11,6 +11,9 @@ const GET: u16 = 1000;
 const SET: u16 = 1001;
 /// `NLMSG_ERROR`.
 const ERROR: u16 = 2;
+/// `AUDIT_TRUSTED_APP`: what a program tells of itself.
+const ANNOUNCED: u16 = 1121;
+const ANNOUNCEMENT: &[u8] = b"op=capc-why-denied";
 const REQUEST: u16 = 1;
 const ACKNOWLEDGE: u16 = 4;
 /// `AUDIT_NLGRP_READLOG`, as a bit.
@@ -95,6 +98,23 @@ pub fn is_on() -> io::Result<bool> {
     }
 }
 
+/// Has the kernel tell that somebody asks, which whoever listens hears.
+///
+/// # Errors
+/// When the caller may not.
+pub fn announce() -> io::Result<()> {
+    let socket = open(SocketFlags::CLOEXEC)?;
+    bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+    ask(&socket, ANNOUNCED, &[ANNOUNCEMENT, b"\0"].concat())?;
+    until_acknowledged(&socket)
+}
+
+/// Returns whether a record is such an announcement.
+#[must_use]
+pub fn is_announcement(kind: u16, text: &[u8]) -> bool {
+    kind == ANNOUNCED && text.windows(ANNOUNCEMENT.len()).any(|part| part == ANNOUNCEMENT)
+}
+
 /// Switches audit on or off.
 ///
 /// # Errors
@@ -109,12 +129,7 @@ pub fn switch(on: Switch) -> io::Result<()> {
     let mut status = [ENABLED.to_ne_bytes(), enabled.to_ne_bytes()].concat();
     status.resize(STATUS, 0);
     ask(&socket, SET, &status)?;
-    loop {
-        let (kind, body) = answer(&socket)?;
-        if kind == ERROR {
-            return acknowledged(&body);
-        }
-    }
+    until_acknowledged(&socket)
 }
 
 /// What audit is switched to.
@@ -141,6 +156,15 @@ fn ask(socket: &OwnedFd, kind: u16, body: &[u8]) -> io::Result<()> {
     message.extend(body);
     send(socket, &message, SendFlags::empty())?;
     Ok(())
+}
+
+fn until_acknowledged(socket: &OwnedFd) -> io::Result<()> {
+    loop {
+        let (kind, body) = answer(socket)?;
+        if kind == ERROR {
+            return acknowledged(&body);
+        }
+    }
 }
 
 fn answer(socket: &OwnedFd) -> io::Result<(u16, Vec<u8>)> {

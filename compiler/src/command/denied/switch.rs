@@ -42,7 +42,10 @@ impl SwitchedOn {
             }
             if !is_on()? {
                 file.write_all(WAS_OFF.as_bytes())?;
-                switch(Switch::On)?;
+                if let Err(error) = switch(Switch::On) {
+                    let _ = fs::remove_file(PLACE);
+                    return Err(error);
+                }
             }
             flock(&file, FlockOperation::LockShared)?;
             // Between the two locks another who asked may have ended.
