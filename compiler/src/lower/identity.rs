@@ -10,6 +10,12 @@ use crate::source::Span;
 use capc_schemas::manifest::{FileMode, Network};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Returns whether a number is one that capc gives to services.
+#[must_use]
+pub const fn is_given(uid: u32) -> bool {
+    uid >= FIRST
+}
+
 /// The first number of those that no distribution gives to anybody (systemd's `UIDS-GIDS` table leaves them free).
 const FIRST: u32 = 0x7000_0000;
 /// Everybody that a user namespace or an id-mapping does not know.

@@ -30,6 +30,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+pub use identity::is_given;
 pub use seccomp::{calls_beyond, group_of_call, name_of_call, usual_calls};
 
 use crate::check::Checked;

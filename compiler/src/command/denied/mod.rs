@@ -250,7 +250,7 @@ impl Telling<'_> {
             self.line(owner.as_deref(), process.as_ref(), Denial::of(refused));
         }
         if let Some((denial, process)) = call {
-            let owner = self.worlds.of_process(process.pid);
+            let owner = self.worlds.of_user(process.pid, process.uid);
             self.line(owner.as_deref(), Some(&process), denial);
         }
     }

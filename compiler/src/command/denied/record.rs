@@ -52,6 +52,8 @@ pub struct Refused {
 pub struct Process {
     /// Its number.
     pub pid: u32,
+    /// Whose it is.
+    pub uid: u32,
     /// Its name, harmless.
     pub name: String,
 }
@@ -120,7 +122,11 @@ impl<'t> Fields<'t> {
     }
 
     fn process(&self) -> Option<Process> {
-        Some(Process { pid: number(self.of("pid")?)?, name: shown(&decoded(self.of("comm")?)) })
+        Some(Process {
+            pid: number(self.of("pid")?)?,
+            uid: number(self.of("uid")?)?,
+            name: shown(&decoded(self.of("comm")?)),
+        })
     }
 }
 
@@ -176,7 +182,7 @@ mod tests {
         let text = "audit(1795980337.478:174): domain=171987aab status=deallocated denials=9";
         check(DOMAIN, text, Some((174, Record::Gone { domain: 0x1_7198_7aab })));
         let text = r#"audit(1795980337.222:161): arch=c000003e syscall=257 success=no exit=-13 a0=ffffff9c a1=7fb5f8032ed0 a2=80241 a3=1b6 items=0 ppid=14124 pid=14138 auid=4294967295 uid=1879048192 gid=1879048192 tty=(none) ses=4294967295 comm="python3" exe="/usr/bin/python3.11" key=(null)"#;
-        let process = Process { pid: 14138, name: "python3".to_owned() };
+        let process = Process { pid: 14138, uid: 1_879_048_192, name: "python3".to_owned() };
         check(SYSCALL, text, Some((161, Record::Process(process))));
         check(END, "audit(1795980337.222:161): ", Some((161, Record::End)));
     }
@@ -191,7 +197,7 @@ mod tests {
         let text = "audit(1795980337.222:167): domain=171987aab blockers=net.bind_tcp src=999";
         check(ACCESS, text, Some((167, Record::Refused(Refused { port: 999, ..refused("net.bind_tcp") }))));
         let text = r#"audit(1795980337.222:170): auid=4294967295 uid=1879048192 gid=1879048192 ses=4294967295 pid=14138 comm="python3" exe="/usr/bin/python3.11" sig=0 arch=c000003e syscall=272 compat=0 ip=0x7fb5f83710f7 code=0x50000"#;
-        let process = Process { pid: 14138, name: "python3".to_owned() };
+        let process = Process { pid: 14138, uid: 1_879_048_192, name: "python3".to_owned() };
         let is_native = cfg!(target_arch = "x86_64");
         check(SECCOMP, text, Some((170, Record::Call { call: 272, is_native, process })));
     }
@@ -208,8 +214,8 @@ mod tests {
             ..refused("fs.write_file")
         };
         check(ACCESS, text, Some((3, Record::Refused(expected))));
-        let text = "audit(1.2:3): pid=7 comm=781B5B324A";
-        let process = Process { pid: 7, name: r"x\u{1b}[2J".to_owned() };
+        let text = "audit(1.2:3): pid=7 uid=9 comm=781B5B324A";
+        let process = Process { pid: 7, uid: 9, name: r"x\u{1b}[2J".to_owned() };
         check(SYSCALL, text, Some((3, Record::Process(process))));
     }
 

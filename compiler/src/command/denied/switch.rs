@@ -36,11 +36,9 @@ impl SwitchedOn {
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let mut file = File::from(open(PLACE, flags, Mode::RUSR | Mode::WUSR)?);
-            flock(&file, FlockOperation::LockExclusive)?;
-            if !is_in_place(&file) {
-                continue;
-            }
-            if !is_on()? {
+            // The first notes how audit was; who comes later finds the file locked.
+            let is_first = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if is_first && is_in_place(&file) && !is_on()? {
                 file.write_all(WAS_OFF.as_bytes())?;
                 if let Err(error) = switch(Switch::On) {
                     let _ = fs::remove_file(PLACE);
@@ -48,10 +46,14 @@ impl SwitchedOn {
                 }
             }
             flock(&file, FlockOperation::LockShared)?;
-            // Between the two locks another who asked may have ended.
-            if is_in_place(&file) && is_on()? {
-                return Ok(Self(file));
+            // Before the lock was ours, another who asked may have ended and removed it.
+            if !is_in_place(&file) {
+                continue;
             }
+            if !is_on()? {
+                switch(Switch::On)?;
+            }
+            return Ok(Self(file));
         }
     }
 

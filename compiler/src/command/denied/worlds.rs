@@ -3,7 +3,8 @@
 use crate::command::generation::{Sealed, Texts};
 use crate::command::running::{is_keeper, keepers, launched};
 use crate::command::trace::{Known, known};
-use capc_schemas::manifest::Manifest;
+use crate::lower::is_given;
+use capc_schemas::manifest::{Line, Manifest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -86,6 +87,22 @@ impl Worlds {
         }
         self.processes.insert(pid, owner.clone());
         Some(owner)
+    }
+
+    /// Returns in whose world a process lives or lived, or if it ended unseen, whose number it had.
+    pub fn of_user(&mut self, pid: u32, uid: u32) -> Option<Rc<Owner>> {
+        let owner = self.of_process(pid);
+        if owner.is_some() || !is_given(uid) || world_of(pid).is_some() {
+            return owner;
+        }
+        // Two stores may give one number to two services; then it is nobody's.
+        let has_it = |owner: &Owner| {
+            let mut lines = owner.manifest().into_iter().flat_map(|manifest| manifest.lines());
+            lines.any(|line| matches!(line, Line::Uid { uid: own, gid: _ } if own == uid))
+        };
+        let mut owners = self.worlds.values().map(|(_, owner)| owner).filter(|owner| has_it(owner));
+        let only = owners.next().cloned();
+        only.filter(|_| owners.next().is_none())
     }
 
     /// Notes whose a Landlock domain is.
