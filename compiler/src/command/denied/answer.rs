@@ -159,7 +159,11 @@ fn of_file(rights: &[String], path: &Path, owner: &Owner) -> String {
     let is_name = matches!(access, Access::Create | Access::Remove | Access::Socket);
     // A name is made in a directory, and that is what the record has.
     let path = if is_name { path.join("name") } else { path.to_owned() };
-    written(&Use::File(path, *access), "it", owner)
+    let statement = written(&Use::File(path, *access), "open", owner);
+    match statement.ends_with(" read write") && wanted.contains(Rights::DEVICE) {
+        true => statement + " ioctl",
+        false => statement,
+    }
 }
 
 /// How a service has what is at a path.
@@ -251,6 +255,11 @@ mod tests {
             &Denial::Bind(SocketAddr::from(([0, 0, 0, 0], 80))),
             "bind TCP port 80",
             "listen listen-80 tcp=\"0.0.0.0:80\"; holds listen-80 bind",
+        );
+        check(
+            &file("fs.ioctl_dev", "/dev/kvm"),
+            "control the device /dev/kvm",
+            "device kvm \"/dev/kvm\"; holds kvm read write ioctl",
         );
         let number = (0..500).find(|number| name_of_call(*number) == Some("unshare"));
         check(&Denial::Call(number.unwrap()), "call unshare", "syscalls \"namespaces\"");
