@@ -2,6 +2,7 @@
 
 use super::print_json;
 use super::question::{Answerable, Asked};
+use super::together::Needed;
 use crate::cli::{Exit, Graph, GraphFormat, GraphLevel};
 use crate::emit::selection::{Selection, Wanted};
 use crate::emit::{dot, drawing, graph, mermaid, svg};
@@ -10,7 +11,7 @@ use crate::model::Level;
 /// Prints the graph.
 pub fn run(arguments: &Graph) -> Exit {
     let file = arguments.file.as_ref().or(arguments.config.as_ref());
-    let open = match Answerable::open(file, &arguments.homes, &arguments.store) {
+    let open = match Answerable::open(file, &arguments.homes, &arguments.store, Needed::Authority) {
         Ok(open) => open,
         Err(exit) => return exit,
     };

@@ -1,7 +1,8 @@
 //! `capc order`, `why`, `who`, `what`: questions, answered from a file or from the current generation.
 
 use super::generation::{INDEX, Sealed, SealedFiles, Texts};
-use super::{Failure, compile, print_json, together};
+use super::together::{self, Needed};
+use super::{Failure, compile, print_json};
 use crate::authority::{Authority, Drawn};
 use crate::cli::{AnswerFormat, Answering, Exit, Questioned, What, Who, Why};
 use crate::diag::nearest;
@@ -35,13 +36,20 @@ impl Answerable {
     ///
     /// # Errors
     /// With the status, when there is nothing to answer from.
-    pub fn open(file: Option<&PathBuf>, homes: &[PathBuf], store_path: &Path) -> Result<Self, Exit> {
+    pub fn open(
+        file: Option<&PathBuf>,
+        homes: &[PathBuf],
+        store_path: &Path,
+        needed: Needed,
+    ) -> Result<Self, Exit> {
         let opened = match (file, homes) {
-            (Some(file), homes) => together::compile_to_ask(&RealFiles, file, homes, &compile::today()).map(
-                |(compilation, drawn)| {
-                    Self::compiled(compilation).map(|answerable| Self { drawn, ..answerable })
-                },
-            ),
+            (Some(file), homes) => {
+                together::compile_to_ask(&RealFiles, file, homes, &compile::today(), needed).map(
+                    |(compilation, drawn)| {
+                        Self::compiled(compilation).map(|answerable| Self { drawn, ..answerable })
+                    },
+                )
+            }
             (None, []) => current(store_path),
             (None, _) => Err(Failure::usage("--home goes beside a system file: name it with --config")),
         };
@@ -209,7 +217,7 @@ fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl ser
 }
 
 fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>) -> Exit {
-    match Answerable::open(answering.config.as_ref(), &answering.homes, &answering.store) {
+    match Answerable::open(answering.config.as_ref(), &answering.homes, &answering.store, Needed::Authority) {
         Ok(open) => open.answer(ask),
         Err(exit) => exit,
     }
@@ -218,7 +226,7 @@ fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>
 /// `capc order`.
 pub fn order(arguments: &Questioned) -> Exit {
     let file = arguments.file.as_ref().or(arguments.config.as_ref());
-    match Answerable::open(file, &arguments.homes, &arguments.store) {
+    match Answerable::open(file, &arguments.homes, &arguments.store, Needed::Holdings) {
         Ok(Answerable { model, holdings, sources, .. }) => {
             let answer = query::order(&model, &boot::waits(&model, &holdings), &sources);
             print(arguments.format, || answer.human(), &answer)

@@ -68,7 +68,16 @@ pub fn home(files: &dyn Files, home: Named) -> Result<Named, Failure> {
     }
 }
 
-/// Compiles a system file with some homes to be asked, with its authority drawn if it has answers.
+/// What an answer is made from.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Needed {
+    /// The model and who holds what.
+    Holdings,
+    /// Besides that, authority, which takes as long again to draw.
+    Authority,
+}
+
+/// Compiles a system file with some homes to be asked, with its authority drawn if that is needed and it has answers.
 ///
 /// # Errors
 /// When one of the files cannot be read, or is not of its kind.
@@ -77,10 +86,15 @@ pub fn compile_to_ask(
     path: &Path,
     paths: &[PathBuf],
     terms: &Terms,
+    needed: Needed,
 ) -> Result<(Compilation, Option<Drawn>), Failure> {
     let homes = homes(files, paths)?;
     let main = compile::absolute(path)?;
-    let (compilation, drawn) = crate::compile_to_ask(files, &main, &path.to_string_lossy(), &homes, terms);
+    let shown = path.to_string_lossy();
+    let (compilation, drawn) = match needed {
+        Needed::Holdings => (compile_with_homes(files, &main, &shown, &homes, terms), None),
+        Needed::Authority => crate::compile_to_ask(files, &main, &shown, &homes, terms),
+    };
     beside_a_system(&compilation, &homes)?;
     Ok((compilation, drawn))
 }
