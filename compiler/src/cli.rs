@@ -7,7 +7,7 @@ mod store;
 
 pub use attend::{Attend, Prepared};
 pub use check::{Check, Foreign, ReportFormat};
-pub use question::{Answering, Diff, Graph, Questioned, What, Who, Why};
+pub use question::{Answering, Diff, Graph, Questioned, Source, What, Who, Why};
 pub use store::{
     Files, Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
 };

@@ -4,9 +4,9 @@ use super::{AnswerFormat, GraphFormat, GraphLevel};
 use clap::Args;
 use std::path::PathBuf;
 
-/// A question about a configuration.
+/// What answers: a file, or a generation.
 #[derive(Debug, Args)]
-pub struct Questioned {
+pub struct Source {
     /// The system file; by default the current generation answers.
     pub file: Option<PathBuf>,
     /// The same, as an option.
@@ -18,6 +18,22 @@ pub struct Questioned {
     /// The store whose current generation answers.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
     pub store: PathBuf,
+}
+
+impl Source {
+    /// Returns the system file, however it was named.
+    #[must_use]
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref().or(self.config.as_ref())
+    }
+}
+
+/// A question about a configuration.
+#[derive(Debug, Args)]
+pub struct Questioned {
+    /// What answers.
+    #[command(flatten)]
+    pub source: Source,
     /// How to print the answer.
     #[arg(long, value_enum, default_value = "human")]
     pub format: AnswerFormat,
@@ -43,17 +59,9 @@ pub struct Answering {
 /// `capc graph`.
 #[derive(Debug, Args)]
 pub struct Graph {
-    /// The system file; by default the current generation answers.
-    pub file: Option<PathBuf>,
-    /// The same, as an option.
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
-    pub config: Option<PathBuf>,
-    /// A user's home file beside the system file; may be given several times.
-    #[arg(long = "home", value_name = "FILE")]
-    pub homes: Vec<PathBuf>,
-    /// The store whose current generation answers.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/capc")]
-    pub store: PathBuf,
+    /// What answers.
+    #[command(flatten)]
+    pub source: Source,
     /// How to print the graph.
     #[arg(long, value_enum, default_value = "dot")]
     pub format: GraphFormat,

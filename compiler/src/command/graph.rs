@@ -10,8 +10,8 @@ use crate::model::Level;
 
 /// Prints the graph.
 pub fn run(arguments: &Graph) -> Exit {
-    let file = arguments.file.as_ref().or(arguments.config.as_ref());
-    let open = match Answerable::open(file, &arguments.homes, &arguments.store, Needed::Authority) {
+    let source = &arguments.source;
+    let open = match Answerable::open(source.file(), &source.homes, &source.store, Needed::Authority) {
         Ok(open) => open,
         Err(exit) => return exit,
     };

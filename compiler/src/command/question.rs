@@ -225,8 +225,8 @@ fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>
 
 /// `capc order`.
 pub fn order(arguments: &Questioned) -> Exit {
-    let file = arguments.file.as_ref().or(arguments.config.as_ref());
-    match Answerable::open(file, &arguments.homes, &arguments.store, Needed::Holdings) {
+    let source = &arguments.source;
+    match Answerable::open(source.file(), &source.homes, &source.store, Needed::Holdings) {
         Ok(Answerable { model, holdings, sources, .. }) => {
             let answer = query::order(&model, &boot::waits(&model, &holdings), &sources);
             print(arguments.format, || answer.human(), &answer)
