@@ -3,12 +3,6 @@
 ;; Nothing here gives authority. A service is started by the launcher, which verifies its sealed manifest and gives what that says;
 ;; this file says when, and hands over the sockets and channels that the plan names.
 
-(let* ((version (module-ref (resolve-interface '(shepherd config)) 'Version))
-       (number (lambda (word) (or (string->number (substring word 0 (or (string-skip word char-numeric?) (string-length word)))) 0)))
-       (numbers (append (map number (string-split version #\.)) '(0 0 0))))
-  (unless (>= (+ (* 1000000 (car numbers)) (* 1000 (cadr numbers)) (caddr numbers)) 10002)
-    (error (string-append "capc needs the Shepherd 0.10.2 or later, and this is " version "; nothing was loaded"))))
-
 (define-module (capc shepherd)
   #:use-module (shepherd service)
   #:use-module (ice-9 match)

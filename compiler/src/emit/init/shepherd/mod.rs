@@ -18,6 +18,7 @@ pub const FILE: &str = "init/shepherd.scm";
 pub const LOCK: &str = "init/capc.lock.scm";
 
 /// What the Shepherd does with a plan of services, and with a user's.
+const VERSION: &str = include_str!("version.scm");
 const SYSTEM: &str = include_str!("capc.scm");
 const USER: &str = include_str!("user.scm");
 /// The store whose logs lie where those of other programs do.
@@ -32,7 +33,7 @@ pub fn files(site: &Site<'_>) -> Result<Content, String> {
         Mode::Root => (SYSTEM, system(site)?),
         Mode::User => (USER, user(site)?),
     };
-    let text = format!("{procedures}\n(load-plan!\n '{plan})\n");
+    let text = format!("{VERSION}\n{procedures}\n(load-plan!\n '{plan})\n");
     let lock = format!("{}\n", lock::lock(site));
     Ok(Content::from([(FILE.to_owned(), text.into_bytes()), (LOCK.to_owned(), lock.into_bytes())]))
 }
