@@ -72,9 +72,13 @@ impl Scene {
         path
     }
 
-    /// Writes a program.
-    pub fn program(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.write(name, text);
+    /// Writes a program, by another process: had this one the file open for writing while a neighbour forks, the fork would
+    /// have it open too, and executing it would fail (ETXTBSY, execve(2)).
+    pub fn program(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let part = self.write(&format!("{name}.part"), text);
+        let path = self.path.join(name);
+        assert!(Command::new("cp").arg(&part).arg(&path).status().unwrap().success());
+        std::fs::remove_file(part).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         path
     }

@@ -337,14 +337,7 @@ fn another_systems_root_is_configured_from_outside() {
     let scene = Scene::new("root");
     make_key(&scene, "key", "");
     for file in ["/usr/bin/env", "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"] {
-        scene.write(&format!("target{file}"), std::fs::read(file).unwrap());
-    }
-    for program in ["target/usr/bin/env", "target/lib64/ld-linux-x86-64.so.2"] {
-        std::fs::set_permissions(
-            scene.path.join(program),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )
-        .unwrap();
+        scene.program(&format!("target{file}"), std::fs::read(file).unwrap());
     }
     scene.write("target/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
     scene.write(

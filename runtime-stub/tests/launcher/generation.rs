@@ -191,7 +191,6 @@ impl Store {
         assert_eq!(places.len(), 1, "the magic stands once in the image");
         image[places[0]..places[0] + trust::RECORD_BYTES].copy_from_slice(&self.record());
         place_program(&image, &self.launcher());
-        fs::set_permissions(self.launcher(), fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
 
@@ -213,9 +212,10 @@ pub fn own(path: &Path, uid: u32) {
 
 /// Puts a program in its place by another process: had this one the file open for writing while a neighbour forks, the
 /// fork would have it open too, and executing it would fail (ETXTBSY, execve(2)).
-fn place_program(image: &[u8], place: &Path) {
+pub fn place_program(image: &[u8], place: &Path) {
     let part = place.with_extension("part");
     fs::write(&part, image).unwrap();
     assert!(std::process::Command::new("cp").arg(&part).arg(place).status().unwrap().success());
     fs::remove_file(&part).unwrap();
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -1,7 +1,7 @@
 //! The identity cache: what was hashed is not hashed again, and nothing that could have changed since is taken for that.
 
 use crate::disk::Disk;
-use crate::generation::{Store, sha256};
+use crate::generation::{Store, place_program, sha256};
 use crate::world::{Caller, Scratch, World, refused};
 use std::fs;
 use std::io::Write;
@@ -68,10 +68,10 @@ fn an_unchanged_file_is_hashed_once() {
 #[test]
 fn a_known_file_that_changes_is_hashed_again_and_refused() {
     let changes: [fn(&Path); 4] = [
-        |tool| fs::write(tool, ANOTHER).unwrap(),
+        |tool| place_program(ANOTHER, tool),
         |tool| {
             let new = tool.with_extension("new");
-            fs::write(&new, ANOTHER).unwrap();
+            place_program(ANOTHER, &new);
             fs::rename(new, tool).unwrap();
         },
         // With the times that it had: the time of change is not its owner's to set.
@@ -121,7 +121,7 @@ fn a_file_that_somebody_could_write_to_is_not_remembered() {
 #[test]
 fn a_file_that_was_changed_a_moment_ago_is_not_remembered() {
     let Some(scene) = Scene::new() else { return };
-    fs::write(scene.tool(), TOOL).unwrap();
+    place_program(TOOL, &scene.tool());
     for _ in 0..2 {
         assert!(reads(&scene.store, &scene.tool()));
     }
@@ -134,8 +134,7 @@ fn a_file_system_that_answers_for_its_own_times_is_not_believed() {
     let flags = rustix::mount::MountFlags::empty();
     rustix::mount::mount("capc", &scratch.path, "tmpfs", flags, options.as_c_str()).unwrap();
     let tool = scratch.path.join("tool");
-    fs::write(&tool, TOOL).unwrap();
-    fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+    place_program(TOOL, &tool);
     let store = service(&tool);
     let found = [reads(&store, &tool), reads(&store, &tool)];
     rustix::mount::unmount(&scratch.path, rustix::mount::UnmountFlags::DETACH).unwrap();

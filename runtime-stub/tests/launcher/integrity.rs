@@ -1,10 +1,11 @@
 //! What keeps a program from being another: replaced before it starts, and while it starts.
 
 use crate::disk::Disk;
-use crate::generation::{Store, sha256};
+use crate::generation::{Store, place_program, sha256};
 use crate::world::{Caller, Scratch, World, check, refused};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 const SEALED: &[u8] = b"#!/usr/bin/sh\necho as sealed\n";
@@ -18,20 +19,17 @@ fn tool(caller: Caller, integrity: &'static str, from: &Path) -> World {
     World::program(caller, &["/opt/tool"]).with(&[&line, "allow /opt read,exec"])
 }
 
-fn place(path: &Path, bytes: &[u8]) {
-    fs::write(path, bytes).unwrap();
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-}
-
 fn rename_over(path: &Path, bytes: &[u8]) {
     let new = path.with_extension("new");
-    place(&new, bytes);
+    place_program(bytes, &new);
     fs::rename(new, path).unwrap();
 }
 
+/// Writes into the file that is there.
 fn overwrite(path: &Path, bytes: &[u8]) {
-    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    file.write_all(bytes).unwrap();
+    let before = fs::metadata(path).unwrap().ino();
+    place_program(bytes, path);
+    assert_eq!(fs::metadata(path).unwrap().ino(), before, "the same file");
 }
 
 /// Starts a service, calls `change` when all is in its place and only the program is still to be started, and returns what
@@ -74,7 +72,7 @@ fn what_is_replaced_before_it_starts_is_refused() {
             for replace in [rename_over, overwrite] {
                 let scratch = Scratch::new(caller);
                 let path = scratch.path.join("tool");
-                place(&path, SEALED);
+                place_program(SEALED, &path);
                 let store = tool(caller, integrity, &path).store();
                 assert_eq!(store.output(caller).stdout, b"as sealed\n");
                 replace(&path, ANOTHER);
@@ -95,7 +93,7 @@ fn what_is_renamed_over_while_it_starts_is_not_seen() {
         for integrity in ["pinned", "memfd"] {
             let scratch = Scratch::new(caller);
             let path = scratch.path.join("tool");
-            place(&path, SEALED);
+            place_program(SEALED, &path);
             let world = tool(caller, integrity, &path);
             let said = changed_while_starting(&world, || rename_over(&path, ANOTHER));
             assert_eq!(said, "as sealed\n", "{caller:?} {integrity}");
@@ -110,7 +108,7 @@ fn what_is_overwritten_while_it_starts_is_seen_by_pinned_and_not_by_memfd() {
         for (integrity, expected) in [("pinned", "another!!\n"), ("memfd", "as sealed\n")] {
             let scratch = Scratch::new(caller);
             let path = scratch.path.join("tool");
-            place(&path, SEALED);
+            place_program(SEALED, &path);
             let world = tool(caller, integrity, &path);
             let said = changed_while_starting(&world, || overwrite(&path, ANOTHER));
             assert_eq!(said, expected, "{caller:?} {integrity}");
@@ -124,7 +122,7 @@ fn a_whole_closure_is_copied_and_its_originals_may_change() {
     for caller in [Caller::Root, Caller::User] {
         let scratch = Scratch::new(caller);
         let path = scratch.path.join("tool");
-        place(&path, &fs::read("/bin/true").unwrap());
+        place_program(&fs::read("/bin/true").unwrap(), &path);
         let mut world = tool(caller, "memfd", &path);
         world.integrity = "memfd";
         let said = changed_while_starting(&world, || overwrite(&path, &fs::read("/bin/false").unwrap()));
@@ -174,7 +172,7 @@ fn store_means_a_place_where_nothing_changes() {
 fn a_copy_of_something_else_than_a_file_is_refused() {
     let scratch = Scratch::new(Caller::Root);
     let path = scratch.path.join("tool");
-    place(&path, SEALED);
+    place_program(SEALED, &path);
     let stores: Vec<Store> =
         ["pinned", "memfd"].map(|integrity| tool(Caller::Root, integrity, &path).store()).into();
     fs::remove_file(&path).unwrap();

@@ -1,6 +1,6 @@
 //! What is refused: anything that is not as it was sealed, or not for here and now.
 
-use crate::generation::{Store, host};
+use crate::generation::{Store, bare_launcher, host, place_program};
 use crate::world::{Caller, Scratch, World, refused};
 use capc_schemas::token::{Digest, PublicKey};
 use ed25519_dalek::SigningKey;
@@ -131,12 +131,12 @@ fn a_generation_is_for_one_machine_scope_and_time() {
     let at = record.windows(64).position(|window| window == digest.as_bytes()).unwrap();
     let mut changed = record.clone();
     changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
-    fs::write(other.launcher(), changed).unwrap();
+    place_program(&changed, &other.launcher());
     check(&other, "host: this launcher was made for another machine");
     let at = record.windows(12).position(|window| window == b"system test\n").unwrap();
     let mut changed = record;
     changed[at + 7..at + 11].copy_from_slice(b"best");
-    fs::write(other.launcher(), changed).unwrap();
+    place_program(&changed, &other.launcher());
     check(&other, "seal: it is of another scope");
 }
 
@@ -171,7 +171,7 @@ fn the_floor_must_be_there_and_be_roots() {
 #[test]
 fn a_launcher_without_a_trust_root_refuses_everything() {
     let store = store();
-    fs::copy(crate::generation::bare_launcher(), store.launcher()).unwrap();
+    place_program(&fs::read(bare_launcher()).unwrap(), &store.launcher());
     check(&store, "trust record: it is empty");
 }
 

@@ -3,7 +3,7 @@
 //! Where every byte is tried, the launcher's own verification runs inside the test, since a process for each would take
 //! minutes; `refusals` tries a part of them with whole processes.
 
-use crate::generation::{Store, sha256};
+use crate::generation::{Store, place_program, sha256};
 use crate::world::{Caller, World, refused};
 use capc_launcher::load::{self, Buffers};
 use capc_schemas::token::{Digest, RelPath};
@@ -102,7 +102,7 @@ fn another_generations_manifest_is_refused() {
 fn an_old_generation_put_back_is_refused_by_every_launcher() {
     let mut store = store();
     let old_launcher = store.dir.join("old-launcher");
-    fs::copy(store.launcher(), &old_launcher).unwrap();
+    place_program(&fs::read(store.launcher()).unwrap(), &old_launcher);
     let old = store.generation();
     // A later key signs the next generation, and the launcher that trusts it is another program.
     let key = ed25519_dalek::SigningKey::from_bytes(&[77; 32]);

@@ -298,9 +298,8 @@ fn what_is_being_started_from_what_was_does_not_keep_what_was_revoked() {
         holds other at=\"/other\"\n    restart \"always\"\n}\n";
     let scene = scene("systemd-overtaken", text);
     // Large enough that its launcher is seen at work.
-    let program = scene.program("bin/large", "");
-    std::fs::copy("/usr/bin/sleep", &program).unwrap();
-    std::fs::OpenOptions::new().write(true).open(&program).unwrap().set_len(300 << 20).unwrap();
+    let program = scene.program("bin/large", std::fs::read("/usr/bin/sleep").unwrap());
+    assert!(Command::new("truncate").args(["--size", "300M"]).arg(&program).status().unwrap().success());
     let machine = Booted::new(&scene);
     reconfigure(&machine, &[]).exits(0);
     // Its launcher has looked at the floor, and has no world yet.
