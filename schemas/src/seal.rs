@@ -5,7 +5,7 @@
 use crate::line::{Field, Words, split_line, writes_line};
 use crate::token::{Digest, PublicKey, RelPath, Token};
 use crate::words;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 /// The longest SEAL that is read.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -278,13 +278,13 @@ fn write_entry(out: &mut (impl fmt::Write + ?Sized), entry: &Entry<'_>) -> fmt::
 
 fn read_signer(line: &str) -> Option<PublicKey> {
     let key = Words::new(line.strip_prefix("# signer ")?).field()?;
-    writes_line(line, |mut out| write_signer(&mut out, &key)).then_some(key)
+    writes_line(line, |out| write_signer(out, &key)).then_some(key)
 }
 
 fn read_source(line: &str) -> Option<Source<'_>> {
     let mut words = Words::new(line.strip_prefix("# source ")?);
     let source = Source { digest: words.field()?, name: words.field()? };
-    writes_line(line, |mut out| write_source(&mut out, &source)).then_some(source)
+    writes_line(line, |out| write_source(out, &source)).then_some(source)
 }
 
 fn read_entry(line: &str) -> Option<Entry<'_>> {

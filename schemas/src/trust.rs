@@ -6,7 +6,7 @@
 use crate::line::{Field, Words, split_line, writes_line};
 use crate::seal::Scope;
 use crate::token::{AbsPath, Digest, PublicKey};
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 /// The length of the record.
 pub const RECORD_BYTES: usize = 4096;

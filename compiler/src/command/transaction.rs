@@ -13,7 +13,9 @@ use crate::emit::init::{self, PLAN, Site};
 use crate::emit::report::harmless;
 use crate::emit::store::{self, Draft, Found, Store};
 use crate::model::Init;
-use crate::seal::{self, Content, Heading, SealedSource, Signers, TrustRoot, fingerprint, launcher_with};
+use crate::seal::{
+    self, Content, Digests, Heading, SealedSource, Signers, TrustRoot, fingerprint, launcher_with,
+};
 use capc_schemas::token::Digest;
 use capc_supervisor::Plan;
 use std::collections::BTreeSet;
@@ -179,12 +181,13 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     if let Some(init) = init {
         apply::refuse(init, ground.root.as_deref(), &inside, &content)?;
     }
-    let text = seal::seal(&heading, &sources, &content)
+    let digests = seal::digests(&content);
+    let text = seal::seal(&heading, &sources, &digests)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
     let running = if ground.root.is_none() { running(&ground.path) } else { Vec::new() };
     let review = Review::of(ground.old_side(), &mut meaning);
     let before = ground.current.as_ref();
-    announce(before, &content, &heading, &meaning.summary());
+    announce(before, &digests, &heading, &meaning.summary());
     super::say!(
         "{}",
         super::diff::painted(
@@ -198,15 +201,14 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     for note in review.note.iter().cloned().chain(notes).chain(spoiled).chain(on_init) {
         super::say!("note: {}", harmless(&note));
     }
-    let files = content.iter().map(|(path, bytes)| (path.clone(), seal::digest(bytes))).collect();
-    let outdated = apply::outdated(&ground.path, &files, plan.as_ref().map(|(_, plan)| plan), &running);
+    let outdated = apply::outdated(&ground.path, &digests, plan.as_ref().map(|(_, plan)| plan), &running);
     super::say!("{}", before_and_after(&review, (&running, &outdated), &ground));
     for key in &keys {
         super::say!("to be signed by {}", key.describe());
     }
     super::say!("sha256 of what is signed: {}", seal::digest(text.as_bytes()));
     let Some(store) = &ground.store else {
-        intend(&ground, &content, &text, &image, number);
+        intend(&ground, (&content, &digests), &text, &image, number);
         return Ok(Err(Exit::Clean));
     };
     if !sealing.yes && !agreed()? {
@@ -217,6 +219,7 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     let draft = Draft {
         number,
         content: &content,
+        digests: &digests,
         seal: &text,
         launcher: Some(&launcher),
         previous: before.filter(|_| ground.spoiled.is_empty()),
@@ -314,22 +317,22 @@ fn who(
 }
 
 /// Says what the new generation is, and which services it brings, changes or takes away.
-fn announce(current: Option<&Found>, content: &Content, heading: &Heading<'_>, summary: &str) {
+fn announce(current: Option<&Found>, files: &Digests, heading: &Heading<'_>, summary: &str) {
     let Heading { scope, number, content_of, .. } = heading;
     let content_of = content_of.map(|number| format!(", with the content of {number}")).unwrap_or_default();
     super::say!("generation {number} of {scope}{content_of}: {summary}");
     let Some(found) = current else { return super::say!("the first one; all that it gives:\n") };
     let is_service = |path: &str| path.strip_prefix("manifests/").map(str::to_owned);
     let mut changes = Vec::new();
-    for (path, bytes) in content {
+    for (path, digest) in files {
         let Some(name) = is_service(path) else { continue };
         match found.files.get(path) {
             None => changes.push(format!("+{name}")),
-            Some(old) if *old != seal::digest(bytes) => changes.push(format!("~{name}")),
+            Some(old) if old != digest => changes.push(format!("~{name}")),
             Some(_) => {}
         }
     }
-    let gone = found.files.keys().filter(|path| !content.contains_key(*path));
+    let gone = found.files.keys().filter(|path| !files.contains_key(*path));
     changes.extend(gone.filter_map(|path| is_service(path)).map(|name| format!("-{name}")));
     match changes.is_empty() {
         true => super::say!("no service differs from generation {}", found.number),
@@ -361,11 +364,11 @@ fn before_and_after(
 }
 
 /// Says what a run that is none would do.
-fn intend(ground: &Ground, content: &Content, text: &str, image: &[u8], number: u64) {
+fn intend(ground: &Ground, (content, digests): (&Content, &Digests), text: &str, image: &[u8], number: u64) {
     let store = ground.path.display();
-    let is_new = |(path, bytes): &(&String, &Vec<u8>)| {
+    let is_new = |(path, _): &(&String, &Vec<u8>)| {
         let old = ground.current.as_ref().and_then(|found| found.files.get(*path));
-        !ground.spoiled.is_empty() || old != Some(&seal::digest(bytes))
+        !ground.spoiled.is_empty() || old != digests.get(*path)
     };
     let new: Vec<_> = content.iter().filter(is_new).collect();
     let bytes: usize = new.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + text.len();

@@ -162,9 +162,11 @@ fn seal_now(arguments: &Up, mode: Mode, groups: &Groups) -> Result<Result<Ready,
         signers: &signers,
     };
     let (content, sources) = generation::content(&compilation, &lowered)?;
-    let text = seal::seal(&heading, &sources, &content)
+    let digests = seal::digests(&content);
+    let text = seal::seal(&heading, &sources, &digests)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
-    let draft = Draft { number, content: &content, seal: &text, launcher: None, previous: None };
+    let draft =
+        Draft { number, content: &content, digests: &digests, seal: &text, launcher: None, previous: None };
     let place = store
         .publish(
             &draft,

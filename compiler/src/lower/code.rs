@@ -1,6 +1,6 @@
 //! What a service is made of: its programs with all they need, its images, its configuration.
 
-use super::closure::{self, Closure};
+use super::closure::{self, Closure, NoClosure};
 use super::place::Place;
 use super::world::World;
 use super::{Run, Subject};
@@ -70,15 +70,16 @@ fn missing(run: &mut Run<'_>, path: &PathUse, at: &str, error: &std::io::Error) 
 }
 
 fn add_program(run: &mut Run<'_>, world: &mut World, program: &PathUse) {
-    let mut closure = Closure::default();
-    match closure::add_program(&run.host, &mut closure, &program.path) {
-        Ok(()) => {
+    match run.host.closure(&program.path).as_ref() {
+        Ok(closure) => {
             if let Ok(Walk { real, .. }) = walk(run.host.machine, &program.path) {
                 refuse_unreadable(run, world, &real, program.span, Wish::Execute);
             }
-            put(run, world, &closure, program.span);
+            put(run, world, closure, program.span);
         }
-        Err(wrong) => run.refusals.refuse(program.span, wrong.message, "needed to run this", wrong.help),
+        Err(NoClosure { message, help }) => {
+            run.refusals.refuse(program.span, message, "needed to run this", help)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the dynamic loader finds a library: on the machine, and in a world without the loader's cache.
 
+use super::closure::{self, Closure, NoClosure};
 use super::elf::{self, ElfFile};
 use crate::machine::{FileType, Machine, Walk, join, last_name, normal, parent, walk};
 use capc_schemas::token::Digest;
@@ -32,6 +33,7 @@ pub struct Host<'a> {
     files: RefCell<BTreeMap<String, Option<Rc<ElfFile>>>>,
     digests: RefCell<BTreeMap<String, Digest>>,
     defaults: RefCell<BTreeMap<String, Vec<String>>>,
+    closures: RefCell<BTreeMap<String, Rc<Result<Closure, NoClosure>>>>,
 }
 
 /// A library as the loader finds it.
@@ -57,6 +59,7 @@ impl<'a> Host<'a> {
             files: RefCell::default(),
             digests: RefCell::default(),
             defaults: RefCell::default(),
+            closures: RefCell::default(),
         };
         host.cache = cached.unwrap_or_else(|| host.configured());
         host
@@ -102,6 +105,18 @@ impl<'a> Host<'a> {
         found
     }
 
+    /// Returns what a program needs in order to run, or why it cannot.
+    #[must_use]
+    pub fn closure(&self, program: &str) -> Rc<Result<Closure, NoClosure>> {
+        if let Some(known) = self.closures.borrow().get(program) {
+            return Rc::clone(known);
+        }
+        let mut found = Closure::default();
+        let found = Rc::new(closure::add_program(self, &mut found, program).map(|()| found));
+        self.closures.borrow_mut().insert(program.to_owned(), Rc::clone(&found));
+        found
+    }
+
     /// Returns the directories that a loader searches without being told.
     #[must_use]
     pub fn default_directories(&self, interpreter: &str) -> Vec<String> {
@@ -115,10 +130,9 @@ impl<'a> Host<'a> {
             return ["/lib", "/usr/local/lib", "/usr/lib"].map(|path| self.place(path)).to_vec();
         }
         let text = self.machine.read(interpreter).unwrap_or_default();
-        let has = |path: &&&str| {
-            let needle = format!("{path}/\0");
-            text.windows(needle.len()).any(|window| window == needle.as_bytes())
-        };
+        let directories: Vec<&[u8]> =
+            text.split(|byte| *byte == 0).filter_map(|text| text.strip_suffix(b"/")).collect();
+        let has = |path: &&&str| directories.iter().any(|text| text.ends_with(path.as_bytes()));
         let mut found: Vec<String> = Vec::new();
         for place in DEFAULT_DIRECTORIES.iter().filter(has).map(|path| self.place(path)) {
             if !found.contains(&place) {

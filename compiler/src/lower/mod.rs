@@ -36,7 +36,7 @@ pub use seccomp::{calls_beyond, group_of_call, name_of_call, usual_calls};
 use crate::check::Checked;
 use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
-use crate::machine::{Machine, walk};
+use crate::machine::{Machine, Remembered, walk};
 use crate::model::{FileKind, Model, Object, ObjectId, Placement, Ready, Rights, Service, Target};
 use crate::source::Span;
 use capc_schemas::manifest;
@@ -164,6 +164,7 @@ pub fn lower(
     machine: &dyn Machine,
     options: &Options,
 ) -> Result<Lowered, Vec<Diagnostic>> {
+    let machine: &dyn Machine = &Remembered::new(machine);
     let mut refusals = Refusals::default();
     if model.file != FileKind::System {
         let span = model.object(crate::model::SYSTEM).span;
@@ -199,10 +200,10 @@ pub fn lower(
 /// # Errors
 /// When one of them is not there, in words.
 pub fn files_of(machine: &dyn Machine, program: &str) -> Result<Vec<String>, String> {
-    let mut found = closure::Closure::default();
-    let added = closure::add_program(&Host::new(machine), &mut found, program);
-    added.map_err(|no| format!("{}; {}", no.message, no.help))?;
-    Ok(found.files.into_values().collect())
+    match Host::new(machine).closure(program).as_ref() {
+        Ok(found) => Ok(found.files.values().cloned().collect()),
+        Err(no) => Err(format!("{}; {}", no.message, no.help)),
+    }
 }
 
 impl<'a> Run<'a> {

@@ -6,12 +6,14 @@
 
 mod real;
 mod over;
+mod remembered;
 mod tree;
 #[cfg(test)]
 pub mod fake;
 
 pub use over::Over;
 pub use real::RealMachine;
+pub use remembered::Remembered;
 pub use tree::tree_digest;
 
 use capc_schemas::token::Digest;

@@ -18,6 +18,15 @@ use std::collections::BTreeMap;
 /// Every file of a generation but `SEAL` and its signature, by path.
 pub type Content = BTreeMap<String, Vec<u8>>;
 
+/// The digests of those files, by path.
+pub type Digests = BTreeMap<String, Digest>;
+
+/// Returns the digests of files.
+#[must_use]
+pub fn digests(content: &Content) -> Digests {
+    content.iter().map(|(path, bytes)| (path.clone(), digest(bytes))).collect()
+}
+
 /// A configuration file that was compiled: its name and its bytes' digest.
 pub struct SealedSource {
     /// Relative to the first one's directory.
@@ -57,21 +66,21 @@ pub fn host_digest(id: &str) -> Digest {
     Digest(hasher.finalize().into())
 }
 
-/// Returns the SEAL over a generation's content: the same bytes for the same arguments.
+/// Returns the SEAL over a generation's files: the same bytes for the same arguments.
 ///
 /// # Errors
 /// Names a path that cannot be a file of a generation.
-pub fn seal(heading: &Heading<'_>, sources: &[SealedSource], content: &Content) -> Result<String, String> {
+pub fn seal(heading: &Heading<'_>, sources: &[SealedSource], files: &Digests) -> Result<String, String> {
     let mut sources: Vec<Source<'_>> = sources
         .iter()
         .map(|source| Source { digest: source.digest, name: Token::new(source.name.as_bytes()) })
         .collect();
     sources.sort_unstable_by_key(|source| source.name);
     sources.dedup_by_key(|source| source.name);
-    let mut entries = Vec::with_capacity(content.len());
-    for (path, bytes) in content {
+    let mut entries = Vec::with_capacity(files.len());
+    for (path, digest) in files {
         let path = RelPath::new(path).ok_or_else(|| path.clone())?;
-        entries.push(Entry { digest: digest(bytes), path });
+        entries.push(Entry { digest: *digest, path });
     }
     entries.sort_unstable_by_key(|entry| entry.path);
     let header = Header {

@@ -42,7 +42,7 @@ fn redis_python_dropbear_and_a_nightly_job_run_in_worlds_of_their_own() {
     let nightly = std::fs::read_to_string(scene.path.join("daemons/bin/nightly")).unwrap();
     scene.program(
         "daemons/bin/nightly",
-        &nightly.replace("/var/lib/capc-reports", &format!("{here}/reports")),
+        nightly.replace("/var/lib/capc-reports", &format!("{here}/reports")),
     );
     scene.write("daemons/passwd", "www-data:x:33:33::/srv/home:/bin/sh\n");
     let keys = scene.write("daemons/ssh/.ssh/authorized_keys", "");

@@ -181,9 +181,9 @@ fn what_prepares_comes_first_and_who_waits_for_done_last() {
     scene.write("data/kept", "");
     std::fs::set_permissions(scene.path.join("data"), std::os::unix::fs::PermissionsExt::from_mode(0o777))
         .unwrap();
-    scene.program("bin/prepare", &script("echo one >order"));
-    scene.program("bin/setup", &script("read -r first <order; echo \"after $first\"; echo two >order"));
-    scene.program("bin/app", &script("read -r first <order; echo \"after $first\""));
+    scene.program("bin/prepare", script("echo one >order"));
+    scene.program("bin/setup", script("read -r first <order; echo \"after $first\"; echo two >order"));
+    scene.program("bin/app", script("read -r first <order; echo \"after $first\""));
     let run = scene.plain_capc(["up", "system.kdl"]).exits(0);
     let said: Vec<&str> = run.out.lines().filter(|line| line.contains("after ")).collect();
     assert_eq!(said, ["setup | after one", "app   | after two"], "{}", run.out);

@@ -5,7 +5,7 @@ use super::fields::{
     Access, DescriptorKind, Execution, FacetRole, FileKind, FileMode, Groups, Integrity, Limit, Mode,
     Network, Owner, Ready, Rights,
 };
-use crate::line::{Words, writes_line};
+use crate::line::{Field, Words, writes_line};
 use crate::token::{AbsPath, Digest, Key, RelPath, Token};
 use core::fmt;
 
@@ -74,7 +74,10 @@ macro_rules! lines {
                 out.write_str(self.kind().word())?;
                 match self {
                     $(Self::$name $({ $($field),* })? => {
-                        $($(write!(out, " {}", $field)?;)*)?
+                        $($(
+                            out.write_char(' ')?;
+                            $field.write(out)?;
+                        )*)?
                     })*
                 }
                 out.write_char('\n')

@@ -2,7 +2,7 @@
 
 use super::trust::judge_path;
 use super::{Found, Store, StoreError, io};
-use crate::seal::{self, Content};
+use crate::seal::{Content, Digests};
 use rustix::fs::{CWD, RenameFlags};
 use std::fs;
 use std::io::Write;
@@ -15,6 +15,8 @@ pub struct Draft<'a> {
     pub number: u64,
     /// Its files but SEAL and the signature.
     pub content: &'a Content,
+    /// Their digests.
+    pub digests: &'a Digests,
     /// Its SEAL.
     pub seal: &'a str,
     /// The launcher in the store that will judge it; none if that runs from memory.
@@ -72,26 +74,28 @@ impl Store {
         sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
         judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<(), StoreError> {
-        let mut made = PathBuf::new();
+        let mut made = vec![new.to_owned()];
+        let mut written = Vec::new();
         for (name, bytes) in draft.content {
             let path = new.join(name);
-            if let Some(parent) = path.parent().filter(|parent| **parent != made) {
-                let directory = fs::DirBuilder::new().recursive(true).mode(0o755).create(parent);
-                io(|| format!("make `{}`", parent.display()), directory)?;
-                made = parent.to_owned();
+            if let Some(parent) = path.parent() {
+                make_below(new, parent, &mut made)?;
             }
             // What stays the same is the same file under another name, so that a change costs what it changes.
-            let same = draft.previous.filter(|found| found.files.get(name) == Some(&seal::digest(bytes)));
+            let same = draft.previous.filter(|found| found.files.get(name) == draft.digests.get(name));
             if same.is_none_or(|found| fs::hard_link(found.path.join(name), &path).is_err()) {
-                write_new(&path, bytes)?;
+                written.push((write_new(&path, bytes)?, path));
             }
         }
-        write_new(&new.join("SEAL"), draft.seal.as_bytes())?;
+        let mut write = |name: &str, bytes: &[u8]| {
+            let path = new.join(name);
+            written.push((write_new(&path, bytes)?, path));
+            Ok(())
+        };
+        write("SEAL", draft.seal.as_bytes())?;
         let signature = sign(draft.seal.as_bytes()).map_err(StoreError::Broken)?;
-        write_new(&new.join("SEAL.sig"), &signature)?;
-        // One flush of everything costs a tenth of one for each file.
-        let directory = io(|| format!("open `{}`", new.display()), fs::File::open(new))?;
-        io(|| "flush the store".to_owned(), rustix::fs::syncfs(&directory).map_err(std::io::Error::from))?;
+        write("SEAL.sig", &signature)?;
+        flush_all(new, &written, &made)?;
         judge(new).map_err(StoreError::Broken)
     }
 
@@ -179,6 +183,36 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<fs::File, StoreError> {
     let open = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
     let written = open.and_then(|mut file| file.write_all(bytes).map(|()| file));
     io(|| format!("write `{}`", path.display()), written)
+}
+
+/// Makes a directory and those above it, down from one that is there, unless they are `made` already.
+fn make_below(top: &Path, directory: &Path, made: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+    let missing: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|part| *part != top && !made.iter().any(|one| one == part))
+        .collect();
+    for part in missing.into_iter().rev() {
+        io(|| format!("make `{}`", part.display()), fs::DirBuilder::new().mode(0o755).create(part))?;
+        made.push(part.to_owned());
+    }
+    Ok(())
+}
+
+/// Flushes what was written and the directories that it is in.
+fn flush_all(new: &Path, written: &[(fs::File, PathBuf)], made: &[PathBuf]) -> Result<(), StoreError> {
+    // One flush of everything costs a tenth of one for each of 200 files; but it waits for whatever else the machine is
+    // writing there, so a few files are flushed by themselves.
+    const FEW: usize = 16;
+    if written.len() > FEW {
+        let directory = io(|| format!("open `{}`", new.display()), fs::File::open(new))?;
+        let flushed = rustix::fs::syncfs(&directory).map_err(std::io::Error::from);
+        return io(|| "flush the store".to_owned(), flushed);
+    }
+    for (file, path) in written {
+        io(|| format!("flush `{}`", path.display()), file.sync_all())?;
+    }
+    // What is inside a directory before the directory's own name.
+    made.iter().rev().try_for_each(|directory| flush(directory))
 }
 
 fn flush(directory: &Path) -> Result<(), StoreError> {
