@@ -4,15 +4,19 @@ use super::Failure;
 use crate::Compilation;
 use crate::authority::Authority;
 use crate::certificate;
+use crate::check::Checked;
+use crate::diag::Diagnostic;
 use crate::emit::harmless::write_json;
 use crate::emit::selection::{Selection, Wanted};
 use crate::emit::{
     graph,
     store::{self, Found},
 };
+use crate::holdings::Holdings;
 use crate::index::{self, Index, Restored};
-use crate::lower::{Lowered, Mode};
-use crate::model::SYSTEM;
+use crate::lower::{self, Lowered, Mode};
+use crate::machine::Machine;
+use crate::model::{Model, SYSTEM};
 use crate::seal::{Content, SealedSource, digest, host_digest};
 use crate::source::{FileId, Files, SourceMap};
 use capc_schemas::token::Digest;
@@ -72,6 +76,28 @@ pub fn host(root: Option<&Path>) -> Result<Digest, Failure> {
         .ok_or_else(|| Failure::refused("this machine has no /etc/machine-id and no boot id"))
 }
 
+/// What a generation holds to answer questions from, and what proves its assertions.
+pub struct Answers(Option<Content>);
+
+/// Lowers what was proved right, and works out beside it what answers questions.
+///
+/// # Errors
+/// Everything that the machine does not allow.
+pub fn lower(
+    compilation: &Compilation,
+    (model, holdings, checked): (&Model, &Holdings, &Checked),
+    machine: &dyn Machine,
+    options: &lower::Options,
+) -> Result<(Lowered, Answers), Vec<Diagnostic>> {
+    std::thread::scope(|scope| {
+        let drawn = scope.spawn(|| answers(compilation));
+        let lowered = lower::lower(model, holdings, checked, machine, options)?;
+        // What died drawing is drawn again here, to die where it is told.
+        let drawn = drawn.join().unwrap_or_else(|_| answers(compilation));
+        Ok((lowered, Answers(drawn)))
+    })
+}
+
 /// Returns every file of the generation but its SEAL, and the sources' digests.
 ///
 /// # Errors
@@ -79,12 +105,13 @@ pub fn host(root: Option<&Path>) -> Result<Digest, Failure> {
 pub fn content(
     compilation: &Compilation,
     lowered: &Lowered,
+    answers: Answers,
 ) -> Result<(Content, Vec<SealedSource>), Failure> {
     let internal = |what: &str| Failure {
         exit: crate::cli::Exit::Internal,
         message: format!("cannot write {what}; please report this"),
     };
-    let mut content = Content::new();
+    let mut content = answers.0.ok_or_else(|| internal("what answers questions"))?;
     for (name, manifest) in &lowered.manifests {
         content.insert(format!("manifests/{name}"), manifest.clone().into_bytes());
     }
@@ -93,7 +120,6 @@ pub fn content(
     let identities: BTreeMap<&str, u32> =
         lowered.identities.iter().map(|(name, uid)| (name.as_str(), *uid)).collect();
     content.insert(IDENTITIES.to_owned(), json(&identities).ok_or_else(|| internal("the identities"))?);
-    add_answers(&mut content, compilation).ok_or_else(|| internal("what answers questions"))?;
     let sources = add_sources(&mut content, &compilation.sources).ok_or_else(|| internal("the sources"))?;
     Ok((content, sources))
 }
@@ -104,9 +130,10 @@ fn json(value: &impl Serialize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Adds what questions are answered from, and what proves the assertions: the graph is drawn from the index as it will be read
-/// back, so that the two say the same.
-fn add_answers(content: &mut Content, compilation: &Compilation) -> Option<()> {
+/// Returns what questions are answered from, and what proves the assertions: the graph is drawn from the index as it will be
+/// read back, so that the two say the same.
+fn answers(compilation: &Compilation) -> Option<Content> {
+    let mut content = Content::new();
     let (model, holdings) = compilation.parts()?;
     let certificate = certificate::issue(model, holdings, compilation.checked.as_ref()?.grounds());
     content.insert(CERTIFICATE.to_owned(), json(&certificate)?);
@@ -116,7 +143,7 @@ fn add_answers(content: &mut Content, compilation: &Compilation) -> Option<()> {
     let restored = Restored::read(&Index::open(&bytes).ok()?, |_| None).ok()?;
     content.insert(GRAPH.to_owned(), graph_of(restored)?);
     content.insert(INDEX.to_owned(), bytes);
-    Some(())
+    Some(content)
 }
 
 /// Returns `graph.json` as an index says it.

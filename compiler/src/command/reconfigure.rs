@@ -73,7 +73,8 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     };
     let groups = groups(init, root.as_deref());
     let options = lower::Options { mode, state_root: None, previous, groups };
-    let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
+    let lowered = generation::lower(&compilation, (model, holdings, checked), &machine, &options);
+    let (lowered, answers) = match lowered {
         Ok(lowered) => lowered,
         Err(refusals) => {
             compilation.diagnostics = refusals;
@@ -81,7 +82,7 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
             return Ok(Exit::Refused);
         }
     };
-    let (mut content, sources) = generation::content(&compilation, &lowered)?;
+    let (mut content, sources) = generation::content(&compilation, &lowered, answers)?;
     let manifests = lowered.manifests.iter().map(|(_, text)| text.as_str());
     if let Some(images) = drift::images(manifests, &machine)? {
         content.insert(generation::IMAGES.to_owned(), images);

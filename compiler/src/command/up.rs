@@ -141,7 +141,9 @@ fn seal_now(arguments: &Up, mode: Mode, groups: &Groups) -> Result<Result<Ready,
     let groups =
         lower::Groups::sure(have(Controller::Memory), have(Controller::Tasks), have(Controller::Cpu));
     let options = lower::Options { mode, state_root, previous, groups };
-    let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
+    let lowered =
+        generation::lower(&compilation, (model, holdings, checked), &RealMachine::default(), &options);
+    let (lowered, answers) = match lowered {
         Ok(lowered) => lowered,
         Err(refusals) => {
             compilation.diagnostics = refusals;
@@ -161,7 +163,7 @@ fn seal_now(arguments: &Up, mode: Mode, groups: &Groups) -> Result<Result<Ready,
         content_of: None,
         signers: &signers,
     };
-    let (content, sources) = generation::content(&compilation, &lowered)?;
+    let (content, sources) = generation::content(&compilation, &lowered, answers)?;
     let digests = seal::digests(&content);
     let text = seal::seal(&heading, &sources, &digests)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;

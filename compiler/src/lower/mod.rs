@@ -180,15 +180,19 @@ pub fn lower(
     let mut subjects: Vec<Subject<'_>> =
         model.services().map(|(id, object, service)| Subject { id, object, service }).collect();
     subjects.sort_by(|one, other| one.object.name.cmp(&other.object.name));
-    let mut manifests = Vec::new();
     let mut planned = Vec::new();
     for subject in subjects {
         let (world, passed) = run.world(subject, checked);
-        match write::manifest(&world) {
+        planned.push((subject, world, passed));
+    }
+    let mut manifests = Vec::new();
+    for ((subject, world, _), written) in
+        planned.iter().zip(write::manifests(&planned, |(_, world, _)| world))
+    {
+        match written {
             Ok(text) => manifests.push((world.name.clone(), text)),
             Err(what) => run.refusals.internal(subject.object.span, &what),
         }
-        planned.push((subject, world, passed));
     }
     let plan = plan::plan(&mut run, checked, planned);
     let notes = run.refusals.finish()?;

@@ -7,6 +7,21 @@ use capc_schemas::token::{AbsPath, Key, RelPath, Token};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Returns the manifest of the world of each, in order, or what of it no manifest can say; two halves side by side.
+pub fn manifests<T: Sync>(all: &[T], world: impl Fn(&T) -> &World + Sync) -> Vec<Result<String, String>> {
+    let write = |part: &[T]| part.iter().map(|one| manifest(world(one))).collect::<Vec<_>>();
+    let (first, second) = all.split_at(all.len() / 2);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| write(second));
+        let mut written = write(first);
+        match second.join() {
+            Ok(second) => written.extend(second),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        written
+    })
+}
+
 /// Returns the manifest of a world.
 ///
 /// # Errors

@@ -40,10 +40,8 @@ fn redis_python_dropbear_and_a_nightly_job_run_in_worlds_of_their_own() {
     let text = text.replace("/var/lib/capc-cache", &format!("{here}/cache"));
     scene.write("daemons/system.kdl", text.replace("/var/lib/capc-reports", &format!("{here}/reports")));
     let nightly = std::fs::read_to_string(scene.path.join("daemons/bin/nightly")).unwrap();
-    scene.program(
-        "daemons/bin/nightly",
-        nightly.replace("/var/lib/capc-reports", &format!("{here}/reports")),
-    );
+    scene
+        .program("daemons/bin/nightly", nightly.replace("/var/lib/capc-reports", &format!("{here}/reports")));
     scene.write("daemons/passwd", "www-data:x:33:33::/srv/home:/bin/sh\n");
     let keys = scene.write("daemons/ssh/.ssh/authorized_keys", "");
     let key = scene.path.join("id");

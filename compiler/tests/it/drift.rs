@@ -114,7 +114,7 @@ fn package(scene: &Scene, version: &str) -> std::path::PathBuf {
         "Package: capc-demo\nVersion: {version}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: demo\n"
     );
     scene.write(&format!("build-{version}/DEBIAN/control"), control);
-    scene.program(format!("build-{version}/opt/demo/tool"), format!("#!/bin/sh\necho {version}\n"));
+    scene.program(&format!("build-{version}/opt/demo/tool"), format!("#!/bin/sh\necho {version}\n"));
     let file = scene.path.join(format!("demo-{version}.deb"));
     let mut build = Command::new("dpkg-deb");
     build.args(["--root-owner-group", "--build"]).arg(root).arg(&file);
