@@ -8,9 +8,10 @@ use crate::sys::{
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
 };
 use capc_schemas::manifest::Manifest;
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::{HOST_PREFIX, Seal};
 use capc_schemas::sshsig;
-use capc_schemas::token::{Digest, PublicKey, RelPath};
+use capc_schemas::token::{Digest, RelPath};
 use capc_schemas::trust::{RECORD_BYTES, Trust};
 use core::ffi::CStr;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -70,7 +71,7 @@ pub fn manifest<'m>(
         return Err(Refusal::of(Layer::Manifest, "no service of this name is sealed"));
     };
     let text = file(&generation, Layer::Manifest, path.c_str(), buffers.manifest)?;
-    if Sha256::digest(text).as_slice() != digest.0 {
+    if sha256(text) != digest.0 {
         return Err(Refusal::of(Layer::Manifest, "its digest is not the sealed one"));
     }
     let manifest = Manifest::parse(text).map_err(|error| Refusal {
@@ -103,21 +104,25 @@ pub fn directory<'m>(generation: &'m CStr) -> Result<Fd, Refusal<'m>> {
 pub fn signed<'m>(trust: &Trust<'_>, text: &[u8], signature: &[u8]) -> Result<(), Refusal<'m>> {
     let namespace = trust.root.scope.kind.namespace();
     let message: [u8; 64] = Sha512::digest(text).into();
-    let data = sshsig::signed_data(namespace, &message);
     let (mut rest, mut good, mut last) = (signature, 0, None);
     while !rest.is_empty() {
         let found = trust.signers().find_map(|key| Some((key, sshsig::signature_of(rest, namespace, &key)?)));
-        let Some((key, (bytes, after))) = found else {
+        let Some((key, (signature, after))) = found else {
             return Err(Refusal::of(
                 Layer::Signature,
                 "it is none of a trusted key in this scope's namespace",
             ));
         };
-        if last.is_some_and(|last: PublicKey| last >= key) {
+        if last.is_some_and(|last: PublicKey| !last.is_before(&key)) {
             return Err(Refusal::of(Layer::Signature, "its signers do not ascend"));
         }
-        let verified = VerifyingKey::from_bytes(&key.0)
-            .and_then(|verifier| verifier.verify_strict(data.bytes(), &Signature::from_bytes(&bytes)));
+        let data = sshsig::signed_data(namespace, &message);
+        let Some(data) = sshsig::verified_bytes(&key, &signature, data, sha256) else {
+            return Err(Refusal::of(Layer::Signature, "nobody touched the FIDO key that made it"));
+        };
+        let verified = VerifyingKey::from_bytes(&key.point).and_then(|verifier| {
+            verifier.verify_strict(data.bytes(), &Signature::from_bytes(&signature.bytes))
+        });
         if verified.is_err() {
             return Err(Refusal::of(Layer::Signature, "it does not verify"));
         }
@@ -127,6 +132,12 @@ pub fn signed<'m>(trust: &Trust<'_>, text: &[u8], signature: &[u8]) -> Result<()
         return Err(Refusal::of(Layer::Signature, "fewer signed than the threshold asks for"));
     }
     Ok(())
+}
+
+/// Returns the SHA-256 digest of some bytes; in one place, for the program is to be small.
+#[inline(never)]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// Reads the SEAL and checks that it is for this scope and machine.

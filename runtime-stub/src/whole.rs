@@ -56,7 +56,7 @@ fn manifest_of<'m>(
     let file = Sentence::of(format_args!("{path}"));
     let text = load::file(generation, Layer::Manifest, file.c_str(), buffer)
         .map_err(|refusal| about(path, refusal))?;
-    if Sha256::digest(text).as_slice() != digest.0 {
+    if load::sha256(text) != digest.0 {
         return Err(refuse(path, "its digest is not the sealed one"));
     }
     let manifest = Manifest::parse(text).map_err(|error| Refusal {

@@ -10,6 +10,8 @@
 extern crate std;
 
 pub mod token;
+pub mod wire;
+pub mod public_key;
 pub mod line;
 pub mod manifest;
 pub mod seal;

@@ -3,7 +3,8 @@
 //! Comparing makes strictness hold by construction: leading zeros, doubled blanks and other second spellings
 //! differ from what would be written, so no reader of a field needs to think of them.
 
-use crate::token::{AbsPath, Digest, Key, PublicKey, RelPath, Token};
+use crate::public_key::PublicKey;
+use crate::token::{AbsPath, Digest, Key, RelPath, Token};
 use core::fmt;
 
 /// The words of one line that are not read yet.
@@ -82,7 +83,13 @@ fields! {
     RelPath<'a> = RelPath::new,
     Key<'a> = Key::new,
     Digest = Digest::parse,
-    PublicKey = PublicKey::parse,
+}
+
+/// It takes the rest of a line: a plain key is one word, a FIDO key two.
+impl<'a> Field<'a> for PublicKey {
+    fn read(words: &mut Words<'a>) -> Option<Self> {
+        Self::parse(words.word()?, words.rest())
+    }
 }
 
 /// Writes a number as `Display` does, at a third of its time: most of a manifest is the numbers of its filter.

@@ -3,7 +3,8 @@
 //! It is a valid SHA256SUMS file, so that `sha256sum --strict -c SEAL` checks a generation without capc.
 
 use crate::line::{Field, Words, split_line, writes_line};
-use crate::token::{Digest, PublicKey, RelPath, Token};
+use crate::public_key::PublicKey;
+use crate::token::{Digest, RelPath, Token};
 use crate::words;
 use core::fmt::{self, Write as _};
 
@@ -299,7 +300,7 @@ trait Rank: Copy {
 }
 impl Rank for PublicKey {
     fn is_before(self, next: Self) -> bool {
-        self < next
+        PublicKey::is_before(&self, &next)
     }
 }
 impl Rank for Source<'_> {
@@ -372,6 +373,7 @@ mod tests {
     use std::vec::Vec;
 
     const WHOLE: &str = include_str!("../samples/v1/whole.seal");
+    const FIDO: &str = include_str!("../samples/v1/fido.seal");
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -398,8 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_seal_names_fido_keys_and_others_in_one_order() {
+        let seal = Seal::parse(FIDO.as_bytes()).unwrap();
+        assert_eq!(rewritten(&seal), FIDO);
+        let applications: Vec<bool> = seal.signers().map(|key| key.application.is_some()).collect();
+        assert_eq!(applications, [false, true, true]);
+        // The same point twice is no second signer.
+        let point = "33".repeat(32);
+        check(&FIDO.replace(&"34".repeat(32), &point), "line 9");
+        check(&FIDO.replace("ssh:root", "web:root"), "line 10");
+    }
+
+    #[test]
     fn no_changed_byte_reads_as_the_same_seal() {
-        let mut text = WHOLE.as_bytes().to_vec();
+        let mut text = FIDO.as_bytes().to_vec();
         for at in 0..text.len() {
             for flip in [1, 2, 0x20, 0x80] {
                 text[at] ^= flip;

@@ -1,4 +1,4 @@
-//! Words: byte strings written without blanks, absolute and relative paths, digests and keys.
+//! Words: byte strings written without blanks, absolute and relative paths, digests.
 //!
 //! A byte outside `!`..`~`, and `%` itself, is written `%XX`; the empty string is a lone `%`.
 
@@ -250,36 +250,26 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-macro_rules! hexadecimal {
-    ($($(#[$doc:meta])* $name:ident),*) => {$(
-        $(#[$doc])*
-        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub [u8; 32]);
+/// A SHA-256 digest.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
 
-        impl $name {
-            /// Reads 64 lower-case hexadecimal digits.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                read_hex(word).map(Self)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(&self.0, f)
-            }
-        }
-    )*};
+impl Digest {
+    /// Reads 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        read_hex(word).map(Self)
+    }
 }
 
-hexadecimal! {
-    /// A SHA-256 digest.
-    Digest,
-    /// A raw Ed25519 public key.
-    PublicKey
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
 }
 
-fn read_hex(word: &str) -> Option<[u8; 32]> {
+/// Reads 64 lower-case hexadecimal digits.
+pub(crate) fn read_hex(word: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -296,7 +286,8 @@ fn read_hex(word: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes 64 lower-case hexadecimal digits.
+pub(crate) fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
     let mut text = [0; 64];
     for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {

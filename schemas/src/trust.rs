@@ -4,8 +4,9 @@
 //! A launcher without text in its record refuses everything.
 
 use crate::line::{Field, Words, split_line, writes_line};
+use crate::public_key::PublicKey;
 use crate::seal::Scope;
-use crate::token::{AbsPath, Digest, PublicKey};
+use crate::token::{AbsPath, Digest};
 use core::fmt::{self, Write as _};
 
 /// The length of the record.
@@ -86,7 +87,7 @@ impl<'a> Trust<'a> {
         let mut before = None;
         while !lines.rest.is_empty() {
             let key: PublicKey = lines.take("signer")?;
-            if before.is_some_and(|before| before >= key) {
+            if before.is_some_and(|before: PublicKey| !before.is_before(&key)) {
                 return Err(Error::Line(lines.count));
             }
             before = Some(key);
@@ -156,6 +157,7 @@ mod tests {
     use std::string::{String, ToString};
 
     const WHOLE: &str = include_str!("../samples/v1/whole.trust");
+    const FIDO: &str = include_str!("../samples/v1/fido.trust");
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -166,12 +168,14 @@ mod tests {
 
     #[test]
     fn a_record_is_read_and_written_again_byte_for_byte() {
-        let record = record_of(WHOLE).unwrap();
-        let trust = Trust::parse(&record).unwrap();
-        let mut written = String::new();
-        write(&mut written, &trust.root, trust.signers()).unwrap();
-        assert_eq!(written, WHOLE);
-        assert_eq!(trust.signers().count(), 2);
+        for (text, signer_count) in [(WHOLE, 2), (FIDO, 3)] {
+            let record = record_of(text).unwrap();
+            let trust = Trust::parse(&record).unwrap();
+            let mut written = String::new();
+            write(&mut written, &trust.root, trust.signers()).unwrap();
+            assert_eq!(written, text);
+            assert_eq!(trust.signers().count(), signer_count);
+        }
     }
 
     #[test]
@@ -185,6 +189,10 @@ mod tests {
         check(&(WHOLE.to_string() + "extra\n"), "line 8");
         let last = WHOLE.lines().last().unwrap();
         check(&(WHOLE.to_string() + last + "\n"), "line 8");
+        check(&std::format!("{WHOLE}{last} ssh:\n"), "line 8");
+        check(&FIDO.replace("ssh:root", "web:root"), "line 8");
+        check(&FIDO.replace("ssh:root", "ssh: root"), "line 8");
+        check(&FIDO.replace("ssh:\n", "ssh: \n"), "line 7");
         let mut record = record_of(WHOLE).unwrap();
         record[RECORD_BYTES - 1] = 1;
         assert!(Trust::parse(&record).is_err(), "nothing hides behind the padding");

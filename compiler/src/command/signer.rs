@@ -1,8 +1,8 @@
 //! Signing through `ssh-keygen`: capc holds no private key.
 
 use crate::seal::{self, SignatureError, fingerprint};
+use capc_schemas::public_key::{FIDO, PLAIN, PublicKey};
 use capc_schemas::seal::ScopeKind;
-use capc_schemas::token::PublicKey;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 use std::io::{self, Read, Write};
@@ -51,6 +51,13 @@ impl Signer {
     fn sign(&self, seal: &[u8], within: Duration) -> Result<Vec<u8>, String> {
         let mut command = Command::new("ssh-keygen");
         command.args(["-Y", "sign", "-n", ScopeKind::System.namespace(), "-f"]).arg(&self.path);
+        if self.key.application.is_some() {
+            // What ssh-keygen says of it is kept for when it fails, and an agent says nothing.
+            super::complain!("touch the FIDO key that holds {}", self.describe());
+        }
+        if nobody_can_be_asked() {
+            command.envs([("SSH_ASKPASS_REQUIRE", "force"), ("SSH_ASKPASS", "/bin/false")]);
+        }
         let Answer { status, out, err } = ask(command, seal, within)?;
         let said = String::from_utf8_lossy(&err);
         let said = said.trim();
@@ -72,6 +79,11 @@ impl Signer {
 or a `{}` that does not belong to its `.pub`",
                 self.path.display()
             )),
+            Err(SignatureError::Untouched) => Err(format!(
+                "ssh-keygen ended well, but by what the FIDO key says nobody touched it: the launcher takes no such \
+signature; a key made without `-O no-touch-required` waits for the touch ({})",
+                self.path.display()
+            )),
             Err(_) => Err(format!(
                 "ssh-keygen ended well, but printed no Ed25519 signature ({} bytes); it said: {said}",
                 out.len()
@@ -87,12 +99,25 @@ or a `{}` that does not belong to its `.pub`",
 pub fn sign_all(signers: &[Signer], seal: &[u8], within: Duration) -> Result<Vec<u8>, String> {
     let mut all: Vec<&Signer> = signers.iter().collect();
     all.sort_by_key(|signer| signer.key);
-    all.dedup_by_key(|signer| signer.key);
+    all.dedup_by_key(|signer| signer.key.point);
     let mut armours = Vec::new();
     for signer in all {
         armours.extend(signer.sign(seal, within)?);
     }
     Ok(armours)
+}
+
+/// Returns whether there is neither a terminal to ask for a passphrase or PIN on, nor a program that asks.
+///
+/// ssh-keygen would then take the first line of what it is to sign for one, and a FIDO key locks itself after some wrong PINs.
+fn nobody_can_be_asked() -> bool {
+    let value = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    // ssh(1) says when the program is run.
+    let has_program = match value("SSH_ASKPASS_REQUIRE") {
+        Some(wish) => !wish.eq_ignore_ascii_case("never"),
+        None => value("DISPLAY").is_some(),
+    };
+    !has_program && std::fs::File::open("/dev/tty").is_err()
 }
 
 /// Returns the path of a key's public half.
@@ -116,13 +141,19 @@ pub fn read_public(path: &Path) -> Result<PublicKey, String> {
             key.display()
         )
     })?;
-    let other = text.split_ascii_whitespace().next().unwrap_or("").to_owned();
-    seal::public_key_of(&text).ok_or_else(|| match other.starts_with("ssh-") || other.starts_with("sk-") {
-        true if other != "ssh-ed25519" => format!(
-            "`{}` is a key of the kind {other}; the launcher verifies ssh-ed25519 alone, from a file or an agent",
-            path.display()
-        ),
-        _ => format!("`{}` is no Ed25519 public key of OpenSSH", path.display()),
+    seal::public_key_of(&text).ok_or_else(|| {
+        let path = path.display();
+        match text.split_ascii_whitespace().next().unwrap_or("") {
+            PLAIN => format!("`{path}` is no whole {PLAIN} key of OpenSSH"),
+            FIDO => format!(
+                "`{path}` is no whole {FIDO} key of OpenSSH, or its application is not `ssh:` with up to 60 printable bytes"
+            ),
+            other if ["ssh-", "sk-", "ecdsa-"].iter().any(|kind| other.starts_with(kind)) => format!(
+                "`{path}` is a key of the kind {other}; the launcher verifies {PLAIN} and {FIDO} alone, from a file, an \
+agent or a FIDO key"
+            ),
+            _ => format!("`{path}` is no Ed25519 public key of OpenSSH"),
+        }
     })
 }
 

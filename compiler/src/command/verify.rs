@@ -6,7 +6,7 @@ use crate::certificate::{Certificate, confirm};
 use crate::cli::{Exit, Verify};
 use crate::emit::store::{self, Found, Link};
 use crate::seal::{Signers, fingerprint};
-use capc_schemas::token::PublicKey;
+use capc_schemas::public_key::PublicKey;
 use std::path::Path;
 
 /// Verifies one generation.

@@ -1,17 +1,14 @@
 //! Keys as OpenSSH writes them, and who may sign.
 
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::Seal;
-use capc_schemas::token::PublicKey;
 use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const ALGORITHM: &str = "ssh-ed25519";
-/// What stands before the 32 bytes of a key: two strings with their lengths before them (RFC 8709).
-const BLOB: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 
 /// Some keys, and how many of them must sign.
 ///
-/// INVARIANT: the keys ascend, and the threshold is from 1 to their number.
+/// INVARIANT: the keys ascend by their points, and the threshold is from 1 to their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signers {
     keys: Vec<PublicKey>,
@@ -24,7 +21,7 @@ impl Signers {
     pub fn new(keys: impl IntoIterator<Item = PublicKey>, threshold: u32) -> Option<Self> {
         let mut keys: Vec<PublicKey> = keys.into_iter().collect();
         keys.sort_unstable();
-        keys.dedup();
+        keys.dedup_by_key(|key| key.point);
         (threshold > 0 && threshold as usize <= keys.len()).then_some(Self { keys, threshold })
     }
 
@@ -33,7 +30,7 @@ impl Signers {
     pub fn all(keys: &[PublicKey]) -> Option<Self> {
         let mut distinct = keys.to_vec();
         distinct.sort_unstable();
-        distinct.dedup();
+        distinct.dedup_by_key(|key| key.point);
         let threshold = u32::try_from(distinct.len()).ok()?;
         Self::new(distinct, threshold)
     }
@@ -64,30 +61,33 @@ impl Signers {
     }
 }
 
-/// Reads the Ed25519 key of an OpenSSH public key file (`ssh-ed25519 BASE64 comment`).
+/// Reads the key of an OpenSSH public key file (`ssh-ed25519 BASE64 comment`, or of a FIDO token
+/// `sk-ssh-ed25519@openssh.com BASE64 comment`).
 #[must_use]
 pub fn public_key_of(text: &str) -> Option<PublicKey> {
     let mut words = text.split_ascii_whitespace();
-    if words.next()? != ALGORITHM {
-        return None;
-    }
-    let blob = decode(words.next()?)?;
-    blob.strip_prefix(BLOB)?.try_into().ok().map(PublicKey)
+    let kind = words.next()?;
+    let key = PublicKey::of_blob(&decode(words.next()?.trim_end_matches('='))?)?;
+    (kind == key.kind()).then_some(key)
 }
 
-/// Returns a key as OpenSSH writes it into files: `ssh-ed25519 BASE64`.
+/// Returns a key as OpenSSH writes it into files: its kind and BASE64.
 #[must_use]
 pub fn line_of(key: &PublicKey) -> String {
-    format!("{ALGORITHM} {}", encode(&[BLOB, &key.0].concat()))
+    let mut text = format!("{} {}", key.kind(), encode(key.blob().bytes()));
+    // Padding (RFC 4648): four letters for three bytes.
+    let padding = (3 - key.blob().bytes().len() % 3) % 3;
+    text.extend(std::iter::repeat_n('=', padding));
+    text
 }
 
 /// Returns a key's fingerprint as `ssh-keygen -l` prints it.
 #[must_use]
 pub fn fingerprint(key: &PublicKey) -> String {
-    format!("SHA256:{}", encode(&Sha256::digest([BLOB, &key.0].concat())))
+    format!("SHA256:{}", encode(&Sha256::digest(key.blob().bytes())))
 }
 
-/// Writes unpadded base64 (RFC 4648); a key's 51 bytes need no padding, and a fingerprint has none.
+/// Writes unpadded base64 (RFC 4648).
 fn encode(bytes: &[u8]) -> String {
     let mut text = String::new();
     for group in bytes.chunks(3) {
@@ -120,7 +120,11 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capc_schemas::wire::Blob;
 
+    const TOKEN: &str = "sk-ssh-ed25519@openssh.com \
+AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAILVJS0AZqyde8jfsIWLawE1iQJDevsSJiM78cAbaA1DqAAAABHNzaDo=";
+    const TOKEN_PRINT: &str = "SHA256:GnIUM8ykawLRJLcJ5dBP1lSgtLF91dAsYYd+8j701DI";
     const GITHUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     #[test]
@@ -128,6 +132,7 @@ mod tests {
         let key = public_key_of(&format!("{GITHUB} github\n")).unwrap();
         assert_eq!(line_of(&key), GITHUB);
         assert_eq!(public_key_of("ssh-rsa AAAA"), None);
+        assert_eq!(public_key_of(&GITHUB.replace("ssh-", "sk-ssh-")), None);
         assert_eq!(public_key_of(&GITHUB.replace("GKJl", "GK")), None);
     }
 
@@ -138,9 +143,21 @@ mod tests {
         assert_eq!(fingerprint(&key), "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
     }
 
+    // As `ssh-keygen -t ed25519-sk` and `ssh-keygen -l` of OpenSSH 9.2 print them.
+    #[test]
+    fn a_fido_key_of_openssh_is_read_and_written() {
+        let key = public_key_of(&format!("{TOKEN} token\n")).unwrap();
+        assert_eq!(key.application.unwrap().text(), "ssh:");
+        assert_eq!(line_of(&key), TOKEN);
+        assert_eq!(fingerprint(&key), TOKEN_PRINT);
+        assert_eq!(public_key_of(&TOKEN.replace("sk-ssh-ed25519@openssh.com", "ssh-ed25519")), None);
+        let site = Blob::new().string(key.kind().as_bytes()).string(&key.point).string(b"https://a.example");
+        assert_eq!(public_key_of(&format!("{} {}", key.kind(), encode(site.bytes()))), None);
+    }
+
     #[test]
     fn a_threshold_is_met_by_distinct_keys_alone() {
-        let [a, b, c] = [1, 2, 3].map(|byte| PublicKey([byte; 32]));
+        let [a, b, c] = [1, 2, 3].map(|byte| PublicKey::plain([byte; 32]));
         let signers = Signers::new([a, b, b], 2).unwrap();
         assert!(signers.are_met_by(&[a, b]));
         assert!(!signers.are_met_by(&[a, a]) && !signers.are_met_by(&[a, c]));

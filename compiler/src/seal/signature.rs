@@ -1,11 +1,11 @@
 //! Signatures over a SEAL: made in memory for `capc up`, and verified as strictly as the launcher does.
 
 use super::key::{Signers, fingerprint};
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::ScopeKind;
 use capc_schemas::sshsig;
-use capc_schemas::token::PublicKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use sha2::{Digest, Sha512};
+use sha2::{Digest, Sha256, Sha512};
 use std::fmt;
 
 /// A key that signs one generation and is then forgotten.
@@ -21,7 +21,7 @@ impl MemoryKey {
     /// Returns the public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
+        PublicKey::plain(self.0.verifying_key().to_bytes())
     }
 
     /// Returns an armoured OpenSSH signature over a SEAL.
@@ -29,7 +29,7 @@ impl MemoryKey {
     pub fn sign(&self, seal: &[u8]) -> String {
         let namespace = ScopeKind::System.namespace();
         let data = sshsig::signed_data(namespace, &Sha512::digest(seal).into());
-        let signature = self.0.sign(data.bytes()).to_bytes();
+        let signature = sshsig::Signature::plain(self.0.sign(data.bytes()).to_bytes());
         let mut armour = String::new();
         // INVARIANT: writing to a String cannot fail; an empty armour would be refused by `verify`.
         let _ = sshsig::write(&mut armour, namespace, &self.public(), &signature);
@@ -44,6 +44,8 @@ pub enum SignatureError {
     NotOurs,
     /// It is one, but not over this SEAL.
     Bad,
+    /// It is one of a FIDO key that nobody touched, or that says something of the moment that we do not know.
+    Untouched,
     /// It is good, but nobody trusts this key.
     Stranger(PublicKey),
     /// A key signed twice, or the keys do not ascend.
@@ -62,6 +64,7 @@ impl fmt::Display for SignatureError {
         match self {
             Self::NotOurs => f.write_str("the signature is not of a trusted key in this namespace and form"),
             Self::Bad => f.write_str("the signature is not over this SEAL"),
+            Self::Untouched => f.write_str("nobody touched the FIDO key that made the signature"),
             Self::Stranger(key) => {
                 write!(f, "the signature is not of a trusted key, but of {}", fingerprint(key))
             }
@@ -82,16 +85,20 @@ impl std::error::Error for SignatureError {}
 /// When one is not, when there is none, or when anything stands between, before or after them.
 pub fn signed_by(seal: &[u8], armours: &[u8]) -> Result<Vec<PublicKey>, SignatureError> {
     let namespace = ScopeKind::System.namespace();
-    let data = sshsig::signed_data(namespace, &Sha512::digest(seal).into());
+    let message = Sha512::digest(seal).into();
     let (mut rest, mut signers) = (armours, Vec::new());
     while !rest.is_empty() {
         let signer = sshsig::claimed_signer(rest, namespace).ok_or(SignatureError::NotOurs)?;
         let (signature, after) =
             sshsig::signature_of(rest, namespace, &signer).ok_or(SignatureError::NotOurs)?;
-        let key = VerifyingKey::from_bytes(&signer.0).map_err(|_| SignatureError::NotOurs)?;
-        let verified = key.verify_strict(data.bytes(), &Signature::from_bytes(&signature));
+        let key = VerifyingKey::from_bytes(&signer.point).map_err(|_| SignatureError::NotOurs)?;
+        let sha256 = |bytes: &[u8]| Sha256::digest(bytes).into();
+        let data = sshsig::signed_data(namespace, &message);
+        let data = sshsig::verified_bytes(&signer, &signature, data, sha256);
+        let data = data.ok_or(SignatureError::Untouched)?;
+        let verified = key.verify_strict(data.bytes(), &Signature::from_bytes(&signature.bytes));
         verified.map_err(|_| SignatureError::Bad)?;
-        if signers.last().is_some_and(|last| *last >= signer) {
+        if signers.last().is_some_and(|last: &PublicKey| !last.is_before(&signer)) {
             return Err(SignatureError::Order);
         }
         signers.push(signer);

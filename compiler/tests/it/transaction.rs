@@ -243,8 +243,27 @@ fn a_key_that_an_agent_holds_signs_by_its_public_half() {
 #[test]
 fn a_key_that_no_launcher_verifies_is_refused_by_its_kind() {
     let scene = scene("kinds", OLD);
-    scene.write("fido.pub", "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t fido\n");
-    reconfigure(&scene, &["--yes", "--key", "fido.pub"]).exits(3).complains("sk-ssh-ed25519@openssh.com");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-s", "key", "-I", "test", "-n", "test", "key.pub"]).current_dir(&scene.path);
+    run(keygen).exits(0);
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ecdsa", "-N", "", "-f", "curve"]).current_dir(&scene.path);
+    run(keygen).exits(0);
+    scene.write("rsa.pub", "ssh-rsa AAAAB3NzaC1yc2E= test\n");
+    scene.write("token.pub", "sk-ecdsa-sha2-nistp256@openssh.com AAAAInNr token\n");
+    for (key, kind) in [
+        ("key-cert.pub", "ssh-ed25519-cert-v01@openssh.com"),
+        ("curve.pub", "ecdsa-sha2-nistp256"),
+        ("rsa.pub", "ssh-rsa"),
+        ("token.pub", "sk-ecdsa-sha2-nistp256@openssh.com"),
+    ] {
+        let words = format!("`{key}` is a key of the kind {kind}; the launcher verifies ssh-ed25519 and");
+        reconfigure(&scene, &["--yes", "--key", key]).exits(3).complains(&words);
+    }
+    scene.write("cut.pub", "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t cut\n");
+    reconfigure(&scene, &["--yes", "--key", "cut.pub"])
+        .exits(3)
+        .complains("no whole sk-ssh-ed25519@openssh.com");
     reconfigure(&scene, &["--yes", "--key", "gone"]).exits(3).complains("capc key init --key gone");
 }
 

@@ -1,7 +1,8 @@
 //! A compiler in small: writes a generation, signs it, and makes a launcher that trusts it.
 
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::{self, Entry, HOST_PREFIX, Header, Previous, Scope, ScopeKind, Source};
-use capc_schemas::token::{AbsPath, Digest, PublicKey, RelPath, Token};
+use capc_schemas::token::{AbsPath, Digest, RelPath, Token};
 use capc_schemas::{sshsig, trust};
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -75,7 +76,7 @@ impl Store {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(dir.join("run/facets")).unwrap();
         let key = SigningKey::from_bytes(&sha256(&count.to_le_bytes()).0);
-        let trusted = vec![PublicKey(key.verifying_key().to_bytes())];
+        let trusted = vec![PublicKey::plain(key.verifying_key().to_bytes())];
         let name = manifest.lines().find_map(|line| line.strip_prefix("service ")).unwrap().to_string();
         let manifests = vec![(name, manifest.to_string())];
         let (threshold, number, floor, scope) = (1, 3, Some("3\n".to_string()), &b"test"[..]);
@@ -154,8 +155,9 @@ impl Store {
         let data = sshsig::signed_data("capc.system.v1", &Sha512::digest(seal).into());
         let mut text = String::new();
         for key in keys {
-            let public = PublicKey(key.verifying_key().to_bytes());
-            sshsig::write(&mut text, "capc.system.v1", &public, &key.sign(data.bytes()).to_bytes()).unwrap();
+            let public = PublicKey::plain(key.verifying_key().to_bytes());
+            let signature = sshsig::Signature::plain(key.sign(data.bytes()).to_bytes());
+            sshsig::write(&mut text, "capc.system.v1", &public, &signature).unwrap();
         }
         text
     }

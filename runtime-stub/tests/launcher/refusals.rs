@@ -2,7 +2,8 @@
 
 use crate::generation::{Store, bare_launcher, host, place_program};
 use crate::world::{Caller, Scratch, World, refused};
-use capc_schemas::token::{Digest, PublicKey};
+use capc_schemas::public_key::PublicKey;
+use capc_schemas::token::Digest;
 use ed25519_dalek::SigningKey;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -183,7 +184,7 @@ fn only_trusted_keys_sign_and_enough_of_them() {
     check(&other, "signature: it is none of a trusted key");
     let mut two = store();
     let second = SigningKey::from_bytes(&[98; 32]);
-    two.trusted.push(PublicKey(second.verifying_key().to_bytes()));
+    two.trusted.push(PublicKey::plain(second.verifying_key().to_bytes()));
     two.threshold = 2;
     two.write();
     check(&two, "signature: fewer signed than the threshold");

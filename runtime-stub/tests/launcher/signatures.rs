@@ -3,47 +3,49 @@
 use crate::generation::Store;
 use crate::tampering::Verifier;
 use crate::world::{Caller, World, refused};
-use capc_schemas::token::PublicKey;
+use capc_schemas::public_key::PublicKey;
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const SPACE: &str = "capc.system.v1";
+pub const SPACE: &str = "capc.system.v1";
 
 /// The parts of a signature file, each of which a case may spoil.
 #[derive(Clone)]
-struct Parts {
-    magic: Vec<u8>,
-    version: u32,
-    key_type: &'static str,
-    key: Vec<u8>,
-    namespace: &'static str,
-    reserved: &'static str,
-    hash: &'static str,
-    signature_type: &'static str,
-    signature: Vec<u8>,
-    after_signature: Vec<u8>,
-    after_all: Vec<u8>,
+pub struct Parts {
+    pub magic: Vec<u8>,
+    pub version: u32,
+    pub key_type: &'static str,
+    pub key: Vec<u8>,
+    pub after_key: Vec<u8>,
+    pub namespace: &'static str,
+    pub reserved: &'static str,
+    pub hash: &'static str,
+    pub signature_type: &'static str,
+    pub signature: Vec<u8>,
+    pub after_signature: Vec<u8>,
+    pub after_all: Vec<u8>,
 }
 
-fn string(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn string(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     [&(bytes.as_ref().len() as u32).to_be_bytes()[..], bytes.as_ref()].concat()
 }
 
 /// Returns what is signed, as OpenSSH's PROTOCOL.sshsig has it.
-fn signed_data(namespace: &str, reserved: &str, hash: &str, digest: &[u8]) -> Vec<u8> {
+pub fn signed_data(namespace: &str, reserved: &str, hash: &str, digest: &[u8]) -> Vec<u8> {
     [b"SSHSIG".to_vec(), string(namespace), string(reserved), string(hash), string(digest)].concat()
 }
 
 impl Parts {
-    fn of(key: &SigningKey, data: &[u8]) -> Self {
+    pub fn of(key: &SigningKey, data: &[u8]) -> Self {
         Self {
             magic: b"SSHSIG".to_vec(),
             version: 1,
             key_type: "ssh-ed25519",
             key: key.verifying_key().to_bytes().to_vec(),
+            after_key: Vec::new(),
             namespace: SPACE,
             reserved: "",
             hash: "sha512",
@@ -54,8 +56,8 @@ impl Parts {
         }
     }
 
-    fn blob(&self) -> Vec<u8> {
-        let key = [string(self.key_type), string(&self.key)].concat();
+    pub fn blob(&self) -> Vec<u8> {
+        let key = [string(self.key_type), string(&self.key), self.after_key.clone()].concat();
         let signature =
             [string(self.signature_type), string(&self.signature), self.after_signature.clone()].concat();
         let names = [string(self.namespace), string(self.reserved), string(self.hash)].concat();
@@ -63,12 +65,12 @@ impl Parts {
         [&*self.magic, &version, &string(key), &names, &string(signature), &self.after_all].concat()
     }
 
-    fn armour(&self) -> Vec<u8> {
+    pub fn armour(&self) -> Vec<u8> {
         armour(&base64(&self.blob()), 70)
     }
 }
 
-fn armour(text: &str, columns: usize) -> Vec<u8> {
+pub fn armour(text: &str, columns: usize) -> Vec<u8> {
     let mut file = "-----BEGIN SSH SIGNATURE-----\n".to_string();
     for line in text.as_bytes().chunks(columns) {
         file += &format!("{}\n", String::from_utf8_lossy(line));
@@ -77,7 +79,7 @@ fn armour(text: &str, columns: usize) -> Vec<u8> {
 }
 
 /// Base64 with padding (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |group: &[u8]| {
         let bits =
@@ -98,7 +100,7 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 /// Adds the order of the group to the second half: the same signature, to whoever does not insist on the least number.
-fn plus_order(signature: &[u8]) -> Vec<u8> {
+pub fn plus_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -113,7 +115,7 @@ fn plus_order(signature: &[u8]) -> Vec<u8> {
 }
 
 /// Points of small order, in canonical and other spellings: with one of them as a key anybody signs anything.
-fn small_order() -> Vec<[u8; 32]> {
+pub fn small_order() -> Vec<[u8; 32]> {
     let with = |first: u8, middle: u8, last: u8| {
         let mut point = [middle; 32];
         (point[0], point[31]) = (first, last);
@@ -300,12 +302,9 @@ fn keygen(arguments: &[&str], input: &Path) -> Output {
 }
 
 /// Asks `ssh-keygen` whether a file is a signature over the SEAL by one of these keys.
-fn ssh_keygen_takes(store: &Store, keys: &[[u8; 32]], file: &[u8]) -> bool {
+pub fn ssh_keygen_takes(store: &Store, keys: &[PublicKey], file: &[u8]) -> bool {
     let (signers, signature): (PathBuf, PathBuf) = (store.dir.join("signers"), store.dir.join("try.sig"));
-    let line = |key: &[u8; 32]| {
-        let blob = [string("ssh-ed25519"), string(key)].concat();
-        format!("capc ssh-ed25519 {}\n", base64(&blob))
-    };
+    let line = |key: &PublicKey| format!("capc {} {}\n", key.kind(), base64(key.blob().bytes()));
     fs::write(&signers, keys.iter().map(line).collect::<String>()).unwrap();
     fs::write(&signature, file).unwrap();
     let (signers, signature) = (signers.to_str().unwrap(), signature.to_str().unwrap());
@@ -323,8 +322,8 @@ fn whatever_the_launcher_takes_ssh_keygen_takes() {
     let (mut taken, mut only_openssh) = (Vec::new(), 0);
     for Case { name, file, key } in &cases {
         let mut trusting = World::shell(Caller::Root, "true").store();
-        let key = key.unwrap_or(own);
-        trusting.trusted = vec![PublicKey(key)];
+        let key = PublicKey::plain(key.unwrap_or(own));
+        trusting.trusted = vec![key];
         // The SEAL stays the one that was signed; only the launcher's record is another.
         fs::copy(store.generation().join("SEAL"), trusting.generation().join("SEAL")).unwrap();
         let manifest = "manifests/test/it";
@@ -351,17 +350,16 @@ fn whatever_the_launcher_takes_ssh_keygen_takes() {
 fn several_signatures_are_each_ssh_keygens_too() {
     let mut store = World::shell(Caller::Root, "true").store();
     let second = SigningKey::from_bytes(&[98; 32]);
-    store.trusted.push(PublicKey(second.verifying_key().to_bytes()));
+    store.trusted.push(PublicKey::plain(second.verifying_key().to_bytes()));
     store.keys.push(second);
     store.threshold = 2;
     store.write();
     assert_eq!(Verifier::of(&store).refusal("test/it"), None);
     let file = fs::read_to_string(store.generation().join("SEAL.sig")).unwrap();
     let end = "-----END SSH SIGNATURE-----\n";
-    let keys: Vec<[u8; 32]> = store.trusted.iter().map(|key| key.0).collect();
     let each: Vec<&str> = file.split_inclusive(end).collect();
     assert_eq!(each.len(), 2);
-    assert!(each.iter().all(|one| ssh_keygen_takes(&store, &keys, one.as_bytes())));
+    assert!(each.iter().all(|one| ssh_keygen_takes(&store, &store.trusted, one.as_bytes())));
     fs::write(store.generation().join("SEAL.sig"), [each[1], each[0]].concat()).unwrap();
     assert!(Verifier::of(&store).refusal("test/it").unwrap().contains("do not ascend"));
 }
@@ -383,7 +381,7 @@ fn what_ssh_keygen_signs_the_launcher_takes() {
         sign(&["-Y", "sign", "-f", &key_path, "-n", space, "-O", &hash], &seal)
     };
     let public = decode(fs::read_to_string(key.with_extension("pub")).unwrap().split(' ').nth(1).unwrap());
-    store.trusted = vec![PublicKey(*public.last_chunk().unwrap())];
+    store.trusted = vec![PublicKey::plain(*public.last_chunk().unwrap())];
     store.keys = Vec::new();
     store.write();
     refused(&store.output(Caller::Root), "signature: fewer signed");

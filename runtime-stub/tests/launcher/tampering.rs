@@ -106,7 +106,7 @@ fn an_old_generation_put_back_is_refused_by_every_launcher() {
     let old = store.generation();
     // A later key signs the next generation, and the launcher that trusts it is another program.
     let key = ed25519_dalek::SigningKey::from_bytes(&[77; 32]);
-    store.trusted = vec![capc_schemas::token::PublicKey(key.verifying_key().to_bytes())];
+    store.trusted = vec![capc_schemas::public_key::PublicKey::plain(key.verifying_key().to_bytes())];
     store.keys = vec![key];
     store.number = 4;
     store.floor = Some("4\n".into());

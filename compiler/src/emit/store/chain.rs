@@ -2,8 +2,9 @@
 
 use super::{Found, StoreError, numbers, read};
 use crate::seal::{self, Signers};
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::Previous;
-use capc_schemas::token::{Digest, PublicKey};
+use capc_schemas::token::Digest;
 use std::path::Path;
 
 /// One generation as a link of the chain.

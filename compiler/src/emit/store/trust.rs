@@ -2,7 +2,7 @@
 
 use super::{Found, Store, StoreError, io, read};
 use crate::seal::{self, Record};
-use capc_schemas::token::PublicKey;
+use capc_schemas::public_key::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 

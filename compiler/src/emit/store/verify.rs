@@ -2,8 +2,8 @@
 
 use super::{StoreError, io, read};
 use crate::seal::{self, Signers};
+use capc_schemas::public_key::PublicKey;
 use capc_schemas::seal::Seal;
-use capc_schemas::token::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
