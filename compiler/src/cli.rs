@@ -9,7 +9,8 @@ pub use attend::{Attend, Prepared};
 pub use check::{Check, Foreign, ReportFormat};
 pub use question::{Answering, Diff, Graph, Questioned, Source, What, Who, Why};
 pub use store::{
-    Files, Gc, Inspected, Key, KeyInit, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show, Verify,
+    Files, Gc, Inspected, Key, KeyInit, KeyKind, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show,
+    Verify,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

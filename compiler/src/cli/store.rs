@@ -1,7 +1,7 @@
 //! The arguments of what makes and looks at sealed generations.
 
 use super::{AnswerFormat, Init};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// How a generation is sealed.
@@ -134,10 +134,10 @@ pub struct Gc {
 /// `capc key`.
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    /// Make an Ed25519 key with `ssh-keygen`
+    /// Make an Ed25519 key with `ssh-keygen`, in a file or a FIDO key
     ///
     /// It asks for a passphrase on the terminal. An existing key is never overwritten.
-    #[command(after_help = "Example: capc key init --key /etc/capc/keys/root")]
+    #[command(after_help = "Example: capc key init --kind fido --key /etc/capc/keys/root")]
     Init(KeyInit),
     /// Show who may sign the next generation
     #[command(after_help = "Example: capc key show")]
@@ -158,9 +158,21 @@ pub struct KeyInit {
     /// Where the private half goes; the public one beside it, with `.pub` after its name.
     #[arg(long, value_name = "FILE", default_value = "/etc/capc/keys/root")]
     pub key: PathBuf,
+    /// What holds the private half.
+    #[arg(long, value_enum, default_value = "file")]
+    pub kind: KeyKind,
     /// Make a key without a passphrase, for a machine that signs by itself.
     #[arg(long)]
     pub no_passphrase: bool,
+}
+
+/// What holds the private half of a key.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyKind {
+    /// The file.
+    File,
+    /// A FIDO key that is plugged in and touched at each signature; the file says which key in it.
+    Fido,
 }
 
 /// `capc key show`.

@@ -4,7 +4,7 @@ use super::rollback::{again, with_default_key};
 use super::signer::{Signer, public_half};
 use super::transaction::{self, Ground};
 use super::{Failure, compile};
-use crate::cli::{Exit, Key, KeyInit, KeyRotate, KeyShow, Sealing};
+use crate::cli::{Exit, Key, KeyInit, KeyKind, KeyRotate, KeyShow, Sealing};
 use crate::emit::store;
 use crate::seal::{Signers, fingerprint, line_of};
 use std::io::IsTerminal;
@@ -44,15 +44,25 @@ fn init(arguments: &KeyInit) -> Result<Exit, Failure> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
         made.map_err(|error| Failure::refused(format!("cannot make `{}`: {error}", parent.display())))?;
     }
+    let kind = match arguments.kind {
+        KeyKind::File => "ed25519",
+        KeyKind::Fido => "ed25519-sk",
+    };
     let mut keygen = Command::new("ssh-keygen");
-    keygen.args(["-q", "-t", "ed25519", "-C", "capc", "-f"]).arg(&path);
+    keygen.args(["-q", "-t", kind, "-C", "capc", "-f"]).arg(&path);
     if arguments.no_passphrase {
         keygen.args(["-N", ""]).stdin(Stdio::null());
+    }
+    if arguments.kind == KeyKind::Fido {
+        super::complain!("touch the FIDO key, so that it makes a key");
     }
     let status =
         keygen.status().map_err(|error| Failure::refused(format!("cannot run ssh-keygen: {error}")))?;
     if !status.success() {
-        return Err(Failure::refused("ssh-keygen made no key"));
+        return Err(Failure::refused(match arguments.kind {
+            KeyKind::File => "ssh-keygen made no key",
+            KeyKind::Fido => "ssh-keygen made no key: is a FIDO key plugged in, and was it touched?",
+        }));
     }
     let signer = Signer::at(&path).map_err(Failure::refused)?;
     super::say!("{}", signer.describe());

@@ -20,6 +20,7 @@ mod guix;
 mod faults;
 mod power;
 mod chain;
+mod fido;
 mod keys;
 mod drift;
 mod schemas;
