@@ -252,7 +252,7 @@ fn cases(store: &Store, seal: &[u8]) -> Vec<Case> {
         ("one line", own(armour(&encoded, 1000))),
         ("base64 without padding", own(armour(encoded.trim_end_matches('='), 70))),
         ("base64 with bits to spare", own(armour(&spare_bit(&encoded), 70))),
-        ("base64 for addresses", texts("/", "_")),
+        ("a letter of base64 for addresses", texts("U1NIU0lH", "U1NIU0l_")),
         ("lower case", own(text.to_lowercase().into_bytes())),
         ("a longer rule", texts(begin, &format!("-{begin}"))),
         ("twice", own(good.armour().repeat(2))),
