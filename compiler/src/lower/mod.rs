@@ -21,6 +21,8 @@ mod owner;
 mod grants;
 mod state;
 mod facets;
+mod needs;
+mod data_only;
 mod network;
 mod privileges;
 mod descriptors;
@@ -30,8 +32,9 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+pub use data_only::data_only_facet;
 pub use identity::is_given;
-pub use seccomp::{calls_beyond, group_of_call, name_of_call, usual_calls};
+pub use seccomp::{calls_beyond, group_of_call, name_of_call, passes_descriptors, usual_calls};
 
 use crate::check::Checked;
 use crate::diag::Diagnostic;
@@ -126,6 +129,8 @@ struct Run<'a> {
     options: &'a Options,
     identities: BTreeMap<ObjectId, Identity>,
     facets: facets::Directories,
+    /// Who passes no descriptors.
+    data_only: data_only::DataOnly,
     /// The places that something is said of, without links.
     integrity: Vec<(String, manifest::Integrity)>,
     /// Filters by what they grant: most services have the same.
@@ -173,10 +178,13 @@ pub fn lower(
     }
     let (identities, numbers) = identity::allocate(model, machine, options, &mut refusals);
     let facets = facets::directories(model);
+    let data_only = data_only::settle(model, holdings);
+    refusals.add(&data_only.refusals, &data_only.notes);
     let host = Host::new(machine);
     let integrity = code::integrity(model, machine);
     let filters = BTreeMap::new();
-    let mut run = Run { model, holdings, host, options, identities, facets, integrity, filters, refusals };
+    let mut run =
+        Run { model, holdings, host, options, identities, facets, data_only, integrity, filters, refusals };
     let mut subjects: Vec<Subject<'_>> =
         model.services().map(|(id, object, service)| Subject { id, object, service }).collect();
     subjects.sort_by(|one, other| one.object.name.cmp(&other.object.name));
@@ -230,7 +238,8 @@ impl<'a> Run<'a> {
         code::add_config(self, &mut world, subject);
         grants::add(self, &mut world, subject);
         facets::add(self, &mut world, subject);
-        let network = network::add(self, &mut world, subject);
+        let mut network = network::add(self, &mut world, subject);
+        network.sockets.data_only = self.data_only.services.contains_key(&subject.id);
         let beyond = privileges::add(self, &mut world, subject);
         let passed = descriptors::add(self, &mut world, subject);
         limits::add(self, &mut world, subject);

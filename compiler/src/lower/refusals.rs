@@ -20,6 +20,12 @@ impl Refusals {
         }
     }
 
+    /// Adds refusals and notes that were found together.
+    pub fn add(&mut self, refusals: &[Diagnostic], notes: &[String]) {
+        self.diagnostics.extend_from_slice(refusals);
+        notes.iter().for_each(|note| self.note(note.as_str()));
+    }
+
     /// Adds a refusal that no configuration should come to.
     pub fn internal(&mut self, span: Span, what: &str) {
         self.refuse(

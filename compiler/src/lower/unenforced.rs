@@ -3,7 +3,6 @@
 use super::refusals::Refusals;
 use super::{Run, Subject};
 use crate::model::{Facet, Kind, Service, Transport};
-use crate::source::Span;
 
 /// Refuses everything that a service asks for and would not get, or would get without its bounds.
 pub fn refuse<'a>(run: &mut Run<'a>, subject: Subject<'a>) {
@@ -79,18 +78,14 @@ fn words(service: &Service, refusals: &mut Refusals) {
     }
 }
 
+/// Landlock refuses every change of mounts to whoever it holds to any right on files, whatever privileges he has.
 fn provided(facet: &Facet, refusals: &mut Refusals) {
-    let mut refuse = |span: Span, message: String, help: &str| {
-        refusals.refuse(span, message, "provided here", help);
-    };
     if let Transport::Mount(_) = facet.transport {
-        let message = format!("`{}` is a mount, which this version of the launcher cannot make", facet.name);
-        refuse(facet.span, message, "provide a `socket=` facet, or mount it outside of capc");
-    }
-    if facet.data_only {
-        let message =
-            format!("`{}` is `data-only`, which this version of the launcher cannot enforce", facet.name);
-        let help = "leave `data-only` out, and let the assertions count with descriptors";
-        refuse(facet.span, message, help);
+        let message = format!(
+            "`{}` is a mount, and no service can mount: Landlock forbids it in every world",
+            facet.name
+        );
+        let help = "mount it outside of capc and declare it as a `dir`, or provide a `socket=` facet";
+        refusals.refuse(facet.span, message, "provided here", help);
     }
 }

@@ -16,11 +16,13 @@ service refused-one {
     config "HERE/refused.py"
     holds kept read create
     holds web connect
+    provides notes channel=#true { data-only; }
 }
 service refused-two {
     run "/bin/bash" "-c" ": </dev/tcp/127.0.0.1/7; exec /usr/bin/sleep 600"
     image "/usr/bin/sleep"
     holds web connect
+    holds refused-one.notes
 }
 "#;
 
@@ -32,6 +34,7 @@ def tried(what):
 tried(lambda: open("HERE/kept/old", "a"))
 tried(lambda: socket.create_connection(("127.0.0.1", 9)))
 for time_of_ten in range(10): ctypes.CDLL(None).unshare(0x10000000)
+ctypes.CDLL(None).recvmsg(0, None, 0)
 time.sleep(600)
 "#;
 
@@ -94,6 +97,9 @@ fn what_a_service_is_denied_is_told_with_the_statement_that_grants_it() {
             .to_owned(),
         "refused-one (python3) may not call unshare: syscalls \"namespaces\"\n".to_owned(),
         "refused-one may not call unshare: 10 times by now\n".to_owned(),
+        "refused-one (python3) may not call recvmsg: descriptors are passed by it, and none may cross `refused-one.notes`, \
+         which is `data-only`: send and recv do without\n"
+            .to_owned(),
     ];
     until("all of it is told", || {
         assert!(up.0.try_wait().unwrap().is_none(), "the system ended");

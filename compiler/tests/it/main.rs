@@ -52,6 +52,7 @@ mod hello;
 mod home;
 mod mistakes;
 mod world;
+mod passing;
 mod steer;
 mod web;
 mod boot;

@@ -4,7 +4,7 @@ use super::record::Refused;
 use super::worlds::Owner;
 use crate::command::trace::suggest::{Suggestion, for_one};
 use crate::emit::harmless::one_line;
-use crate::lower::{calls_beyond, group_of_call, name_of_call, usual_calls};
+use crate::lower::{calls_beyond, group_of_call, name_of_call, passes_descriptors, usual_calls};
 use crate::syntax::print::kdl::word;
 use capc_schemas::manifest::{Line, Rights};
 use capc_schemas::token::{AbsPath, Token};
@@ -129,6 +129,11 @@ fn of_call(call: u32, owner: &Owner) -> String {
     if matches!(name_of_call(call), Some("clone3" | "openat2")) {
         return "nothing grants it: programs do without, as on an older kernel".to_owned();
     }
+    if let Some(facet) = owner.data_only.as_ref().filter(|_| passes_descriptors(call)) {
+        return format!(
+            "descriptors are passed by it, and none may cross `{facet}`, which is `data-only`: send and recv do without"
+        );
+    }
     if name_of_call(call) == Some("socket") {
         return "its family is not granted: `connect` and `listen` give TCP, a `network` UDP".to_owned();
     }
@@ -235,7 +240,8 @@ mod tests {
     #[track_caller]
     fn check(denial: &Denial, tried: &str, granted: &str) {
         let known = BTreeMap::from([("taken".to_owned(), Some("/srv/taken".to_owned()))]);
-        let owner = Owner { service: "job".to_owned(), manifest: MANIFEST.into(), known };
+        let data_only = Some("desk.notes".to_owned());
+        let owner = Owner { service: "job".to_owned(), manifest: MANIFEST.into(), known, data_only };
         assert_eq!((denial.tried().as_str(), denial.granted_by(&owner).as_str()), (tried, granted));
     }
 
@@ -261,8 +267,13 @@ mod tests {
             "control the device /dev/kvm",
             "device kvm \"/dev/kvm\"; holds kvm read write ioctl",
         );
-        let number = (0..500).find(|number| name_of_call(*number) == Some("unshare"));
-        check(&Denial::Call(number.unwrap()), "call unshare", "syscalls \"namespaces\"");
+        let call = |name| Denial::Call((0..500).find(|number| name_of_call(*number) == Some(name)).unwrap());
+        check(&call("unshare"), "call unshare", "syscalls \"namespaces\"");
+        check(
+            &call("recvmsg"),
+            "call recvmsg",
+            "descriptors are passed by it, and none may cross `desk.notes`, which is `data-only`: send and recv do without",
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::command::generation::{Sealed, Texts};
 use crate::command::running::{is_keeper, keepers, launched};
 use crate::command::trace::{Known, known};
-use crate::lower::is_given;
+use crate::index::Restored;
+use crate::lower::{data_only_facet, is_given};
 use capc_schemas::manifest::{Line, Manifest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Owner {
     pub manifest: Vec<u8>,
     /// The names of its system, with the paths that they stand for.
     pub known: Known,
+    /// The facet that no descriptor may cross, where for its sake it passes none at all.
+    pub data_only: Option<String>,
 }
 
 impl Owner {
@@ -28,8 +31,12 @@ impl Owner {
         let sealed = Sealed::open(generation).ok();
         let manifest = sealed.as_ref().and_then(|sealed| sealed.need(&format!("manifests/{service}")).ok());
         let restored = sealed.and_then(|sealed| sealed.restored(Texts::Left).ok()?);
+        let data_only = restored.as_ref().and_then(|restored| {
+            let Restored { model, holdings, .. } = restored;
+            data_only_facet(model, holdings, &service)
+        });
         let known = restored.map(|restored| known(&restored.model)).unwrap_or_default();
-        Self { service, manifest: manifest.unwrap_or_default(), known }
+        Self { service, manifest: manifest.unwrap_or_default(), known, data_only }
     }
 
     /// Returns its manifest.

@@ -2,10 +2,13 @@
 
 use syscalls::x86_64::Sysno::{self, *};
 
+/// The group whose calls do what others do where no filter sees it.
+pub const IO_URING: &str = "io_uring";
+
 /// The groups of `syscalls`; `docs/language.md` lists them.
 #[rustfmt::skip]
 const GROUPS: &[(&str, &[Sysno])] = &[
-    ("io_uring", &[io_uring_setup, io_uring_enter, io_uring_register]),
+    (IO_URING, &[io_uring_setup, io_uring_enter, io_uring_register]),
     ("bpf", &[Sysno::bpf]),
     ("perf", &[perf_event_open]),
     ("keyring", &[add_key, request_key, keyctl]),
@@ -88,6 +91,12 @@ impl Beyond {
     fn has_group(&self, word: &str) -> bool {
         self.groups.iter().any(|group| group == word)
     }
+}
+
+/// Returns whether a privilege, by its number, is used by messages to the kernel or as packets.
+#[must_use]
+pub fn uses_messages(privilege: u8) -> bool {
+    privilege == NET_RAW || OVER_NETLINK.contains(&privilege)
 }
 
 /// Returns the group of `syscalls` that admits a call.

@@ -12,14 +12,15 @@ mod table;
 #[cfg(test)]
 mod second;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
-pub use groups::{Beyond, calls_beyond, group_of_call};
+pub use groups::{Beyond, IO_URING, calls_beyond, group_of_call, uses_messages};
 pub use program::Instruction;
 pub use table::name_of_call;
 
 use program::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
+use syscalls::x86_64::Sysno;
 
 /// What of the network a service may ask the kernel for beyond unix sockets.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,26 @@ pub struct Sockets {
     pub deaf: bool,
     /// Asking the kernel for addresses and routes, as the C library does to look up names.
     pub routes: bool,
+    /// Data alone: none of the calls that descriptors are passed and taken with.
+    pub data_only: bool,
+}
+
+impl Sockets {
+    /// Returns the usual calls that are not granted.
+    fn withheld(self) -> impl Iterator<Item = u32> {
+        let deaf = self.deaf.then_some(Sysno::listen);
+        let data_only = MESSAGES.into_iter().filter(move |_| self.data_only);
+        deaf.into_iter().chain(data_only).map(table::number)
+    }
+}
+
+/// The calls that messages with descriptors are sent and received with (unix(7)).
+const MESSAGES: [Sysno; 4] = [Sysno::sendmsg, Sysno::sendmmsg, Sysno::recvmsg, Sysno::recvmmsg];
+
+/// Returns whether a call is one of those that descriptors are passed and taken with.
+#[must_use]
+pub fn passes_descriptors(call: u32) -> bool {
+    MESSAGES.iter().any(|message| table::number(*message) == call)
 }
 
 /// Returns the calls that every service may make, with some arguments at least, and those that programs fall back from.
@@ -52,8 +73,6 @@ pub fn filter(sockets: Sockets, beyond: &Beyond) -> Vec<Instruction> {
         checks::all(sockets, beyond).into_iter().map(|(number, check)| (number, Verdict::Checked(check))),
     );
     verdicts.extend(beyond.calls().map(|call| (table::number(call), Verdict::Allowed)));
-    if sockets.deaf {
-        verdicts.insert(table::number(syscalls::x86_64::Sysno::listen), Verdict::NotGranted);
-    }
+    verdicts.extend(sockets.withheld().map(|number| (number, Verdict::NotGranted)));
     program::assemble(&verdicts)
 }

@@ -1,6 +1,7 @@
 //! What a person could notice of lowering: manifests, plans and refusals of small configurations on a small machine.
 
 mod closures;
+mod data_only;
 mod elf_files;
 mod manifests;
 mod refusals;

@@ -194,11 +194,6 @@ fn what_no_layer_enforces_is_refused() {
          | use `connect tcp=`, or let a service of its own hold the network and ask it over a facet\n",
     );
     check(
-        &format!("service a {{ {TOOL}; provides x socket=\"/run/a/x\" {{ data-only }} }}"),
-        "`x` is `data-only`, which this version of the launcher cannot enforce \
-         | leave `data-only` out, and let the assertions count with descriptors\n",
-    );
-    check(
         &format!("listen l unix=\"/srv/l.sock\"\nservice a {{ {TOOL}; holds l bind }}"),
         "`a` cannot bind `/srv/l.sock` itself: it would need its whole directory \
          | let it hold `accept`, or provide a facet with `socket=`\n",
@@ -307,7 +302,6 @@ fn what_no_world_enforces_yet_is_refused_by_name() {
         "  holds ask-me.ask",
         "  unconfined \"not looked at\"",
         "  provides disk mount=\"/mnt/disk\"",
-        "  provides sink socket=\"/run/a/s\" { data-only; }",
         "}",
     ];
     check(
@@ -315,8 +309,7 @@ fn what_no_world_enforces_yet_is_refused_by_name() {
         "`a` holds `backup.launch`, a program's `launch`, which this version of the launcher cannot hand over | run the program as a service\n\
          `a` holds `ask-me.ask`, a powerbox's `ask`, which this version of the launcher cannot hand over | endow the service with what it needs\n\
          this version of the launcher starts nothing without a world | leave it to the init that starts it now\n\
-         `disk` is a mount, which this version of the launcher cannot make | provide a `socket=` facet, or mount it outside of capc\n\
-         `sink` is `data-only`, which this version of the launcher cannot enforce | leave `data-only` out, and let the assertions count with descriptors\n",
+         `disk` is a mount, and no service can mount: Landlock forbids it in every world | mount it outside of capc and declare it as a `dir`, or provide a `socket=` facet\n",
     );
 }
 
