@@ -13,6 +13,9 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+/// The argument with which the program that attacks makes what lies outside instead: `--outside BASE UID`.
+pub const OUTSIDE: &str = "--outside";
+
 /// What lies outside, removed in the end.
 pub struct Outside {
     /// The directory of it all, with `given`, `state` and `outside`.

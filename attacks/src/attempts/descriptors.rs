@@ -25,8 +25,9 @@ pub const ALL: &[Attack] = &[
     attack("find a signal ignored", |_| {
         let status = std::fs::read_to_string("/proc/self/status").map_err(|_| NO_EFFECT)?;
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
-        // Rust's own start ignores SIGPIPE, signal 13.
-        so(ignored.is_some_and(|set| u64::from_str_radix(set, 16).is_ok_and(|set| set & !(1 << 12) != 0)))
+        // Rust's own start ignores SIGPIPE, signal 13; glibc's posix_spawn the two that it keeps for itself, 32 and 33.
+        let unasked = !(1 << 12 | 1 << 31 | 1 << 32);
+        so(ignored.is_some_and(|set| u64::from_str_radix(set, 16).is_ok_and(|set| set & unasked != 0)))
     }),
     attack("find a signal blocked", |_| {
         let status = std::fs::read_to_string("/proc/self/status").map_err(|_| NO_EFFECT)?;

@@ -1,7 +1,7 @@
 //! As much as there is of what everybody shares.
 
 use super::call::{at, call, io, so, text, tried};
-use crate::attempt::{Attack, Attempt, attack};
+use crate::attempt::{Attack, Attempt, NO_EFFECT, attack};
 use std::fs::File;
 use std::io::Write;
 
@@ -45,11 +45,6 @@ pub const ALL: &[Attack] = &[
     }),
     attack("fill /tmp", |_| fill("/tmp/capc-attack-filled")),
     attack("fill /run", |_| fill("/run/capc-attack-filled")),
-    attack("fill memory files", |_| {
-        let name = super::call::c("filled");
-        let file = call(libc::SYS_memfd_create, [text(&name), libc::MFD_NOEXEC_SEAL.into(), 0, 0, 0, 0])?;
-        fill(&format!("/proc/self/fd/{file}"))
-    }),
     attack("have very many descriptors", |_| {
         for _ in 0..100_000 {
             call(libc::SYS_dup, [0; 6])?;
@@ -71,12 +66,18 @@ pub const ALL: &[Attack] = &[
         }
         so(true)
     }),
+    // The last one: where control groups limit memory, everything may end with it.
+    attack("fill memory files", |_| {
+        let name = super::call::c("filled");
+        let file = call(libc::SYS_memfd_create, [text(&name), libc::MFD_NOEXEC_SEAL.into(), 0, 0, 0, 0])?;
+        fill(&format!("/proc/self/fd/{file}"))
+    }),
 ];
 
 fn fill(path: &str) -> Attempt {
     let chunk = vec![1u8; 1 << 20];
-    let written = File::create(path)
-        .and_then(|mut file| (0..FILE_BYTES / chunk.len()).try_for_each(|_| file.write_all(&chunk)));
+    let mut file = File::create(path).map_err(|error| error.raw_os_error().unwrap_or(NO_EFFECT))?;
+    // Without a name it goes with whoever is killed for it.
     let _ = std::fs::remove_file(path);
-    io(written)
+    io((0..FILE_BYTES / chunk.len()).try_for_each(|_| file.write_all(&chunk)))
 }

@@ -1,145 +1,23 @@
-//! A machine of a test's own: the real systemd as the first process of namespaces over this one's files.
+//! A machine of a test's own, in which commands are run.
 
-use crate::scene::{Run, Scene, run, until};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-/// Makes control groups for it, waits, and takes everything away when whoever waits for it ends.
-///
-/// A controller that the machine has in a hierarchy of the first version stays there.
-const OUTSIDE: &str = r#"
-set -e
-mount --make-rprivate /
-mount -t tmpfs tmpfs /sys/fs/cgroup
-cd /sys/fs/cgroup
-mkdir unified
-mount -t cgroup2 cgroup2 unified
-own=capc-test-$$
-OLD=$(cut -d: -f2 /proc/self/cgroup | grep -v -e '^$' -e '^name=' | tr '\n' ' ')
-for controller in $OLD; do
-    mkdir $controller
-    mount -t cgroup -o $controller cgroup $controller
-done
-if [ -n "$OLD" ]; then
-    OLD="$OLD systemd"
-    mkdir systemd
-    mount -t cgroup -o none,name=systemd cgroup systemd
-else
-    echo "+memory +pids +cpu" > unified/cgroup.subtree_control || true
-fi
-export OLD
-for hierarchy in unified $OLD; do mkdir $hierarchy/$own; done
-for set in cpuset.cpus cpuset.mems; do
-    # Without any, nothing may run there.
-    if [ -e cpuset/$set ]; then cat cpuset/$set > cpuset/$own/$set; fi
-done
-(
-    for hierarchy in unified $OLD; do echo 0 > $hierarchy/$own/cgroup.procs; done
-    cd "$HOME"
-    exec unshare --pid --fork --kill-child --mount --cgroup --ipc --uts --net sh -c "$INSIDE" < /dev/null > /dev/null
-) &
-echo $!
-cat
-kill -KILL $!
-wait
-for _ in $(seq 100); do
-    if find */$own -depth -type d -exec rmdir {} + 2> /dev/null; then break; fi
-    sleep 0.02
-done
-"#;
-
-/// Makes what systemd writes to its own, leaves out what is for hardware, and becomes systemd.
-const INSIDE: &str = r#"
-set -e
-mount -t proc proc /proc
-if [ -n "$OLD" ]; then
-    mount -t tmpfs tmpfs /sys/fs/cgroup
-    for hierarchy in unified $OLD; do mkdir /sys/fs/cgroup/$hierarchy; done
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
-    for hierarchy in $OLD; do
-        options=$hierarchy
-        if [ $hierarchy = systemd ]; then options=none,name=systemd; fi
-        mount -t cgroup -o $options cgroup /sys/fs/cgroup/$hierarchy
-    done
-else
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup
-fi
-mount -t tmpfs -o mode=755 tmpfs /run
-cp -a /etc /run/etc
-rm -rf /run/etc/systemd/system
-mkdir /run/etc/systemd/system
-: > /run/etc/fstab
-mount --bind /run/etc /etc
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/built
-mount --bind "$BUILT" /run/built
-mount -t tmpfs -o mode=1777 tmpfs /tmp
-if [ ! -d "$BUILT" ]; then
-    # What is tried was built below /tmp.
-    mkdir -p "$BUILT"
-    mount --bind /run/built "$BUILT"
-fi
-umount /run/built
-rmdir /run/built
-mount -t tmpfs -o mode=755 tmpfs /var/log
-mkdir -p /var/lib/systemd
-mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd
-[ -s /etc/machine-id ] || echo 0123456789abcdef0123456789abcdef > /etc/machine-id
-for target in sysinit sockets local-fs timers multi-user graphical; do
-    for unit in /lib/systemd/system/$target.target.wants/*; do
-        case "$unit" in
-            */systemd-journald*|*'*') ;;
-            *) ln -sf /dev/null "/etc/systemd/system/${unit##*/}" ;;
-        esac
-    done
-done
-ln -s /dev/null /etc/systemd/system/systemd-remount-fs.service
-if [ -d etc ]; then cp -a etc/. /etc/; fi
-exec env -i container=capc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
-    --system --unit=multi-user.target --log-target=null --show-status=no
-"#;
+use crate::scene::{Run, Scene, run};
+use std::path::Path;
+use std::process::Command;
 
 /// A machine, switched off in the end.
-pub struct Booted {
-    outside: Child,
-    first: u32,
-    home: PathBuf,
-}
+pub struct Booted(capc_attacks::booted::Booted);
 
 impl Booted {
     /// Boots one in which commands are run in a scene's directory; what lies in `etc` there is laid over its own.
     #[track_caller]
     pub fn new(scene: &Scene) -> Self {
-        assert!(Path::new("/lib/systemd/systemd").exists(), "apt-get install systemd");
-        let mut outside = Command::new("unshare")
-            .args(["--mount", "sh", "-c", OUTSIDE])
-            .env("INSIDE", INSIDE)
-            .env("HOME", &scene.path)
-            .env("BUILT", Path::new(env!("CARGO_BIN_EXE_capc")).parent().unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(outside.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let parent = line.trim().parse().unwrap();
-        let mut machine = Self { outside, first: 0, home: scene.path.clone() };
-        until("the machine has a first process", || {
-            machine.first = child_of(parent).unwrap_or(0);
-            machine.first != 0
-        });
-        until("the machine is up", || machine.sh("systemctl is-active multi-user.target").status == Some(0));
-        machine
+        let built = Path::new(env!("CARGO_BIN_EXE_capc")).parent().unwrap();
+        Self(capc_attacks::booted::Booted::new(&scene.path, built).unwrap())
     }
 
     /// Returns a command that is run in it.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.first.to_string(), "--all"]);
-        command.arg(format!("--wd={}", self.home.display())).args(["--", "env", "-i"]);
-        command.args(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]).args(words);
-        command
+        self.0.command(words)
     }
 
     /// Runs a line of a shell.
@@ -160,22 +38,4 @@ impl Booted {
         let shown = run(self.command(&["systemctl", "show", "--value", "--property", property, "--", unit]));
         shown.exits(0).out.trim().to_owned()
     }
-}
-
-impl Drop for Booted {
-    fn drop(&mut self) {
-        drop(self.outside.stdin.take());
-        let _ = self.outside.wait();
-    }
-}
-
-fn child_of(parent: u32) -> Option<u32> {
-    let pids = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
-        after.split(' ').nth(1).and_then(|word| word.parse().ok()) == Some(parent)
-    })
 }
