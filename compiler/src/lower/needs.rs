@@ -36,10 +36,15 @@ pub struct Needs<'a> {
     held_by: &'a Holders,
     /// The paths of sockets that are declared.
     sockets: BTreeSet<&'a str>,
-    /// Directories that services hold: by whom, and whether with the right to make sockets there.
-    directories: BTreeMap<&'a str, Vec<(ObjectId, bool)>>,
+    /// Directories that services hold, and by whom.
+    directories: Directories<'a>,
+    /// Those of them where they may make sockets.
+    meeting_places: Directories<'a>,
     found: BTreeMap<ObjectId, Needed>,
 }
+
+/// By path, the services that hold it.
+type Directories<'a> = BTreeMap<&'a str, BTreeSet<ObjectId>>;
 
 impl<'a> Needs<'a> {
     /// Looks at what is declared and held.
@@ -52,15 +57,17 @@ impl<'a> Needs<'a> {
             _ => None,
         };
         let sockets = model.objects().filter_map(|(_, object)| object.resource().and_then(socket)).collect();
-        let mut directories: BTreeMap<&str, Vec<(ObjectId, bool)>> = BTreeMap::new();
+        let (mut directories, mut meeting_places) = (Directories::new(), Directories::new());
         for holding in holdings.all() {
             let is_service = model.object(holding.holder).service().is_some();
             if let Some(path) = directory(model, holding).filter(|_| is_service) {
-                let makes = holding.rights.contains(Kind::FS_SOCKET);
-                directories.entry(path).or_default().push((holding.holder, makes));
+                directories.entry(path).or_default().insert(holding.holder);
+                if holding.rights.contains(Kind::FS_SOCKET) {
+                    meeting_places.entry(path).or_default().insert(holding.holder);
+                }
             }
         }
-        Self { model, holdings, held_by, sockets, directories, found: BTreeMap::new() }
+        Self { model, holdings, held_by, sockets, directories, meeting_places, found: BTreeMap::new() }
     }
 
     /// Returns what a service needs.
@@ -171,21 +178,23 @@ impl<'a> Needs<'a> {
     /// Returns whether a directory is shared with somebody, and one of the two makes sockets there.
     fn meets(&self, who: ObjectId, at: &str, rights: Rights) -> bool {
         let makes = rights.contains(Kind::FS_SOCKET);
-        let is_met = |here: &Vec<(ObjectId, bool)>| {
-            here.iter().any(|(other, others_makes)| *other != who && (makes || *others_makes))
-        };
-        let mut above = Some(at);
-        while let Some(place) = above {
-            if self.directories.get(place).is_some_and(is_met) {
-                return true;
-            }
-            above = (place != "/").then(|| parent(place));
-        }
-        let below = beneath(at);
-        let mut inside =
-            self.directories.range(below.as_str()..).take_while(|(path, _)| path.starts_with(&below));
-        inside.any(|(_, here)| is_met(here))
+        has_others(&self.meeting_places, who, at) || makes && has_others(&self.directories, who, at)
     }
+}
+
+/// Returns whether another service has a directory, one above it or one inside it.
+fn has_others(directories: &Directories<'_>, who: ObjectId, at: &str) -> bool {
+    let are_there = |here: &BTreeSet<ObjectId>| here.iter().any(|other| *other != who);
+    let mut above = Some(at);
+    while let Some(place) = above {
+        if directories.get(place).is_some_and(are_there) {
+            return true;
+        }
+        above = (place != "/").then(|| parent(place));
+    }
+    let below = beneath(at);
+    let mut inside = directories.range(below.as_str()..).take_while(|(path, _)| path.starts_with(&below));
+    inside.any(|(_, here)| are_there(here))
 }
 
 /// Returns the path of a directory that is held.

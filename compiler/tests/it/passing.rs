@@ -44,6 +44,9 @@ print(side, calls(), flush=True)
 if side == "makes":
     doors = []
     for path in paths:
+        if path == "channel":
+            exchange(socket.socket(fileno=3), False, path)
+            continue
         door = socket.socket(socket.AF_UNIX)
         door.bind(path)
         door.listen()
@@ -59,8 +62,11 @@ if side == "makes":
         visitor.close()
 elif side == "holds":
     for path in paths:
-        door = socket.socket(socket.AF_UNIX)
-        door.connect(path)
+        if path == "channel":
+            door = socket.socket(fileno=3)
+        else:
+            door = socket.socket(socket.AF_UNIX)
+            door.connect(path)
         exchange(door, True, path)
 "#;
 
@@ -145,6 +151,24 @@ fn over_a_data_only_facet_data_passes_and_its_maker_takes_and_gives_no_descripto
             ),
             // What it gives is dropped on the way: nobody may take it.
             ("h", &[&format!("prepares {ALL}"), &format!("holds {ALL}"), "/run/m/x gives one takes none"]),
+        ],
+    );
+}
+
+#[test]
+fn a_data_only_channel_carries_data_alone() {
+    let services = [
+        service("m", r#""makes" "channel""#, "provides x channel=#true { data-only; }"),
+        service("h", r#""holds" "channel""#, "holds m.x; holds given"),
+    ];
+    let [prepares, makes] = ["prepares", "makes"].map(|side| format!("{side} {NONE}"));
+    check(
+        "passing-channel",
+        &services,
+        false,
+        &[
+            ("m", &[&prepares, &makes, "channel takes EPERM gives EPERM"]),
+            ("h", &[&format!("prepares {ALL}"), &format!("holds {ALL}"), "channel gives one takes none"]),
         ],
     );
 }

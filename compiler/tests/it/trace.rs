@@ -71,6 +71,18 @@ fn a_service_that_is_not_there_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_service_that_passes_no_descriptors_is_traced_with_a_word_about_them() {
+    let scene = Scene::new("trace-data-only");
+    let maker = "service job { run \"/bin/true\"; oneshot; provides x channel=#true { data-only; } }";
+    scene
+        .write("system.kdl", format!("system s\n{maker}\nservice a {{ run \"/bin/true\"; holds job.x; }}\n"));
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    traced.complains("it may call neither sendmsg nor recvmsg, since `job.x` is `data-only`");
+    let other = scene.plain_capc(["trace", "a", "--config", "system.kdl"]).exits(0);
+    assert!(!other.err.contains("sendmsg"), "{}", other.err);
+}
+
+#[test]
 fn what_a_program_chose_for_a_name_is_written_as_a_name_and_never_as_a_statement() {
     let scene = Scene::new("trace-names");
     let here = scene.path.display().to_string();

@@ -60,6 +60,12 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
         arguments.service,
         arguments.seconds
     );
+    if let Some(facet) = lower::data_only_facet(model, holdings, &arguments.service) {
+        super::complain!(
+            "capc: in its world it may call neither sendmsg nor recvmsg, since `{facet}` is `data-only`; whether it does \
+             is not told here"
+        );
+    }
     let uses = capc_trace::run(Request {
         program: Path::new(service.program.as_ref().map_or("", |program| &*program.path)),
         arguments: &service.arguments.iter().map(|(text, _)| text.to_string()).collect::<Vec<_>>(),
