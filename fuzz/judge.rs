@@ -130,13 +130,14 @@ pub fn manifest(bytes: &[u8]) {
     assert!(done.is_ok() && written.as_bytes() == bytes, "what is read is what is written");
 }
 
-/// So would a signature file; and but for the signer's own, none is good.
+/// So would a signature file, whosever it claims to be; and but for the signer's own, none is good.
 pub fn sshsig(bytes: &[u8]) {
     let key = capc::seal::MemoryKey::new(&[7; 32]);
     let namespace = ScopeKind::System.namespace();
-    if let Some((signature, rest)) = sshsig::signature_of(bytes, namespace, &key.public()) {
+    for signer in [key.public()].into_iter().chain(sshsig::claimed_signer(bytes, namespace)) {
+        let Some((signature, rest)) = sshsig::signature_of(bytes, namespace, &signer) else { continue };
         let mut written = String::new();
-        let done = sshsig::write(&mut written, namespace, &key.public(), &signature);
+        let done = sshsig::write(&mut written, namespace, &signer, &signature);
         assert!(
             done.is_ok() && [written.as_bytes(), rest].concat() == bytes,
             "what is read is what is written"

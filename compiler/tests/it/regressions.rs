@@ -38,9 +38,8 @@ fn bytes_that_broke_a_reader_of_sealed_texts_no_longer_do() {
     check("seal", judge::seal);
     check("manifest", judge::manifest);
     check("sshsig", judge::sshsig);
-    for sample in ["seal", "manifest"] {
-        let text =
-            std::fs::read(repository().join("schemas/samples/v1/whole").with_extension(sample)).unwrap();
-        if sample == "seal" { judge::seal(&text) } else { judge::manifest(&text) }
-    }
+    let sample = |name: &str| std::fs::read(repository().join("schemas/samples/v1").join(name)).unwrap();
+    judge::seal(&sample("whole.seal"));
+    judge::seal(&sample("fido.seal"));
+    judge::manifest(&sample("whole.manifest"));
 }

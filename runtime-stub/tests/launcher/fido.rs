@@ -279,6 +279,32 @@ fn whatever_the_launcher_takes_of_a_fido_key_ssh_keygen_takes() {
 }
 
 #[test]
+fn no_changed_byte_of_a_fido_signature_is_taken() {
+    let mut store = World::shell(Caller::Root, "true").store();
+    let token = SigningKey::from_bytes(&[79; 32]);
+    store.trusted = vec![key_for(&token, WHERE)];
+    store.write();
+    let path = store.generation().join("SEAL.sig");
+    let seal = fs::read(store.generation().join("SEAL")).unwrap();
+    let data = signed_data(SPACE, "", "sha512", &Sha512::digest(&seal));
+    let mut file = signed_for(&token, WHERE, (1, 1), &data).armour();
+    let mut verifier = Verifier::of(&store);
+    let mut judge = |file: &[u8]| {
+        fs::write(&path, file).unwrap();
+        verifier.refusal("test/it")
+    };
+    assert_eq!(judge(&file), None);
+    for at in 0..file.len() {
+        for flip in [1, 0x20] {
+            file[at] ^= flip;
+            assert!(judge(&file).is_some(), "byte {at}");
+            file[at] ^= flip;
+        }
+        assert!(judge(&file[..at]).is_some(), "cut at {at}");
+    }
+}
+
+#[test]
 fn fido_keys_and_others_sign_together_and_one_point_counts_once() {
     let mut store = World::shell(Caller::Root, "true").store();
     let token = SigningKey::from_bytes(&[78; 32]);
