@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// All that makes a unit of systemd 252 harder and is of use without changing the program, and the most that a service with
-/// these three things can do without. GIVEN, STATE and BIN are directories.
+/// What hardens a unit of systemd 252 that was given these three things, short of a root of its own, so that the program runs
+/// unchanged. GIVEN, STATE and BIN are directories.
 const HARDENING: &str = "\
 User=attacker
 UMask=0077

@@ -105,7 +105,7 @@ fn in_a_hardened_unit_of_systemd_more_succeeds() {
         return;
     }
     let (lines, judged) = unit::systemd(&base("systemd"), Path::new(PROGRAM)).unwrap();
-    assert!(lines.len() >= TRIED && judged.ends_with("SAFE :-}"), "{} {judged}", lines.len());
+    assert!(lines.len() >= TRIED && judged.contains(" SAFE"), "{} {judged}", lines.len());
     // It is in force.
     for closed in
         ["files outside: read a file", "network: connect over TCP", "privileges: run without its filter"]

@@ -87,7 +87,6 @@ impl DataOnly {
     fn facet(&mut self, model: &Model, needs: &mut Needs<'_>, id: FacetId, holders: &BTreeSet<ObjectId>) {
         let maker = [model.facet(id).owner];
         let holders: Vec<ObjectId> = holders.iter().copied().collect();
-        // Whom it costs nothing, before whom it may cost something.
         let sides = [&maker[..], &holders];
         let costs_nothing = |needs: &mut Needs<'_>, side: &[ObjectId]| {
             side.iter().all(|who| needs.of(*who).descriptors.is_none() && needs.of(*who).messages.is_none())
@@ -95,6 +94,7 @@ impl DataOnly {
         let can = |needs: &mut Needs<'_>, side: &[ObjectId]| {
             side.iter().all(|who| needs.of(*who).descriptors.is_none())
         };
+        // Whom it costs nothing, before whom it may cost something.
         let free = sides.into_iter().find(|side| costs_nothing(needs, side));
         match free.or_else(|| sides.into_iter().find(|side| can(needs, side))) {
             Some(side) => side.iter().for_each(|who| self.bind(model, needs, *who, id)),
@@ -119,7 +119,7 @@ impl DataOnly {
     fn refuse(&mut self, model: &Model, needs: &mut Needs<'_>, id: FacetId, holders: &[ObjectId]) {
         let facet = model.facet(id);
         let holder = holders.iter().find(|holder| needs.of(**holder).descriptors.is_some());
-        let Some(holder) = holder.copied() else { return };
+        let holder = holder.copied().unwrap_or(facet.owner);
         let message = format!(
             "no descriptor may cross `{}`, and neither `{}` nor `{}` can be kept from passing any",
             full_name(model, facet),
