@@ -11,7 +11,7 @@ use crate::Compilation;
 use crate::cli::{Exit, Sealing};
 use crate::emit::init::{self, PLAN, Site};
 use crate::emit::report::harmless;
-use crate::emit::store::{self, Draft, Found, Store};
+use crate::emit::store::{self, Draft, Found, Store, StoreError};
 use crate::model::Init;
 use crate::seal::{
     self, Content, Digests, Heading, SealedSource, Signers, TrustRoot, fingerprint, launcher_with,
@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Where a system's services find their facets.
@@ -36,9 +38,9 @@ pub struct Ground {
     /// None for a dry run, which locks and makes nothing.
     store: Option<Store>,
     /// The current generation.
-    pub current: Option<Found>,
-    /// What of it is not as it was sealed; its seal is.
-    spoiled: Vec<String>,
+    pub current: Option<Arc<Found>>,
+    /// Finds what of it is not as it was sealed, which takes as long as compiling; its seal is.
+    differences: Option<JoinHandle<Result<Vec<String>, StoreError>>>,
 }
 
 /// What is to become a generation.
@@ -85,8 +87,7 @@ impl Ground {
             true => None,
             false => Some(Store::open(path).map_err(|error| refused(&error))?),
         };
-        let current = store::standing(path).map_err(|error| refused(&error))?;
-        let mut spoiled = Vec::new();
+        let current = store::standing(path).map_err(|error| refused(&error))?.map(Arc::new);
         if let Some(found) = &current {
             let broken = |error: store::StoreError| {
                 Failure::refused(format!(
@@ -96,14 +97,15 @@ with another store, which is a new introduction",
                 ))
             };
             store::signed(path, found).map_err(broken)?;
-            spoiled = store::differences(&found.path, &found.seal().map_err(|error| refused(&error))?)
-                .map_err(|error| refused(&error))?;
         }
+        let differences = current
+            .clone()
+            .map(|found| std::thread::spawn(move || store::differences(&found.path, &found.seal()?)));
         if let Some(store) = &store {
             store.clear().map_err(|error| refused(&error))?;
         }
         let root = root.map(Path::to_owned);
-        Ok(Self { path: path.to_owned(), root, store, current, spoiled })
+        Ok(Self { path: path.to_owned(), root, store, current, differences })
     }
 
     /// Returns the current generation, which there must be.
@@ -112,7 +114,16 @@ with another store, which is a new introduction",
     /// When there is none.
     pub fn current(&self) -> Result<&Found, Failure> {
         let none = || Failure::usage(format!("the store `{}` has no generation", self.path.display()));
-        self.current.as_ref().ok_or_else(none)
+        self.current.as_deref().ok_or_else(none)
+    }
+
+    /// Returns what of the current generation is not as it was sealed.
+    fn spoiled(&mut self) -> Result<Vec<String>, Failure> {
+        match self.differences.take().map(JoinHandle::join) {
+            None => Ok(Vec::new()),
+            Some(Ok(found)) => found.map_err(|error| refused(&error)),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Returns what the current generation was compiled from; none if that was changed since.
@@ -140,7 +151,7 @@ with another store, which is a new introduction",
 ///
 /// # Errors
 /// When anything fails; then nothing has changed.
-pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Result<Done, Exit>, Failure> {
+pub fn run(mut ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Result<Done, Exit>, Failure> {
     let Proposal { mut content, sources, mut meaning, host, content_of, next, init, notes } = proposal;
     let scope = meaning.name().to_owned();
     let keys: Vec<_> = sealing
@@ -149,7 +160,7 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         .map(|path| Signer::at(path))
         .collect::<Result<_, _>>()
         .map_err(Failure::refused)?;
-    let (next, judged_by) = who(ground.current.as_ref(), next, &keys)?;
+    let (next, judged_by) = who(ground.current.as_deref(), next, &keys)?;
     let number = ground.current.as_ref().map_or(1, |found| found.number + 1);
     let heading = Heading {
         scope: &scope,
@@ -184,9 +195,10 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     let digests = seal::digests(&content);
     let text = seal::seal(&heading, &sources, &digests)
         .map_err(|path| Failure::refused(format!("`{path}` cannot be a file of a generation")))?;
+    let spoiled = ground.spoiled()?;
     let running = if ground.root.is_none() { running(&ground.path) } else { Vec::new() };
     let review = Review::of(ground.old_side(), &mut meaning);
-    let before = ground.current.as_ref();
+    let before = ground.current.as_deref();
     announce(before, &digests, &heading, &meaning.summary());
     super::say!(
         "{}",
@@ -195,10 +207,10 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
             super::compile::colour(&std::io::stdout())
         )
     );
-    let spoiled =
-        ground.spoiled.iter().map(|what| format!("of the current generation {what}; this one replaces it"));
+    let said_of_spoiled =
+        spoiled.iter().map(|what| format!("of the current generation {what}; this one replaces it"));
     let on_init = init.and_then(|init| apply::note(init, ground.root.as_deref()));
-    for note in review.note.iter().cloned().chain(notes).chain(spoiled).chain(on_init) {
+    for note in review.note.iter().cloned().chain(notes).chain(said_of_spoiled).chain(on_init) {
         super::say!("note: {}", harmless(&note));
     }
     let outdated = apply::outdated(&ground.path, &digests, plan.as_ref().map(|(_, plan)| plan), &running);
@@ -208,7 +220,7 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
     }
     super::say!("sha256 of what is signed: {}", seal::digest(text.as_bytes()));
     let Some(store) = &ground.store else {
-        intend(&ground, (&content, &digests), &text, &image, number);
+        intend(&ground, (&content, &digests), spoiled.is_empty(), &text, &image, number);
         return Ok(Err(Exit::Clean));
     };
     if !sealing.yes && !agreed()? {
@@ -222,7 +234,7 @@ pub fn run(ground: Ground, proposal: Proposal, sealing: &Sealing) -> Result<Resu
         digests: &digests,
         seal: &text,
         launcher: Some(&launcher),
-        previous: before.filter(|_| ground.spoiled.is_empty()),
+        previous: before.filter(|_| spoiled.is_empty()),
     };
     let within = Duration::from_secs(sealing.sign_within);
     let place = store
@@ -364,11 +376,18 @@ fn before_and_after(
 }
 
 /// Says what a run that is none would do.
-fn intend(ground: &Ground, (content, digests): (&Content, &Digests), text: &str, image: &[u8], number: u64) {
+fn intend(
+    ground: &Ground,
+    (content, digests): (&Content, &Digests),
+    is_whole: bool,
+    text: &str,
+    image: &[u8],
+    number: u64,
+) {
     let store = ground.path.display();
     let is_new = |(path, _): &(&String, &Vec<u8>)| {
         let old = ground.current.as_ref().and_then(|found| found.files.get(*path));
-        !ground.spoiled.is_empty() || old != digests.get(*path)
+        !is_whole || old != digests.get(*path)
     };
     let new: Vec<_> = content.iter().filter(is_new).collect();
     let bytes: usize = new.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + text.len();

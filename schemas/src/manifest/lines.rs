@@ -397,10 +397,38 @@ impl<'a> Line<'a> {
     /// # Errors
     /// When it is no line of a manifest or not written in the one way.
     pub fn parse(line: &'a str) -> Result<Self, Problem> {
+        if let Some(line) = Self::instruction(line) {
+            return Ok(line);
+        }
         let mut words = Words::new(line);
         let kind = words.word().and_then(Kind::from_word).ok_or(Problem::UnknownWord)?;
         let parsed = Self::fields(kind, &mut words).ok_or(Problem::BadValue(kind))?;
         let same = writes_line(line, |out| parsed.write(out));
         if same { Ok(parsed) } else { Err(Problem::BadValue(kind)) }
     }
+
+    /// Reads an instruction of the filter in its one spelling; none for anything else.
+    ///
+    /// Nine lines of ten are such, and this takes a fourth of the time of reading and writing again.
+    fn instruction(line: &'a str) -> Option<Self> {
+        let mut words = Words::new(line);
+        if words.word()? != Kind::Bpf.word() {
+            return None;
+        }
+        let mut number = || canonical(words.word()?);
+        let [code, jt, jf, k] = [number()?, number()?, number()?, number()?];
+        words.rest().is_none().then_some(())?;
+        Some(Self::Bpf { code: code.try_into().ok()?, jt: jt.try_into().ok()?, jf: jf.try_into().ok()?, k })
+    }
+}
+
+/// Reads a decimal number without leading zeros.
+fn canonical(word: &str) -> Option<u32> {
+    if word.is_empty() || (word.starts_with('0') && word.len() > 1) {
+        return None;
+    }
+    word.bytes().try_fold(0_u32, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        number.checked_mul(10).filter(|_| digit < 10)?.checked_add(digit.into())
+    })
 }

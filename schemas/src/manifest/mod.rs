@@ -204,8 +204,10 @@ impl<'a> Order<'a> {
             if next < last {
                 return Err(Problem::OutOfOrder(next));
             }
-            if next == last && next.times() != Times::Any {
-                return Err(Problem::Repeated(next));
+            // Nothing is left out between two lines of one kind, as most are.
+            if next == last {
+                let may_repeat = next.times() == Times::Any;
+                return if may_repeat { Ok(()) } else { Err(Problem::Repeated(next)) };
             }
         }
         let is_left_out = |kind: &&Kind| {

@@ -117,3 +117,29 @@ fn descriptors_ascend_and_strings_hold_no_nul() {
     check(&WHOLE.replace("env NGINX ", "env NGINX= "), "not written");
     check(&WHOLE.replace("ready notify", "ready started"), "`notify` stands without");
 }
+
+// Instructions are read by a way of their own; it takes what the general one takes, and nothing else.
+#[test]
+fn instructions_have_one_spelling() {
+    let numbers = ["0", "1", "255", "256", "65535", "65536", "4294967295", "4294967296", "99999999999"];
+    let others = ["", "00", "01", "+1", "-1", "1 ", " 1", "1x", "0x1", "１"];
+    for (place, most) in [u64::from(u16::MAX), 255, 255, u64::from(u32::MAX)].into_iter().enumerate() {
+        for word in numbers.into_iter().chain(others) {
+            let mut words = ["bpf", "2", "3", "4", "5"].map(String::from);
+            words[place + 1] = word.to_string();
+            let line = words.join(" ");
+            let fits = numbers.contains(&word) && word.parse::<u64>().unwrap() <= most;
+            match Line::parse(&line) {
+                Ok(read) => {
+                    let mut written = String::new();
+                    read.write(&mut written).unwrap();
+                    assert!(fits && written.trim_end() == line, "{line:?}");
+                }
+                Err(problem) => assert!(!fits && problem == Problem::BadValue(Kind::Bpf), "{line:?}"),
+            }
+        }
+    }
+    for line in ["bpf 1 2 3", "bpf 1 2 3 4 5", "bpf", "bpf  1 2 3 4", "bpf 1 2 3 4 "] {
+        assert_eq!(Line::parse(line), Err(Problem::BadValue(Kind::Bpf)), "{line:?}");
+    }
+}
