@@ -163,8 +163,8 @@ pub fn identity_key(model: &Model, capability: CapId) -> Option<(Option<&str>, O
     }
 }
 
-/// Whoever may become an identity controls who runs as it; one meeting serves both ways, as those who run as it are
-/// controlled, trusted or not, by everybody who comes.
+/// Whoever may become an identity controls who runs as it. Both ways need a meeting of their own: who may become it does
+/// not run as it, and so is controlled by nobody who comes.
 fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
     let mut runs: BTreeMap<_, Vec<Party>> = BTreeMap::new();
     for (id, _, service) in model.processes() {
@@ -197,20 +197,30 @@ fn identity(sink: &mut Sink<'_>, model: &Model, holdings: &Holdings) {
             (Some(user), _) => format!("user {user}"),
             (None, object) => model.object(object).name.to_string(),
         };
-        let node: Node = sink.meeting(Meeting {
-            name: format!("identity:{name}"),
-            kind: "identity",
-            span,
-            subject: name.into(),
-            place: None,
-        });
+        let mut meeting = |word: &str| {
+            sink.meeting(Meeting {
+                name: format!("{word}:{name}"),
+                kind: "identity",
+                span,
+                subject: name.as_str().into(),
+                place: None,
+            })
+        };
+        let may = may.get(&key).map_or(&[][..], Vec::as_slice);
+        let node: Node = meeting("identity");
+        let back = (!may.is_empty()).then(|| meeting("controlled:identity"));
         for party in &runs {
             sink.push(party.who.into(), node, EdgeRule::Control, Carries::ALL, party.span);
             sink.push(node, party.who.into(), EdgeRule::Control, Carries::ALL, party.span);
+            if let Some(back) = back {
+                sink.push(party.who.into(), back, EdgeRule::Control, Carries::ALL, party.span);
+            }
         }
-        for party in may.get(&key).into_iter().flatten() {
+        for party in may {
             sink.push(party.who.into(), node, EdgeRule::Control, Carries::ALL, party.span);
-            sink.relayed(node, party.who, EdgeRule::Control, Carries::ALL, party.span);
+            if let Some(back) = back {
+                sink.relayed(back, party.who, EdgeRule::Control, Carries::ALL, party.span);
+            }
         }
     }
 }

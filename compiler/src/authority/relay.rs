@@ -60,7 +60,7 @@ fn facets(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
     }
 }
 
-/// `connect` on a port is a data-only facet of whoever listens there; `outside` has one of everybody on the network.
+/// `connect` on a port is a data-only facet of every service that listens there; `outside` has one of everybody on the network.
 fn ports(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
     let mut listeners: BTreeMap<(Protocol, u16), Vec<Party>> = BTreeMap::new();
     let mut connectors: BTreeMap<(Protocol, u16), Vec<Party>> = BTreeMap::new();
@@ -91,7 +91,11 @@ fn ports(sink: &mut Sink<'_>, model: &Model, effective: &Effective) {
             outward.push(party);
         }
         if let Address::Ip { protocol, port, .. } = address {
-            let there = if held.kind == Kind::Listen { &mut listeners } else { &mut connectors };
+            let there = match held.kind {
+                Kind::Listen if model.object(holder).service().is_none() => continue,
+                Kind::Listen => &mut listeners,
+                _ => &mut connectors,
+            };
             there.entry((*protocol, *port)).or_default().push(party);
         }
     }

@@ -16,7 +16,7 @@ use crate::model::{
 use crate::source::{FileId, Span};
 use capc_schemas::manifest::Integrity;
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most objects that a configuration may come to; modules that use modules can multiply.
@@ -43,7 +43,7 @@ pub struct Binder<'a> {
     /// What words were found to mean.
     pub found: Found,
     /// The paths of resources with the place that declares each, once they have been asked for.
-    pub places: Option<ByName<Span>>,
+    pub places: Option<BTreeMap<Arc<str>, Span>>,
     /// `tty`, `stdio` and `notify`, so far as they are spoken of.
     pub callers: ByName<CapId>,
     /// Capabilities spoken of so far.

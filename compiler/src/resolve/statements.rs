@@ -13,7 +13,7 @@ use crate::model::{
     Ready, Rule, Service, Statement, Transport, path_contains,
 };
 use crate::source::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The names inside one body.
@@ -205,11 +205,11 @@ impl<'a> Binder<'a> {
             .collect()
     }
 
-    /// Returns the resource that is a path or contains it.
-    fn declared_above(&mut self, path: &str) -> Option<Span> {
+    /// Returns the resource that is a path, contains it, or lies inside it.
+    fn declared_at(&mut self, path: &str) -> Option<Span> {
         let model = &self.model;
         let places = self.places.get_or_insert_with(|| {
-            let mut places = ByName::default();
+            let mut places = BTreeMap::new();
             for (_, object) in model.objects() {
                 if let Some(crate::model::Resource::Path { path, .. }) = object.resource() {
                     places.entry(path.clone()).or_insert(object.span);
@@ -219,7 +219,12 @@ impl<'a> Binder<'a> {
         });
         let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
         let mut above = above.map(|above| if above.is_empty() { "/" } else { above }).chain([path]);
-        above.find_map(|place| places.get(place).copied())
+        let inside = || {
+            let below = format!("{}/", path.trim_end_matches('/'));
+            let (first, span) = places.range(Arc::<str>::from(below.as_str())..).next()?;
+            first.starts_with(&below).then_some(*span)
+        };
+        above.find_map(|place| places.get(place).copied()).or_else(inside)
     }
 
     /// Reports code of a module that is not below a `code` root, or is something that the system declares.
@@ -233,9 +238,8 @@ impl<'a> Binder<'a> {
             ));
             return;
         }
-        let declared = self.declared_above(&path.path);
-        if let Some(declared) = declared {
-            let message = format!("`{}` lies in a resource of the system", path.path);
+        if let Some(declared) = self.declared_at(&path.path) {
+            let message = format!("`{}` lies in a resource of the system, or around one", path.path);
             self.diagnostics.push(
                 Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code")
                     .label(declared, "declared here")

@@ -137,3 +137,35 @@ fn what_is_reached_and_not_held_says_what_keeps_it_so() {
     run.says("can reach it through others")
         .says("what keeps it from holding it:\n    `notary.desk` is data-only");
 }
+
+// Who may become an identity does not run as it, and is controlled by nobody who may become it too.
+#[test]
+fn two_who_may_become_an_identity_reach_each_other_by_who_runs_as_it() {
+    let text = "system s\nidentity id\nsecret key \"/etc/k\"\nservice runs { run \"/usr/bin/a\"; as id; }\n\
+        service other { run \"/usr/bin/b\"; holds id; holds key; }\nservice comes { run \"/usr/bin/c\"; holds id; }\n";
+    let scene = bank("why-identity", text);
+    let run = scene.capc(["why", "comes", "key", "--config", "bank.kdl", "--format", "json"]).exits(0);
+    let answer: Value = serde_json::from_str(&run.out).unwrap();
+    let pairs = [("comes", "runs"), ("runs", "other")];
+    let steps = answer["steps"].as_array().unwrap();
+    let edges: Vec<(&str, &str)> = steps
+        .iter()
+        .map(|step| (step["from"].as_str().unwrap_or(""), step["to"].as_str().unwrap_or("")))
+        .filter(|(from, to)| from != to && ["comes", "runs", "other"].contains(to))
+        .collect();
+    assert_eq!(edges, pairs, "{}", run.out);
+}
+
+// "A data-only facet of every service that … holds a `listen` of it": a person who holds one is none.
+#[test]
+fn a_port_leads_to_services_alone() {
+    let holder = |what: &str| {
+        format!(
+            "system s\nlisten l tcp=\"127.0.0.1:8080\"\nconnect c tcp=\"127.0.0.1:8080\"\nsecret key \"/etc/k\"\n{what}\n\
+             service a {{ run \"/usr/bin/a\"; holds c; }}\nnever a reaches key\n"
+        )
+    };
+    bank("why-port-user", &holder("user u { holds l; holds key; }")).capc(["check", "bank.kdl"]).exits(0);
+    let service = holder("service u { run \"/usr/bin/u\"; holds l; holds key; }");
+    bank("why-port-service", &service).capc(["check", "bank.kdl"]).exits(1).complains("assertion-failed");
+}

@@ -541,7 +541,10 @@ impl<'m> World<'m> {
             match resource(model, *what) {
                 Some(Resource::Listen(address)) => {
                     let unix = matches!(address, Address::Unix(_));
-                    (unix || along != Along::Hold) && self.connects(things, a, address)
+                    // `connect` is a facet of services; `outside` has one of everybody.
+                    let outside = a == OUTSIDE && !address.is_loopback();
+                    let has_one = unix || outside || model.object(b).service().is_some();
+                    has_one && (unix || along != Along::Hold) && self.connects(things, a, address)
                 }
                 Some(Resource::Connect(address)) => {
                     along != Along::Hold && a == OUTSIDE && !address.is_loopback()
