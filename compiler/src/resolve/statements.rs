@@ -205,8 +205,8 @@ impl<'a> Binder<'a> {
             .collect()
     }
 
-    /// Returns the resource that is a path, contains it, or lies inside it.
-    fn declared_at(&mut self, path: &str) -> Option<Span> {
+    /// Returns the resource that is a path or contains it, or else one that lies inside it, with how the path lies to it.
+    fn declared_at(&mut self, path: &str) -> Option<(Span, &'static str)> {
         let model = &self.model;
         let places = self.places.get_or_insert_with(|| {
             let mut places = BTreeMap::new();
@@ -222,9 +222,9 @@ impl<'a> Binder<'a> {
         let inside = || {
             let below = format!("{}/", path.trim_end_matches('/'));
             let (first, span) = places.range(Arc::<str>::from(below.as_str())..).next()?;
-            first.starts_with(&below).then_some(*span)
+            first.starts_with(&below).then_some((*span, "contains"))
         };
-        above.find_map(|place| places.get(place).copied()).or_else(inside)
+        above.find_map(|place| Some((*places.get(place)?, "lies in"))).or_else(inside)
     }
 
     /// Reports code of a module that is not below a `code` root, or is something that the system declares.
@@ -238,8 +238,8 @@ impl<'a> Binder<'a> {
             ));
             return;
         }
-        if let Some(declared) = self.declared_at(&path.path) {
-            let message = format!("`{}` lies in a resource of the system, or around one", path.path);
+        if let Some((declared, lies)) = self.declared_at(&path.path) {
+            let message = format!("`{}` {lies} a resource of the system", path.path);
             self.diagnostics.push(
                 Diagnostic::new(Code::Ambient, message, path.span, "a module may run only code")
                     .label(declared, "declared here")
