@@ -11,7 +11,7 @@ use capc::index::{Index, Restored, write};
 use capc::model::{CapId, Model, SYSTEM};
 use capc::query::{self, Breadth, Detail, Side};
 use capc::resolve::Names;
-use capc::source::{RealFiles, SourceMap};
+use capc::source::{Files, RealFiles, SourceMap};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -203,4 +203,38 @@ fn a_damaged_index_is_refused_or_answers_and_never_breaks_anything() {
         }
     }
     assert!(refused > bytes.len() / 15, "{refused} of {}", bytes.len() / 5 * 2);
+}
+
+/// Files of a directory, as if they lay in `/etc/capc`.
+struct InEtc(PathBuf);
+
+impl Files for InEtc {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        RealFiles.read(&self.0.join(path.strip_prefix("/etc/capc").unwrap_or(path)))
+    }
+}
+
+// Generations outlive the capc that sealed them. Whoever changes what an index says gives the format another number, and this
+// sample (`testdata/index/FORMAT.index`, made where there is none) stays for as long as that format is read.
+#[test]
+fn an_index_that_was_sealed_before_is_read_as_it_was() {
+    let sample = repository().join("testdata/index/1.index");
+    if !sample.exists() {
+        let path = Path::new("/etc/capc/everything.kdl");
+        let compilation = capc::compile(&InEtc(repository().join("testdata/accept")), path, "everything.kdl");
+        let parts = parts(&compilation);
+        let bytes = write(&parts.authority, parts.names, parts.sources, &["everything.kdl".to_owned()]);
+        std::fs::create_dir_all(sample.parent().unwrap()).unwrap();
+        std::fs::write(&sample, bytes).unwrap();
+    }
+    let bytes = std::fs::read(&sample).unwrap();
+    let Restored { model, holdings, sources, drawn, .. } =
+        Restored::read(&Index::open(&bytes).unwrap(), |_| None).unwrap();
+    let authority = Authority::restored(&model, &holdings, drawn);
+    let subjects = model.objects().filter(|(_, object)| object.is_subject());
+    let mut told: Vec<String> = subjects.map(|(id, _)| query::what(&authority, id).human()).collect();
+    told.push(query::order(&model, &capc::order::waits(&model, &holdings), &sources).human());
+    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../../testdata/snapshots" }, {
+        insta::assert_snapshot!("an_index_that_was_sealed_before", told.join("\n"));
+    });
 }
