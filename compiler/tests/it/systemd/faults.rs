@@ -222,9 +222,7 @@ fn what_an_apply_that_was_killed_left_undone_the_next_one_does() {
     let mut apply = begin(&scene, &machine);
     machine.sh("pkill -KILL -x capc").exits(0);
     apply.wait().unwrap();
-    machine.capc(&["status", "--store", "store"]).says("second (pid ");
-    let run = reconfigure(&machine, &[]).exits(0).says("restarted  capc-second.service");
-    run.says("started    capc-fourth.service");
+    reconfigure(&machine, &[]).exits(0);
     is_as_sealed(&machine);
 }
 

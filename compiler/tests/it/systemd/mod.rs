@@ -1,6 +1,7 @@
 //! `--init systemd`, with the real systemd as the first process.
 
 mod boot;
+mod ends;
 mod faults;
 mod limits;
 mod web;

@@ -117,6 +117,27 @@ impl Links {
         Ok(())
     }
 
+    /// Leads the links of units that are sealed no more to where they were last: systemd reads all units again while these end, and
+    /// they end as they were sealed. One that cannot be led there ends as any unit does.
+    pub fn hold(&self, units: &[String]) {
+        for unit in units.iter().filter(|unit| !self.place(unit).exists()) {
+            if let Some(sealed) = self.last(unit) {
+                let _ = link(&self.place(unit), &sealed);
+            }
+        }
+    }
+
+    /// Returns a unit as it was sealed last.
+    fn last(&self, unit: &str) -> Option<PathBuf> {
+        let generations = fs::read_dir(self.store.join("generations")).ok()?.flatten();
+        let has_it = generations.filter_map(|entry| {
+            let number: u64 = entry.file_name().to_str()?.parse().ok()?;
+            let path = entry.path().join(DIRECTORY).join(unit);
+            path.exists().then_some((number, path))
+        });
+        has_it.max().map(|(_, path)| path)
+    }
+
     /// Removes the links of units.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Saying what was done, and what did not come up.
 
+use super::course::{Done, What};
 use super::systemctl::{State, last_lines, states};
-use super::{Done, Failure, Switch, What, left_over};
+use super::{Failure, Switch, left_over};
 use crate::command::running::{Running, running};
 use crate::command::{complain, say};
 use crate::emit::report::harmless;

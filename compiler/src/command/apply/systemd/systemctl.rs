@@ -24,7 +24,7 @@ const PROPERTIES: [&str; 11] = [
 /// How long it may take until systemd answers again.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long until the next look.
-const PAUSE: Duration = Duration::from_millis(50);
+pub const PAUSE: Duration = Duration::from_millis(50);
 /// How many units are named in one call.
 const AT_ONCE: usize = 200;
 
