@@ -1,6 +1,6 @@
 //! How things end with `--init systemd`, and what of them is left.
 
-use super::{pid, reconfigure, scene, sees};
+use super::{edit, pid, reconfigure, scene, sees};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, until};
 use std::process::{Child, Stdio};
@@ -84,4 +84,47 @@ fn one_that_is_slow_to_stop_keeps_no_revoked_grant_alive_elsewhere() {
     assert_eq!(pid(&machine, "steady"), steady);
     machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
     scene.write("code/let-front-go", "");
+}
+
+#[test]
+fn a_socket_that_was_unlinked_before_it_was_taken_away_is_closed_and_its_address_is_free() {
+    if !needs_root("unlinked sockets with systemd") {
+        return;
+    }
+    let text = "system unlinked\n\
+        listen one tcp=\"127.0.0.1:8472\"\nlisten two tcp=\"127.0.0.1:8473\"\n\
+        listen here unix=\"/run/here.sock\"\nlisten there unix=\"/run/there.sock\"\n\
+        service disabled { run \"/usr/bin/sleep\" \"1000\"; holds one accept; holds here accept; }\n\
+        service removed { run \"/usr/bin/sleep\" \"1000\"; holds two accept; holds there accept; }\n\
+        service nightly { run \"/usr/bin/true\"; oneshot; schedule \"03:00\"; }\n";
+    let scene = scene("systemd-unlinked", text);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    machine.sh("systemctl disable capc-disabled.socket; cd /etc/systemd/system; ! [ -e capc-disabled.socket ] && rm capc-removed.socket capc-nightly.timer");
+    // Another's unit of a like name stays.
+    machine
+        .sh("printf '[Service]\\nExecStart=/usr/bin/sleep 2000\\n' > /run/systemd/system/capc-others.service")
+        .exits(0);
+    machine.sh("systemctl start capc-others").exits(0);
+    edit(&scene, "holds one accept; holds here accept; ", "");
+    edit(&scene, "holds two accept; holds there accept; ", "");
+    edit(&scene, "service nightly { run \"/usr/bin/true\"; oneshot; schedule \"03:00\"; }\n", "");
+    let run = reconfigure(&machine, &[]).exits(0);
+    for unit in ["disabled.socket", "removed.socket", "nightly.timer"] {
+        assert!(run.out.contains(&format!("stopped    capc-{unit}\n")), "{}", run.out);
+        assert_eq!(machine.show(&format!("capc-{unit}"), "ActiveState"), "inactive");
+        assert_eq!(machine.show(&format!("capc-{unit}"), "LoadState"), "not-found");
+    }
+    machine.sh("! [ -e /run/here.sock ] && ! [ -e /run/there.sock ]").exits(0);
+    machine
+        .sh("python3 -c 'import socket; [socket.create_server((\"127.0.0.1\", port)) for port in (8472, 8473)]'")
+        .exits(0);
+    assert_eq!(machine.show("capc-others.service", "ActiveState"), "active");
+    assert_eq!(machine.sh("ls /etc/systemd/system | grep -c capc").out, "4\n");
+
+    // Another init has it all stopped, linked or not.
+    machine.sh("rm /etc/systemd/system/capc-removed.service").exits(0);
+    let none = ["reconfigure", "system.kdl", "--init", "none", "--store", "store", "--key", "key", "--yes"];
+    machine.capc(&none).exits(0).says("stopped    capc-removed.service");
+    assert_eq!(machine.sh("pgrep -af '[s]leep 1000'").out, "");
 }

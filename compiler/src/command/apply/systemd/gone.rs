@@ -4,15 +4,21 @@
 //! from others is theirs no longer than they themselves take.
 
 use super::links::Links;
-use super::systemctl::{PAUSE, State, ask, reload, states};
+use super::systemctl::{PAUSE, State, ask, reload, states, there};
 use crate::command::{Failure, say};
 use crate::emit::init::systemd::unit;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// Nothing but the unit itself.
 pub const ALONE: &str = "--job-mode=ignore-dependencies";
 /// Not what depends on the unit, but after it where that ends too.
 const IN_ORDER: &str = "--job-mode=ignore-requirements";
+/// The names that units of stores have.
+const NAMES: [&str; 3] = ["capc.target", "capc-*", "run-capc-facets-*"];
 /// How often it is asked for an end that somebody else called off.
 const TIMES: usize = 5;
 
@@ -27,12 +33,16 @@ pub struct Gone {
 }
 
 impl Gone {
-    /// Returns what is linked or runs, and is not wanted any more.
+    /// Returns what is linked, loaded or runs, and is not wanted any more.
     ///
     /// # Errors
     /// When systemd does not answer.
     pub fn of(links: &Links, wanted: &BTreeSet<String>, running: &[String]) -> Result<Self, Failure> {
         let mut units: BTreeSet<String> = links.ours().difference(wanted).cloned().collect();
+        // What somebody unlinked (`systemctl disable` does) is there nevertheless until it is stopped.
+        let there = there(&NAMES)?.into_iter().filter(|unit| !wanted.contains(unit) && !units.contains(unit));
+        let unlinked: Vec<String> = there.filter(|unit| links.was_ours(unit)).collect();
+        units.extend(unlinked);
         let mut services = Vec::new();
         for service in running {
             let unit = unit(service, "service").map_err(Failure::refused)?;
@@ -71,6 +81,9 @@ impl Gone {
                 left.push(unit);
                 continue;
             }
+            if unit.ends_with(".socket") {
+                links.last_sockets(&unit).iter().for_each(|path| unlink_deaf(path));
+            }
             say!("{}    {unit}", if before.is_down() { "removed" } else { "stopped" });
             ended.push(unit);
         }
@@ -80,6 +93,15 @@ impl Gone {
             reload()?;
         }
         Ok(left)
+    }
+}
+
+/// Unlinks a socket that nobody answers: systemd leaves one whose unit was unlinked before it was stopped.
+fn unlink_deaf(path: &Path) {
+    let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+    let answer = UnixStream::connect(path).map_err(|error| error.kind());
+    if is_socket && answer.is_err_and(|kind| kind == ErrorKind::ConnectionRefused) {
+        let _ = std::fs::remove_file(path);
     }
 }
 

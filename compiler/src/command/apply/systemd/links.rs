@@ -64,15 +64,7 @@ impl Links {
 
     /// Returns what bears the name of one of these units and is none of ours.
     pub fn strangers(&self, units: &BTreeSet<String>) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        for unit in units {
-            let place = self.place(unit);
-            if place.symlink_metadata().is_ok() && !self.is_ours(&place) {
-                found.push(place);
-            }
-            let elsewhere = ELSEWHERE.iter().map(|directory| self.root.join(directory).join(unit));
-            found.extend(elsewhere.filter(|path| path.symlink_metadata().is_ok()));
-        }
+        let mut found: Vec<PathBuf> = units.iter().flat_map(|unit| self.strangers_of(unit)).collect();
         let boot = self.boot();
         if boot.symlink_metadata().is_ok() && !self.is_ours(&boot) {
             found.push(boot);
@@ -80,6 +72,22 @@ impl Links {
         // One directory may be a link to another.
         found.dedup_by_key(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
         found
+    }
+
+    fn strangers_of(&self, unit: &str) -> Vec<PathBuf> {
+        let place = Some(self.place(unit)).filter(|place| !self.is_ours(place));
+        let elsewhere = ELSEWHERE.iter().map(|directory| self.root.join(directory).join(unit));
+        place.into_iter().chain(elsewhere).filter(|path| path.symlink_metadata().is_ok()).collect()
+    }
+
+    /// Returns whether a unit that is not linked was this store's.
+    pub fn was_ours(&self, unit: &str) -> bool {
+        self.strangers_of(unit).is_empty() && self.last(unit).is_some()
+    }
+
+    /// Returns whether the store has units at all.
+    pub fn has_any(&self) -> bool {
+        !self.ours().is_empty() || self.last("").is_some()
     }
 
     /// Returns why links cannot be made or removed, if that is known beforehand.
@@ -125,6 +133,13 @@ impl Links {
                 let _ = link(&self.place(unit), &sealed);
             }
         }
+    }
+
+    /// Returns the paths on which a socket unit listened last.
+    pub fn last_sockets(&self, unit: &str) -> Vec<PathBuf> {
+        let text = self.last(unit).and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let paths = text.lines().filter_map(|line| line.strip_prefix("ListenStream="));
+        paths.filter(|path| path.starts_with('/')).map(|path| path.replace("%%", "%").into()).collect()
     }
 
     /// Returns a unit as it was sealed last.

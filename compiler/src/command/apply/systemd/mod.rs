@@ -95,13 +95,20 @@ pub fn differences(store: &Path, units: &BTreeSet<String>) -> Vec<(PathBuf, &'st
 /// When systemd does not answer.
 pub fn leave(root: Option<&Path>, store: &Path) -> Result<(), Failure> {
     let links = Links::new(root, store);
-    if links.ours().is_empty() {
+    if !links.has_any() {
         return Ok(());
     }
     if root.is_some() || !Path::new(RUNS).exists() {
         return install(&links, &BTreeSet::new());
     }
-    gone::refuse_left(&Gone::of(&links, &BTreeSet::new(), &[])?.end(&links, &[])?)
+    let gone = Gone::of(&links, &BTreeSet::new(), &[])?;
+    let units = gone.units();
+    if units.is_empty() {
+        return Ok(());
+    }
+    links.hold(&units);
+    reload()?;
+    gone::refuse_left(&gone.end(&links, &[])?)
 }
 
 /// Tells it what a switch means.

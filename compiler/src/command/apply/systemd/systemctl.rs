@@ -148,18 +148,7 @@ pub fn states(units: &[String]) -> Result<Vec<State>, Failure> {
     let property = format!("--property={}", PROPERTIES.join(","));
     let mut states = Vec::new();
     for units in units.chunks(AT_ONCE) {
-        let begin = Instant::now();
-        let text = loop {
-            if let Some(text) = call(&["show", &property], units)? {
-                break text;
-            }
-            if begin.elapsed() > PATIENCE {
-                return Err(Failure::refused(
-                    "systemd does not say how its units are: `systemctl show` fails",
-                ));
-            }
-            std::thread::sleep(PAUSE);
-        };
+        let text = insist(&["show", &property], units, "how its units are")?;
         let found: Vec<State> = text.trim_end().split("\n\n").map(state).collect();
         if found.len() != units.len() {
             return Err(Failure::refused("systemd did not say how each unit is"));
@@ -167,6 +156,16 @@ pub fn states(units: &[String]) -> Result<Vec<State>, Failure> {
         states.extend(found);
     }
     Ok(states)
+}
+
+/// Returns the units of these names that are there, or have failed.
+///
+/// # Errors
+/// When systemd does not answer.
+pub fn there(names: &[&str]) -> Result<Vec<String>, Failure> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let text = insist(&["list-units", "--plain", "--no-legend"], &names, "which units it has")?;
+    Ok(text.lines().filter_map(|line| line.split_ascii_whitespace().next()).map(str::to_owned).collect())
 }
 
 /// Returns the last lines that a unit left in the journal.
@@ -199,6 +198,21 @@ fn state(text: &str) -> State {
         needs_reload: needs_reload == "yes",
         run,
         drop_ins,
+    }
+}
+
+/// Asks until there is an answer.
+fn insist(words: &[&str], units: &[String], what: &str) -> Result<String, Failure> {
+    let begin = Instant::now();
+    loop {
+        if let Some(text) = call(words, units)? {
+            return Ok(text);
+        }
+        if begin.elapsed() > PATIENCE {
+            let verb = words.first().unwrap_or(&"");
+            return Err(Failure::refused(format!("systemd does not say {what}: `systemctl {verb}` fails")));
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
