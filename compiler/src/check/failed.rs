@@ -109,6 +109,9 @@ struct Claims<'m> {
     facets: HashMap<(ObjectId, ObjectId), Vec<u32>>,
     /// For each node whose facet it is.
     owner: Vec<Option<(ObjectId, ObjectId)>>,
+    /// For each instance, whether it lies on a circle of names alone, without a grant: scopes attenuate what they have, and
+    /// pass it to and fro. Each of them asks for rights and none brings any, so what it asks in vain is an excess.
+    by_name: Vec<bool>,
 }
 
 impl<'m> Claims<'m> {
@@ -120,6 +123,7 @@ impl<'m> Claims<'m> {
             uses: Vec::new(),
             facets: HashMap::new(),
             owner: Vec::new(),
+            by_name: Vec::new(),
         };
         for derivation in &model.derivations {
             let mut node = |holder: ObjectId, capability: CapId| {
@@ -143,7 +147,35 @@ impl<'m> Claims<'m> {
             }
             claims.derivations.push((derivation, from, to));
         }
+        claims.by_name = claims.circles_of_names();
         claims
+    }
+
+    fn circles_of_names(&self) -> Vec<bool> {
+        let named = |(derivation, from, to): &(&Derivation, Option<u32>, u32)| {
+            from.filter(|_| derivation.statement != Statement::Grants).map(|from| (from, *to))
+        };
+        let mut edges: Vec<Vec<u32>> = vec![Vec::new(); self.held.len()];
+        for (from, to) in self.derivations.iter().filter_map(named) {
+            if let Some(edges) = edges.get_mut(from as usize) {
+                edges.push(to);
+            }
+        }
+        let components = Components::of_lists(&edges);
+        let round = |(from, to)| components.of(from) == components.of(to);
+        self.derivations.iter().map(|one| named(one).is_some_and(round)).collect()
+    }
+
+    /// Returns the rights that an instance could bring: on a circle of names, only what is held.
+    fn brought(&self, at: u32, alive: impl Fn(u32) -> Rights) -> Rights {
+        let Some((derivation, from, _)) = self.derivations.get(at as usize) else { return Rights::NONE };
+        match *from {
+            None => derivation.rights,
+            Some(_) if self.by_name.get(at as usize) == Some(&true) => {
+                self.held_at(*from).and(derivation.rights)
+            }
+            Some(from) => alive(from).and(derivation.rights),
+        }
     }
 
     fn held_at(&self, node: Option<u32>) -> Rights {
@@ -208,12 +240,13 @@ impl<'m> Claims<'m> {
         let mut labels: HashMap<(u32, u32), &'m Derivation> = HashMap::new();
         let mut pairs: HashMap<(ObjectId, ObjectId), u32> = HashMap::new();
         let mut from_outside: HashSet<u32> = HashSet::new();
-        for (derivation, from, to) in &self.derivations {
+        for (at, (derivation, from, to)) in self.derivations.iter().enumerate() {
             let wanted = is_circular(*to).and(derivation.rights);
             let (Some(from), Some(premise), false) = (*from, derivation.from, wanted.is_empty()) else {
                 continue;
             };
-            let round = is_circular(from).and(wanted);
+            let by_name = self.by_name.get(at) == Some(&true);
+            let round = if by_name { Rights::NONE } else { is_circular(from).and(wanted) };
             let there = self.held_at(Some(from)).and(wanted);
             let mut needs = Vec::new();
             if !round.is_empty() {
@@ -341,9 +374,8 @@ impl<'a> Greatest<'a> {
 
     fn run(&mut self) {
         for at in 0..self.claims.derivations.len() as u32 {
-            if let Some((derivation, from, to)) = self.claims.derivations.get(at as usize) {
-                let rights =
-                    from.map_or(derivation.rights, |from| self.alive_at(from).and(derivation.rights));
+            if let Some((_, _, to)) = self.claims.derivations.get(at as usize) {
+                let rights = self.claims.brought(at, |from| self.alive_at(from));
                 if self.dead.get(at as usize) == Some(&false) {
                     for right in rights.each() {
                         if let Some(support) = support_of(&mut self.support, *to, right) {
@@ -377,7 +409,9 @@ impl<'a> Greatest<'a> {
         *alive = alive.without(right);
         let is_empty = alive.is_empty();
         for at in claims.uses.get(node as usize).into_iter().flatten() {
-            if self.dead.get(*at as usize) == Some(&false) {
+            // What is held is never taken away, and nothing else counts along a circle of names.
+            if self.dead.get(*at as usize) == Some(&false) && claims.by_name.get(*at as usize) == Some(&false)
+            {
                 self.lose(*at, right);
             }
         }

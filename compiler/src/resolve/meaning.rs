@@ -208,7 +208,7 @@ impl Binder<'_> {
             exact: true,
             statement: Statement::Argument,
             capability_span: next.span,
-            rights_span: takes,
+            rights_span: next.span,
             receiver_span: next.span,
             ..template
         });
