@@ -182,6 +182,41 @@ fn a_name_that_stands_for_another_place_is_lost_and_gained() {
         .says("was old.kdl:2  dir ledger");
 }
 
+// What an object made gives it nothing; its own `control` or `launch` comes to it as anything else does.
+#[test]
+fn an_object_that_comes_to_hold_its_own_control_or_launch_gains_it() {
+    let control = changed("/usr/bin/printer\"\n", "/usr/bin/printer\"\n    holds printer.control replace\n");
+    let (human, json) = compared(&control, 1);
+    assert_eq!(json["gained"][0]["capability"], "printer.control", "{json:#}");
+    assert_eq!(json["gained"][0]["rights"], serde_json::json!(["replace"]));
+    human.says("+ printer holds printer.control: replace\n    endowment: the system endows `printer`");
+    let (_, json) = compared(&changed("vault.api\n", "vault.api\n    provides spare channel=#true\n"), 0);
+    is_empty(&json);
+
+    let scene = Scene::new("own-launch");
+    let program = |body: &str| {
+        format!(
+            "system s\nprogram backup {{ run \"/usr/bin/backup\"; {body} }}\nprogram other {{ run \"/usr/bin/other\"; holds backup.launch; holds other.launch }}"
+        )
+    };
+    scene.write("old.kdl", program(""));
+    scene.write("held.kdl", program("holds backup.launch"));
+    scene.write(
+        "granted.kdl",
+        program("").replace("other.launch }", "other.launch; grants backup.launch to=backup.launch }"),
+    );
+    for new in ["held.kdl", "granted.kdl"] {
+        for all in [&[][..], &["--all"]] {
+            let run = scene.capc([&["diff", "old.kdl", new][..], all].concat());
+            run.exits(1).says("+ backup holds backup.launch: launch\n").says("1 holding gained\n");
+        }
+        scene
+            .capc(["diff", new, "old.kdl"])
+            .exits(0)
+            .says("- backup no longer holds backup.launch: launch\n");
+    }
+}
+
 #[test]
 fn what_is_taken_away_fails_no_check() {
     let (human, json) = compared(&changed("    holds vault.api\n", ""), 0);

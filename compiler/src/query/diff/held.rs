@@ -25,7 +25,13 @@ pub fn changes(ours: Numbered<'_, '_>, theirs: Numbered<'_, '_>) -> (Vec<Change>
     let model = side.authority.model;
     for holding in side.authority.holdings.all() {
         let (holder, capability) = (holding.holder, holding.capability);
-        if !model.object(holder).is_subject() || model.facet_owner(capability) == Some(holder) {
+        if !model.object(holder).is_subject() {
+            continue;
+        }
+        // A facet that its object made gives it nothing; its `control` or `launch` comes to it as to anybody else.
+        let is_own = model.facet_owner(capability) == Some(holder);
+        let last = || side.authority.holdings.last_step(model, holding);
+        if is_own && last().is_some_and(|step| step.rule == Rule::Creation) {
             continue;
         }
         let known = model.capability(capability);

@@ -1,6 +1,6 @@
 //! `capc diff`: which authority two configurations do not share, by the edit that brought or took it.
 //!
-//! Only what subjects hold counts: what a scope holds is how it came to them. Neither does an object's own facet, which
+//! Only what subjects hold counts: what a scope holds is how it came to them. Neither does a facet that an object made, which
 //! gives it nothing, nor what is made of world-readable code. Names, kinds and what they stand for are compared,
 //! never ids or places in the source, so that moving and formatting declarations changes nothing.
 
