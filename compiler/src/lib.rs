@@ -149,7 +149,7 @@ impl Compilation {
         let Some((model, holdings)) = self.parts() else { return Judgement::default() };
         let (checked, found, warned) = std::thread::scope(|scope| {
             let lints = scope.spawn(|| lint::lint(model, holdings, terms));
-            let (checked, found) = check::check(model, holdings);
+            let (checked, found) = check::check(model, holdings, &self.sources);
             (checked, found, lints.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         // What does not mean what it says would be warned about for what it does not say.
@@ -173,7 +173,7 @@ impl Compilation {
     /// Returns whether every name resolves and every statement derives something, so that there are answers whatever else is
     /// wrong.
     fn is_sound(&self) -> bool {
-        let derives = |(model, holdings)| check::provenance(model, holdings).is_empty();
+        let derives = |(model, holdings)| check::provenance(model, holdings, &self.sources).is_empty();
         self.has_answers() && self.parts().is_some_and(derives)
     }
 

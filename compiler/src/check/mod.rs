@@ -19,6 +19,7 @@ use crate::diag::Diagnostic;
 use crate::holdings::Holdings;
 use crate::model::{Model, SYSTEM};
 use crate::order::{self, Waits};
+use crate::source::SourceMap;
 use std::cell::LazyCell;
 
 /// Evidence that a configuration keeps every rule; what comes after asks for it.
@@ -48,13 +49,13 @@ impl Checked {
     }
 }
 
-/// Checks every rule. The evidence is there only when nothing is wrong.
+/// Checks every rule. The evidence is there only when nothing is wrong. `sources` lend reports their words.
 #[must_use]
-pub fn check(model: &Model, holdings: &Holdings) -> (Option<Checked>, Vec<Diagnostic>) {
+pub fn check(model: &Model, holdings: &Holdings, sources: &SourceMap) -> (Option<Checked>, Vec<Diagnostic>) {
     std::thread::scope(|scope| {
         // Looks at every world, and at nothing that the others find out.
         let conflicts = scope.spawn(|| conflict::check(model, holdings));
-        let mut diagnostics = provenance::check(model, holdings);
+        let mut diagnostics = provenance::check(model, holdings, sources);
         let waits = order::waits(model, holdings);
         diagnostics.extend(bootstrap_cycle::check(model, &waits));
         let footing = Footing::new(model, holdings, SYSTEM);

@@ -4,19 +4,28 @@ use super::failed::{Failed, Reason, find};
 use crate::diag::{Code, Diagnostic};
 use crate::holdings::Holdings;
 use crate::model::{Derivation, Kind, Model, ObjectId, ObjectKind, Rights};
+use crate::source::{SourceMap, Span};
 
-/// Reports each cause once.
-pub fn check(model: &Model, holdings: &Holdings) -> Vec<Diagnostic> {
+/// Reports each cause once. `sources` tell by which names statements speak of things.
+pub fn check(model: &Model, holdings: &Holdings, sources: &SourceMap) -> Vec<Diagnostic> {
     let Failed { causes, circles } = find(model, holdings);
     let mut diagnostics: Vec<Diagnostic> = circles.iter().map(|circle| circular(model, circle)).collect();
     for (derivation, reason) in causes {
         diagnostics.push(match reason {
-            Reason::Unheld => unheld(model, holdings, derivation),
+            Reason::Unheld => unheld(model, holdings, sources, derivation),
             Reason::Excess(missing) => excess(model, holdings, derivation, missing),
-            Reason::NoIntroduction => no_introduction(model, derivation),
+            Reason::NoIntroduction => no_introduction(model, sources, derivation),
         });
     }
     diagnostics
+}
+
+/// Returns the name that a statement writes, which means something where it stands; none where that is no plain word.
+fn written(sources: &SourceMap, span: Span) -> Option<&str> {
+    let word = sources.text(span).trim_matches('"');
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    Some(word).filter(|word| !word.is_empty() && word.bytes().all(is_plain))
 }
 
 /// Returns how a holder is spoken of: a scope by what it is, anything else by its name.
@@ -33,7 +42,7 @@ fn list(kind: Kind, rights: Rights) -> String {
     kind.words(rights).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn unheld(model: &Model, holdings: &Holdings, derivation: &Derivation) -> Diagnostic {
+fn unheld(model: &Model, holdings: &Holdings, sources: &SourceMap, derivation: &Derivation) -> Diagnostic {
     let from = derivation.from.map_or(derivation.holder, |from| from.holder);
     let capability = derivation.from.map_or(derivation.capability, |from| from.capability);
     let name = &model.capability(capability).name;
@@ -51,7 +60,9 @@ fn unheld(model: &Model, holdings: &Holdings, derivation: &Derivation) -> Diagno
     {
         diagnostic = diagnostic.label(step.span, format!("{} has it by this", called(model, able.holder)));
     }
-    diagnostic.help(format!("write `holds {name}` in the body of {}", called(model, from)))
+    // What has one name in the system has others where it was passed to.
+    let here = written(sources, derivation.capability_span).unwrap_or(name);
+    diagnostic.help(format!("write `holds {here}` in the body of {}", called(model, from)))
 }
 
 fn excess(model: &Model, holdings: &Holdings, derivation: &Derivation, missing: Rights) -> Diagnostic {
@@ -75,15 +86,25 @@ fn excess(model: &Model, holdings: &Holdings, derivation: &Derivation, missing: 
     })
 }
 
-fn no_introduction(model: &Model, derivation: &Derivation) -> Diagnostic {
+fn no_introduction(model: &Model, sources: &SourceMap, derivation: &Derivation) -> Diagnostic {
     let from = derivation.from.map_or(derivation.holder, |from| from.holder);
     let (giver, receiver) = (called(model, from), called(model, derivation.holder));
     let name = &model.capability(derivation.capability).name;
     let message = format!("{giver} grants `{name}` to {receiver}, but holds no reference to {receiver}");
     let object = model.object(derivation.holder);
+    let to = written(sources, derivation.receiver_span);
+    // By its own name the receiver is known to the scope that declares it; to others one of its facets is.
+    let is_neighbour = object.scope == model.object(from).scope
+        && to.is_none_or(|to| object.name.rsplit('/').next() == Some(to));
     let mut facets = object.facets().iter().map(|facet| model.facet(*facet));
-    let help = match facets.find(|facet| facet.kind() != Kind::Control) {
-        Some(facet) => format!("write `holds {}.{}` in the body of {giver}", object.name, facet.name),
+    let facet = facets.find(|facet| facet.kind() != Kind::Control);
+    let facet = match (is_neighbour, to) {
+        (false, Some(facet)) => Some(facet.to_owned()),
+        _ => facet.map(|facet| format!("{}.{}", to.unwrap_or(&object.name), facet.name)),
+    };
+    let name = written(sources, derivation.capability_span).unwrap_or(name);
+    let help = match facet {
+        Some(facet) => format!("write `holds {facet}` in the body of {giver}"),
         None if object.service().is_none() => {
             format!("let the scope endow {receiver} with `holds {name}`")
         }

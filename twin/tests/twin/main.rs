@@ -11,6 +11,7 @@ mod naive;
 use capc::authority::{Authority, Claim, Graph, Who};
 use capc::diag::Code;
 use capc::model::{CapId, Level, Model, ObjectId, Statement};
+use capc::source::SourceMap;
 use std::collections::BTreeSet;
 
 /// How many random models each comparison tries: 100,000 when built for it (`--profile twin`, as CI does).
@@ -261,8 +262,11 @@ fn every_statement_that_fails_has_a_report_and_no_other() {
         let held = naive::holdings(&model);
         let round = naive::greatest(&model);
         let holdings = capc::holdings::derive(&model);
-        let codes: BTreeSet<Code> =
-            capc::check::check(&model, &holdings).1.iter().map(|report| report.code).collect();
+        let codes: BTreeSet<Code> = capc::check::check(&model, &holdings, &SourceMap::default())
+            .1
+            .iter()
+            .map(|report| report.code)
+            .collect();
         let mut lacking = false;
         let mut unknown = false;
         for rule in model.derivations.iter().filter(|rule| rule.statement != Statement::Given) {
@@ -298,7 +302,7 @@ fn the_cuts_of_a_bootstrap_cycle_are_enough_and_the_fewest() {
         let model = machine::random(seed);
         let holdings = capc::holdings::derive(&model);
         let waits = capc::order::waits(&model, &holdings);
-        for report in capc::check::check(&model, &holdings).1 {
+        for report in capc::check::check(&model, &holdings, &SourceMap::default()).1 {
             let capc::diag::Detail::Cycle { cycle, members, cuts } = report.detail else { continue };
             let edges: BTreeSet<(String, String)> = waits
                 .all

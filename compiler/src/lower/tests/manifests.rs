@@ -238,13 +238,14 @@ fn configuration_is_pinned_file_by_file() {
 #[test]
 fn numbers_are_kept_and_never_given_again() {
     use crate::lower::{Options, lower};
+    use crate::source::SourceMap;
     use crate::{check, holdings, resolve};
     let text = format!("system \"test\"\nservice a {{ {TOOL} }}\nservice b {{ {TOOL} }}");
     let resolved =
         resolve::resolve(&super::OneFile(&text), std::path::Path::new("/system.kdl"), "system.kdl");
     let model = resolved.model.unwrap();
     let holdings = holdings::derive(&model);
-    let checked = check::check(&model, &holdings).0.unwrap();
+    let checked = check::check(&model, &holdings, &SourceMap::default()).0.unwrap();
     let previous = [("b".to_owned(), 0x7000_0000), ("gone".to_owned(), 0x7000_0001)].into();
     let options =
         Options { mode: Mode::Root, state_root: None, previous, groups: crate::lower::Groups::default() };

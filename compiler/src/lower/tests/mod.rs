@@ -10,7 +10,7 @@ use super::{Lowered, Mode, Options, lower};
 use crate::diag::Diagnostic;
 use crate::machine::Machine;
 use crate::machine::fake::FakeMachine;
-use crate::source::Files;
+use crate::source::{Files, SourceMap};
 use crate::{check, holdings, resolve};
 use std::collections::BTreeMap;
 use std::io;
@@ -55,7 +55,7 @@ fn lowered(body: &str, machine: &dyn Machine, mode: Mode) -> Result<Lowered, Vec
     assert!(resolved.diagnostics.is_empty(), "{:#?}", resolved.diagnostics);
     let model = resolved.model.unwrap();
     let holdings = holdings::derive(&model);
-    let (checked, found) = check::check(&model, &holdings);
+    let (checked, found) = check::check(&model, &holdings, &SourceMap::default());
     assert!(found.is_empty(), "{found:#?}");
     let state_root = (mode == Mode::User).then(|| "/store/state".into());
     let options =
