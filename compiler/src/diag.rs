@@ -103,6 +103,9 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write instead.
     pub help: Option<String>,
+    /// Who or what it is about beyond its first place, where that tells it from another of its code at the same words; empty
+    /// where all that is said there is one mistake, as of a module that is used many times.
+    pub about: String,
     /// More, for programs.
     pub detail: Detail,
 }
@@ -118,6 +121,7 @@ impl Diagnostic {
             message: message.into(),
             labels: vec![primary],
             help: None,
+            about: String::new(),
             detail: Detail::None,
         }
     }
@@ -139,6 +143,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says who or what it is about: at the same words, something else is another report.
+    #[must_use]
+    pub fn about(mut self, about: impl Into<String>) -> Self {
+        self.about = about.into();
         self
     }
 

@@ -69,6 +69,17 @@ pub trait Graph: Sized {
         words::steps(self, chain, capability, level)
     }
 
+    /// Returns by what an object itself has any of some rights at a level, if it does: what is held by that very name explains
+    /// more than what contains it.
+    fn held_of(&self, holder: ObjectId, capability: CapId, rights: Rights, level: Level) -> Option<Held> {
+        let asked = self.asked(capability);
+        let counts = |held: &Held| {
+            held.counts_at(level) && !self.extent_of(held, asked).rights().and(rights).is_empty()
+        };
+        let by_name = self.counted(holder).filter(counts).find(|held| held.capability == Some(capability));
+        by_name.or_else(|| self.counted(holder).find(counts))
+    }
+
     /// Returns one step of a chain in words.
     fn step(&self, hop: &Hop) -> Option<Step> {
         words::step(self, hop)
@@ -147,7 +158,7 @@ impl Graph for Authority<'_> {
 
     fn root_words(&self, subject: ObjectId) -> Option<String> {
         let reason = self.root_reasons(subject).into_iter().next();
-        reason.map(|(_, reason, path)| reason.words(path))
+        reason.map(|way| way.reason.words(way.path))
     }
 
     fn holds(&self, holder: ObjectId, capability: CapId) -> bool {

@@ -32,7 +32,7 @@ pub use extent::{Asked, Extent, effecting, learning};
 pub use graph::Graph;
 pub use places::{PlaceId, Places};
 pub use restored::Drawn;
-pub use root::{Near, RootReason, root_reason};
+pub use root::{Near, RootReason, RootWay, root_reason};
 pub use sets::{Marks, Towards};
 pub use walk::{Chain, Hop};
 pub use ways::Ways;
@@ -40,7 +40,6 @@ pub use ways::Ways;
 use crate::holdings::Holdings;
 use crate::model::table::{grouped, part, starts};
 use crate::model::{CapId, Model, ObjectId};
-use crate::source::Span;
 use effective::Effective;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,9 +93,10 @@ impl<'m> Footing<'m> {
         Self { model, holdings, trusted, places, effective, near }
     }
 
-    /// Returns everything by which an object itself controls `reconfigure`, by place in the source.
+    /// Returns everything by which an object itself controls `reconfigure`: what it has itself first, then by place in the
+    /// source.
     #[must_use]
-    pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
+    pub fn root_reasons(&self, subject: ObjectId) -> Vec<RootWay<'_>> {
         root::root_reasons(self.model, &self.near, &self.places, self.effective.of(subject), subject)
     }
 }

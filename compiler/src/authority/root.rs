@@ -7,9 +7,9 @@
 
 use super::Authority;
 use super::control::{loader_places, touches_loader};
-use super::effective::{Held, is_directory};
+use super::effective::{Held, Through, is_directory};
 use super::places::{PlaceId, Places};
-use crate::model::{Kind, Model, ObjectId, Resource, Target, path_contains};
+use crate::model::{FacetId, Kind, Model, ObjectId, Resource, Target, path_contains};
 use crate::source::Span;
 use std::borrow::Cow;
 
@@ -308,9 +308,9 @@ fn is_raw(name: &str, path: &str) -> bool {
 }
 
 impl Authority<'_> {
-    /// Returns everything by which an object itself controls `reconfigure`, by place.
+    /// Returns everything by which an object itself controls `reconfigure`: what it has itself first, then by place.
     #[must_use]
-    pub fn root_reasons(&self, subject: ObjectId) -> Vec<(Span, RootReason, &str)> {
+    pub fn root_reasons(&self, subject: ObjectId) -> Vec<RootWay<'_>> {
         root_reasons(
             self.model,
             &Near::new(self.model, &self.places),
@@ -321,23 +321,43 @@ impl Authority<'_> {
     }
 }
 
-/// Returns everything by which an object that holds these things controls `reconfigure`, by place in the source.
+/// One thing by which somebody controls `reconfigure`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct RootWay<'p> {
+    /// The statement behind it.
+    pub span: Span,
+    /// Why it does.
+    pub reason: RootReason,
+    /// Where that lies; empty for what has no path.
+    pub path: &'p str,
+    /// The trusted object's facet that exposes it; none for what the subject has itself.
+    pub exposed: Option<FacetId>,
+}
+
+/// Returns everything by which an object that holds these things controls `reconfigure`: what it has itself first, then by
+/// place in the source.
 pub fn root_reasons<'p>(
     model: &Model,
     near: &Near,
     places: &'p Places,
     held: &[Held],
     subject: ObjectId,
-) -> Vec<(Span, RootReason, &'p str)> {
+) -> Vec<RootWay<'p>> {
     let unconfined = model.object(subject).process().and_then(|process| process.unconfined);
-    let mut reasons: Vec<(Span, RootReason, &'p str)> =
-        unconfined.map(|span| (span, RootReason::Unconfined, "")).into_iter().collect();
-    reasons.extend(held.iter().filter_map(|held| {
+    let unconfined =
+        unconfined.map(|span| RootWay { span, reason: RootReason::Unconfined, path: "", exposed: None });
+    let mut ways: Vec<RootWay<'p>> = unconfined.into_iter().collect();
+    ways.extend(held.iter().filter_map(|held| {
         let reason = root_reason(model, near, places, held)?;
-        Some((held.span, reason, held.place.map_or("", |place| places.path(place))))
+        let path = held.place.map_or("", |place| places.path(place));
+        let exposed = match held.through {
+            Through::Holding | Through::Own => None,
+            Through::Exposed(facet) => Some(facet),
+        };
+        Some(RootWay { span: held.span, reason, path, exposed })
     }));
-    reasons.sort_by_key(|(span, _, _)| *span);
-    reasons
+    ways.sort_by_key(|way| (way.exposed.is_some(), way.span));
+    ways
 }
 
 #[cfg(test)]

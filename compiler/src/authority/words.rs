@@ -3,7 +3,7 @@
 use super::edges::EdgeRule;
 use super::graph::Graph;
 use super::walk::Hop;
-use super::{Carries, Chain, Held, Through};
+use super::{Carries, Chain, Through};
 use crate::diag::Step;
 use crate::model::{CapId, Derivation, Level, ObjectId, RECONFIGURE, Rights, Rule};
 
@@ -86,12 +86,7 @@ fn last_step(
     rights: Rights,
     level: Level,
 ) -> Option<Step> {
-    let asked = graph.asked(capability);
-    let counts =
-        |held: &Held| held.counts_at(level) && !graph.extent_of(held, asked).rights().and(rights).is_empty();
-    // What is held by that very name explains more than what contains it.
-    let by_name = graph.counted(holder).filter(counts).find(|held| held.capability == Some(capability));
-    let held = by_name.or_else(|| graph.counted(holder).find(counts))?;
+    let held = graph.held_of(holder, capability, rights, level)?;
     let (who, what) = (graph.name_of(holder).to_owned(), graph.capability_name(capability).to_owned());
     let path = held.place.map_or("", |place| graph.path_of(place));
     let name = held.capability.map_or(path, |capability| graph.capability_name(capability));

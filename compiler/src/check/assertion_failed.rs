@@ -1,6 +1,6 @@
 //! `assertion-failed`: a `never` or `only` that does not hold, with a shortest chain as the witness.
 
-use crate::authority::{Authority, Chain, Claim, Graph, Who};
+use crate::authority::{Authority, Claim, Graph, Through, Who};
 use crate::certificate::{Grounds, View};
 use crate::diag::{Code, Detail, Diagnostic, Step};
 use crate::holdings::Holdings;
@@ -103,11 +103,18 @@ fn report(
         more => format!(", and so can {more} others"),
     };
     let message = format!("{} {verb} `{}` ({}){others}", name(&first), known.name, words.join(", "));
+    // Of a module's assertion each instance has one of its own.
+    let scope = model.object(asserted.scope);
+    let instance = scope.name.trim_end_matches('/');
+    let message = match instance {
+        "" => message,
+        instance => format!("{message}, which `{instance}` rules out"),
+    };
     let text = match who {
         Who::Never(_) => "asserted never to be so",
         Who::Only(_) => "asserted of nobody else",
     };
-    let mut diagnostic = Diagnostic::new(Code::AssertionFailed, message, asserted.span, text);
+    let mut diagnostic = Diagnostic::new(Code::AssertionFailed, message, asserted.span, text).about(instance);
     let steps: Vec<Step> =
         chain.as_ref().map_or_else(Vec::new, |chain| authority.steps(chain, *capability, *level));
     for step in &steps {
@@ -118,36 +125,66 @@ fn report(
     }
     let looked = !by_itself && chain.is_some() && afford(8);
     let base = if looked { authority.trusted_base(&asserted.claim) } else { None };
-    let help = help(authority, chain.as_ref(), base.as_deref(), looked, &name(&first), &known.name);
+    let help = match (&chain, base.as_deref()) {
+        (None, _) => {
+            format!(
+                "ask `capc why {} {}` for the steps, and take one away",
+                model.object(first).name,
+                known.name
+            )
+        }
+        (Some(_), Some(base)) => review(&base.iter().map(name).collect::<Vec<_>>()),
+        (Some(_), None) if by_itself || looked => match itself(authority, &asserted.claim, offenders) {
+            Some((why, mend)) if by_itself => {
+                format!("{mend}, or leave the assertion out: {why}, so no trust could mend it")
+            }
+            Some((why, mend)) => {
+                format!("take one of these steps away; no trust could mend it, as {why}: {mend}")
+            }
+            None => "take one of these steps away; no trust could mend it".to_owned(),
+        },
+        (Some(_), None) => "take one of these steps away".to_owned(),
+    };
     let trusted_base = base.map(|base| base.iter().map(|id| model.object(*id).name.to_string()).collect());
     diagnostic.help(help).detail(Detail::Witness { steps, trusted_base })
 }
 
-fn help(
-    authority: &Authority<'_>,
-    chain: Option<&Chain>,
-    base: Option<&[ObjectId]>,
-    looked: bool,
-    subject: &str,
-    what: &str,
-) -> String {
-    let name = |id: &ObjectId| format!("`{}`", authority.model.object(*id).name);
-    match (chain, base) {
-        (Some(chain), _) if chain.hops.is_empty() => {
-            format!("take what gives `{what}` from {subject}, or leave the assertion out")
-        }
-        (Some(_), Some([only])) => format!(
-            "take one of these steps away, or review {} and mark it `trusted`, with the reason why it relays nothing of this",
-            name(only)
+/// Returns what to do where trust mends it.
+fn review(base: &[String]) -> String {
+    let (whom, it, relay) = match base {
+        [only] => (only.clone(), "it", "it relays"),
+        more => (more.join(" and "), "them", "they relay"),
+    };
+    format!(
+        "take one of these steps away, or review {whom} and mark {it} `trusted`, with the reason why {relay} nothing of this"
+    )
+}
+
+/// Returns how the first of some offenders that has it by itself comes by it, and what takes it away.
+fn itself(authority: &Authority<'_>, claim: &Claim, offenders: &[ObjectId]) -> Option<(String, String)> {
+    let model = authority.model;
+    let held =
+        |id: &ObjectId| Some((*id, authority.held_of(*id, claim.capability, claim.rights, claim.level)?));
+    let (subject, held) = offenders.iter().find_map(held)?;
+    let subject = &model.object(subject).name;
+    let path = held.place.map_or("", |place| authority.path_of(place));
+    let what = held.capability.map_or(path, |capability| &*model.capability(capability).name);
+    Some(match held.through {
+        Through::Holding => (
+            format!("`{subject}` itself holds `{what}`"),
+            format!("take what gives `{what}` from `{subject}`"),
         ),
-        (Some(_), Some(base)) => format!(
-            "take one of these steps away, or review {} and mark them `trusted`, with the reason why they relay nothing of this",
-            base.iter().map(name).collect::<Vec<_>>().join(" and ")
+        Through::Own => (
+            format!("`{subject}` is itself made of, or configured by, `{what}`"),
+            format!("let `{subject}` do without `{what}`"),
         ),
-        (Some(_), None) if looked => "take one of these steps away; no trust could mend it".to_owned(),
-        (Some(_), None) => "take one of these steps away".to_owned(),
-        (None, _) => {
-            format!("ask `capc why {} {what}` for the steps, and take one away", subject.trim_matches('`'))
+        Through::Exposed(facet) => {
+            let facet = model.facet(facet);
+            let maker = &model.object(facet.owner).name;
+            (
+                format!("`{subject}` counts as holding `{what}` itself, because `{maker}` exposes it"),
+                format!("take `{what}` out of what `{maker}.{}` exposes", facet.name),
+            )
         }
-    }
+    })
 }

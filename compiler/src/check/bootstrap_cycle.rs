@@ -127,7 +127,9 @@ fn in_words(model: &Model, cycle: Vec<CycleEdge>, members: Vec<String>, cuts: Ve
         true => diagnostic.help("move what is needed at start out of the mount"),
         false => diagnostic.help(format!("{}{more}", advice.join(", and "))),
     };
-    diagnostic.detail(Detail::Cycle { cycle, members, cuts })
+    // No service is in two components.
+    let about = members.first().cloned().unwrap_or_default();
+    diagnostic.about(about).detail(Detail::Cycle { cycle, members, cuts })
 }
 
 fn advice(cut: &Cut) -> String {

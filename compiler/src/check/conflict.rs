@@ -103,7 +103,7 @@ fn clashes(
                 true => "let the init bind it and pass it: hold it with `accept`",
                 false => "give one of them another address, or let both accept on one `listen`",
             };
-            diagnostics.push(twice(message, listener.span, first.span, help));
+            diagnostics.push(twice(message, listener.span, first.span, help).about(&**names.1));
         }
         let same = known.entry(listener.host).or_default();
         let is_new = same
@@ -144,7 +144,8 @@ fn mounts(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
             Some(first) if first.owner != facet.owner => {
                 let names = (&model.object(first.owner).name, &model.object(facet.owner).name);
                 let message = format!("`{}` and `{}` both mount `{}`", names.0, names.1, place.path);
-                diagnostics.push(twice(message, facet.span, first.span, "mount one of them elsewhere"));
+                let report = twice(message, facet.span, first.span, "mount one of them elsewhere");
+                diagnostics.push(report.about(&**names.1));
             }
             Some(_) => {}
             None => {
@@ -186,7 +187,7 @@ fn states(model: &Model, holdings: &Holdings, diagnostics: &mut Vec<Diagnostic>)
                         names.0, names.1
                     );
                     let help = "let both run `as` one identity, or let one of them only read";
-                    diagnostics.push(twice(message, span, *place, help));
+                    diagnostics.push(twice(message, span, *place, help).about(&**names.1));
                 }
             }
             Some(_) => {}

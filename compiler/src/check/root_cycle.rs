@@ -1,8 +1,10 @@
 //! `root-cycle`: the trust root in the hands of what it starts, or lying on what a service mounts.
 
-use crate::authority::{Footing, RootReason};
+use crate::authority::{Footing, RootReason, RootWay};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Facet, Model, ObjectId, PathUse, Transport, by_components, path_contains};
+use crate::model::{
+    Facet, FacetId, Model, OUTSIDE, ObjectId, PathUse, Transport, by_components, path_contains,
+};
 
 /// Where the compiler is installed.
 const COMPILER: &str = "/usr/bin/capc";
@@ -81,27 +83,61 @@ fn controls(footing: &Footing<'_>, subject: ObjectId) -> Option<Diagnostic> {
     if object.lets_control.is_some() {
         return None;
     }
-    let mut each = footing.root_reasons(subject).into_iter();
-    let (first, reason, path) = each.next()?;
+    let mut ways = footing.root_reasons(subject).into_iter();
+    let first = ways.next()?;
+    let words = |way: &RootWay<'_>| {
+        let words = way.reason.words(way.path);
+        way.exposed.map_or(words.clone(), |facet| {
+            let (maker, facet) = (&model.object(model.facet(facet).owner).name, facet_name(model, facet));
+            format!("`{maker}` exposes it to `{}` through `{facet}`: {words}", object.name)
+        })
+    };
     let message = format!("`{}` controls `reconfigure`, which is to control it", object.name);
-    let diagnostic = Diagnostic::new(Code::RootCycle, message, first, reason.words(path));
     let diagnostic =
-        each.fold(diagnostic, |diagnostic, (span, reason, path)| diagnostic.label(span, reason.words(path)));
-    let help = match reason {
-        RootReason::Unconfined => "give it a world of its own",
-        RootReason::Facets => "let it hold the facets that it needs",
-        RootReason::Socket(_) | RootReason::Privilege(_) | RootReason::Device(_) => "take this from it",
-        RootReason::Change(_) | RootReason::Key | RootReason::Loader => {
+        Diagnostic::new(Code::RootCycle, message, first.span, words(&first)).about(&*object.name);
+    let diagnostic = ways.fold(diagnostic, |diagnostic, way| diagnostic.label(way.span, words(&way)));
+    let help = help(model, subject, &first);
+    // `outside` is declared nowhere.
+    let diagnostic = match subject {
+        OUTSIDE => diagnostic,
+        _ => diagnostic.label(object.span, format!("`{}` is declared here", object.name)),
+    };
+    Some(diagnostic.help(help))
+}
+
+/// Returns what to do about the first thing by which a subject controls `reconfigure`.
+fn help(model: &Model, subject: ObjectId, first: &RootWay<'_>) -> String {
+    let help = match (first.reason, first.exposed.map(|facet| facet_name(model, facet))) {
+        (RootReason::Change(_) | RootReason::Key | RootReason::Loader, Some(facet)) => format!(
+            "let `{facet}` expose a smaller part, away from the configuration, the store, the key and the init's units"
+        ),
+        (_, Some(facet)) => format!("take this out of what `{facet}` exposes"),
+        (RootReason::Unconfined, None) => "give it a world of its own".to_owned(),
+        (RootReason::Facets, None) => "let it hold the facets that it needs".to_owned(),
+        (RootReason::Socket(_) | RootReason::Privilege(_) | RootReason::Device(_), None) => {
+            "take this from it".to_owned()
+        }
+        (RootReason::Change(_) | RootReason::Key | RootReason::Loader, None) => {
             "hand it a smaller part, away from the configuration, the store, the key and the init's units"
+                .to_owned()
         }
     };
-    // An instance's name is no bare word of the language.
-    let named = match object.name.contains('/') {
-        true => format!("\"{}\"", object.name),
-        false => object.name.to_string(),
-    };
-    let help = format!("{help}, or say `trust {named} reason=…` in the system file");
-    Some(diagnostic.label(object.span, format!("`{}` is declared here", object.name)).help(help))
+    let name = &model.object(subject).name;
+    match (subject, first.exposed) {
+        // Nobody can answer for everybody.
+        (OUTSIDE, Some(facet)) => {
+            format!("{help}, or provide `{}` on a loopback address", facet_name(model, facet))
+        }
+        (OUTSIDE, None) => help,
+        // An instance's name is no bare word of the language.
+        _ if name.contains('/') => format!("{help}, or say `trust \"{name}\" reason=…` in the system file"),
+        _ => format!("{help}, or say `trust {name} reason=…` in the system file"),
+    }
+}
+
+fn facet_name(model: &Model, facet: FacetId) -> String {
+    let facet = model.facet(facet);
+    format!("{}.{}", model.object(facet.owner).name, facet.name)
 }
 
 fn on_a_mount(model: &Model, facet: &Facet, mount: &PathUse, what: &str, path: &PathUse) -> Diagnostic {
@@ -111,6 +147,7 @@ fn on_a_mount(model: &Model, facet: &Facet, mount: &PathUse, what: &str, path: &
         path.path, mount.path
     );
     Diagnostic::new(Code::RootCycle, message, mount.span, "mounted by a service that has not been sealed yet")
+        .about(format!("{owner}.{}", facet.name))
         .label(path.span, "needed before anything is sealed")
         .help("keep what the trust root needs off what services mount")
 }

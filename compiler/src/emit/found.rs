@@ -30,7 +30,7 @@ impl<'a> Found<'a> {
 /// Returns the diagnostics of some compilations in their order; what two of them say alike of one file is said once.
 #[must_use]
 pub fn found<'a>(all: impl IntoIterator<Item = (&'a [Diagnostic], &'a SourceMap)>) -> Vec<Found<'a>> {
-    let mut seen: HashSet<(Code, &OsStr, u32, u32, &str), RandomState> = HashSet::default();
+    let mut seen: HashSet<(Code, &OsStr, u32, u32, &str, &str), RandomState> = HashSet::default();
     let mut list = Vec::new();
     for (diagnostics, sources) in all {
         for diagnostic in diagnostics {
@@ -42,6 +42,7 @@ pub fn found<'a>(all: impl IntoIterator<Item = (&'a [Diagnostic], &'a SourceMap)
                     span.start,
                     span.end,
                     &diagnostic.message,
+                    &diagnostic.about,
                 ))
             });
             if new {

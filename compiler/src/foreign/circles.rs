@@ -134,6 +134,7 @@ impl Reporter<'_> {
         let diagnostic = orders
             .take(SHOWN - 1)
             .fold(diagnostic, |diagnostic, order| diagnostic.label(order.span, words(order)));
+        let diagnostic = diagnostic.about(members.first().map_or("", |id| self.name(*id)));
         let cycle = on.iter().map(|order| CycleEdge {
             from: self.name(order.from).to_owned(),
             to: self.name(order.to).to_owned(),

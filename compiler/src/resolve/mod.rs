@@ -138,13 +138,17 @@ pub fn resolve_with_homes(files: &dyn Files, main: &Path, shown: &str, homes: &[
 pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by(|a, b| {
         let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
-        place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(|| a.message.cmp(&b.message))
+        let by_words = || (&a.message, &a.about).cmp(&(&b.message, &b.about));
+        place(a).cmp(&place(b)).then(a.code.cmp(&b.code)).then_with(by_words)
     });
-    // One cause is reported once: at the same words, for the same reason, only the first says something new.
+    // One cause is reported once: at the same words, for the same reason and about the same, only the first says something new.
     let mut seen: HashSet<_, RandomState> = HashSet::default();
-    diagnostics.retain(|diagnostic| {
-        seen.insert((diagnostic.code, diagnostic.labels.first().map(|label| label.span)))
-    });
+    let kept: Vec<bool> = diagnostics
+        .iter()
+        .map(|one| seen.insert((one.code, one.labels.first().map(|label| label.span), &*one.about)))
+        .collect();
+    let mut kept = kept.into_iter();
+    diagnostics.retain(|_| kept.next() != Some(false));
 }
 
 fn question_names(binder: &mut bind::Binder<'_>) -> Names {

@@ -113,6 +113,72 @@ fn fingerprints_stay_when_lines_come_in_above_and_tell_results_apart() {
     assert_ne!(fingerprints(&sarif(&scene.capc(["check", "x.kdl", "--format", "sarif"]))), before);
 }
 
+/// A module whose two services wait for each other and may change the configuration, and which rules that out.
+const PAIR: &str = r#"module pair
+takes files dir read write
+service a { run "/usr/bin/a"; provides x socket="/run/a/x"; holds b.y; holds files read write; }
+service b { run "/usr/bin/b"; provides y socket="/run/b/y"; holds a.x; }
+only b hold files
+colour "red"
+"#;
+
+// Every component, every subject that controls reconfigure, and every assertion is a report; a mistake of the text is one.
+#[test]
+fn what_instances_of_a_module_do_wrong_is_said_of_each_in_every_format() {
+    let scene = Scene::new("instances");
+    scene.write("pair.kdl", PAIR);
+    let system = |more: &str| {
+        scene.write("s.kdl", format!("system s\n{more}dir files \"/etc/capc\"\nuse \"pair.kdl\" as=i files=files\nuse \"pair.kdl\" as=j files=files\nservice app {{ run \"/usr/bin/app\"; holds files read; }}\n"));
+    };
+    system("");
+    let check = |format: &str| scene.capc(["check", "s.kdl", "--format", format]).exits(1);
+    let json: Value = serde_json::from_str(&check("json").out).unwrap();
+    let said: Vec<(&str, &str)> = json["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["code"].as_str().unwrap(), one["message"].as_str().unwrap()))
+        .filter(|(_, message)| !message.starts_with("`app` controls"))
+        .collect();
+    let of = |code: &str| {
+        said.iter().filter(|(word, _)| *word == code).map(|(_, message)| *message).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("bootstrap-cycle"),
+        [
+            "`i/a`, `i/b` wait for each other, so none of them can start",
+            "`j/a`, `j/b` wait for each other, so none of them can start"
+        ]
+    );
+    assert_eq!(
+        of("root-cycle"),
+        [
+            "`i/a` controls `reconfigure`, which is to control it",
+            "`j/a` controls `reconfigure`, which is to control it"
+        ]
+    );
+    assert_eq!(
+        of("assertion-failed"),
+        [
+            "`app` holds `files` (`read`), and so can 3 others, which `i` rules out",
+            "`app` holds `files` (`read`), and so can 3 others, which `j` rules out"
+        ]
+    );
+    assert_eq!(of("unknown-word").len(), 1, "{said:?}");
+    let errors = json["summary"]["errors"].as_u64().unwrap() as usize;
+    assert_eq!(check("plain").out.lines().count(), json["diagnostics"].as_array().unwrap().len());
+    assert_eq!(check("github").out.lines().filter(|line| line.starts_with("::error ")).count(), errors);
+    check("human").complains(&format!("{errors} errors"));
+    let log = sarif(&check("sarif"));
+    let before = fingerprints(&log);
+    let mut once = before.clone();
+    once.dedup();
+    assert_eq!(once, before);
+    assert!(before.iter().all(|fingerprint| fingerprint.ends_with(":1")), "{before:?}");
+    system("\n// lines more\n");
+    assert_eq!(fingerprints(&sarif(&check("sarif"))), before);
+}
+
 #[test]
 fn files_are_named_from_where_one_stands_and_encoded() {
     let scene = Scene::new("uri");
