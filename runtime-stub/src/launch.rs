@@ -223,20 +223,21 @@ impl World<'_, '_> {
         Ok(Some(status))
     }
 
-    /// Tells the init who the service is; a launcher that stays is who it is itself, and tells what it runs from.
+    /// Tells the init who the service is; a launcher that stays is who it is itself. An init that watches the service itself, or the
+    /// launcher in its place, is told what it runs from, too.
     fn announce<'m>(&self, ready: &str) -> Result<(), Refusal<'m>> {
         let Some(notify) = self.notify else { return Ok(()) };
         let (service, keeper) = (self.service.pid, self.keeper.pid);
-        let text = match self.stay {
+        let mut text = match self.stay {
             Stay::Leave | Stay::Introduce => {
-                Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}"))
+                Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}\n"))
             }
-            Stay::Wait => {
-                let mut text = Sentence::raw(b"STATUS=");
-                text.add(self.sealed.generation.to_bytes());
-                text
-            }
+            Stay::Wait => Sentence::raw(&[]),
         };
+        if self.stay != Stay::Leave {
+            text.add(b"STATUS=");
+            text.add(self.sealed.generation.to_bytes());
+        }
         sys::send_datagram(notify, text.bytes()).or_refuse(Layer::Notification, "telling the init")
     }
 

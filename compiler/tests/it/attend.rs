@@ -86,6 +86,12 @@ impl Init {
         self.command(&[], &all)
     }
 
+    /// Returns what it is told first of each service: what that is started from.
+    fn status(&self) -> String {
+        let [_, generation] = self.sealed();
+        format!("STATUS={}", generation.display())
+    }
+
     fn hear(&self) -> Word {
         let mut bytes = [0; 4096];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -144,6 +150,7 @@ fn an_init_hears_that_a_service_is_ready_when_its_socket_listens() {
     // What it starts has its standard output, and goes on.
     let status = init.attend(&READY, "redis").stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.unwrap().success());
+    assert_eq!(init.hear().text, init.status());
     let word = init.hear().text;
     let (main, rest) = word.strip_prefix("MAINPID=").unwrap().split_once('\n').unwrap();
     assert_eq!(rest, "READY=1");
@@ -233,6 +240,7 @@ fn a_channel_outlives_its_keeper_and_not_its_grant() {
     assert_eq!(stored.len(), 2);
     let greeter = init.attend(&["--wait", "--pass", "channel:hello.visitor"], "greeter").spawn().unwrap();
     let greeter = Running(greeter);
+    assert_eq!(init.hear().text, init.status());
     assert_eq!(init.hear().text, "READY=1");
     until("the greeter runs", || !children_named("greeter", &greeter.0).is_empty());
     drop(first);

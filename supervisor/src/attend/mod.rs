@@ -267,6 +267,11 @@ impl<'a> Watch<'a> {
         if sender == self.launcher && self.main.is_none() {
             self.main = notification.main;
             self.since = self.since.or(self.main.map(|_| Instant::now()));
+            if let Some(path) = self.attended.notify_socket.as_ref().filter(|_| self.main.is_some()) {
+                // As a launcher says that speaks with the init itself.
+                let from = format!("STATUS={}", self.attended.generation.display());
+                passing::tell(path, from.as_bytes(), &[])?;
+            }
             // A launcher says so of services that are ready when they run.
             if says_ready && !self.attended.waits_for_sockets() { self.ready() } else { Ok(()) }
         } else if Some(sender) == self.main && says_ready && self.attended.ready_notify {

@@ -1,6 +1,6 @@
 //! How things end with `--init systemd`, and what of them is left.
 
-use super::{edit, pid, reconfigure, scene, sees};
+use super::{edit, pid, reconfigure, said, scene, sees};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, until};
 use std::process::{Child, Stdio};
@@ -128,3 +128,73 @@ fn a_socket_that_was_unlinked_before_it_was_taken_away_is_closed_and_its_address
     machine.capc(&none).exits(0).says("stopped    capc-removed.service");
     assert_eq!(machine.sh("pgrep -af '[s]leep 1000'").out, "");
 }
+
+#[test]
+fn a_changed_oneshot_runs_again_whatever_others_wait_for() {
+    if !needs_root("changed oneshots with systemd") {
+        return;
+    }
+    let oneshot = |name: &str, more: &str| {
+        format!(
+            "service {name} {{ run \"/usr/bin/python3\" \"/code/once.py\" \"{name}\"; image \"std:python3\"; oneshot; \
+             holds code read at=\"/code\"; {more} }}\n\
+             service after-{name} {{ run \"/usr/bin/sleep\" \"1000\"; holds {name}.FACET; }}\n"
+        )
+    };
+    let port = |name: &str, more: &str| oneshot(name, more).replace("FACET", "up");
+    let text = [
+        "system once\ndir code \"./code\"\n",
+        &oneshot("done", "provides ended done=#true;").replace("FACET", "ended"),
+        &oneshot("joined", "provides ended done=#true; provides talk channel=#true;")
+            .replace("FACET", "ended"),
+        "service peer { run \"/usr/bin/sleep\" \"1000\"; holds joined.talk; }\n",
+        &port("ready", "ready \"notify\"; provides up tcp=\"127.0.0.1:8474\";"),
+        &port("listens", "provides up tcp=\"127.0.0.1:8475\";"),
+        &port("chatty", "ready \"notify\"; provides up tcp=\"127.0.0.1:8476\";"),
+    ];
+    let names = ["done", "joined", "ready", "listens", "chatty"];
+    let scene = scene("systemd-once", &text.concat());
+    scene.write("code/once.py", ONCE);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let runs = |name: &str| said(&machine, name).lines().filter(|line| *line == "ran").count();
+    let all_have_ended = || {
+        names.iter().all(|name| {
+            let unit = format!("capc-{name}.service");
+            machine.show(&unit, "ActiveState") == "active" && machine.show(&unit, "SubState") == "exited"
+        })
+    };
+    until("all have ended", all_have_ended);
+    until("all have said so", || names.map(runs) == [1; 5]);
+    let after: Vec<String> = names.iter().map(|name| pid(&machine, &format!("after-{name}"))).collect();
+    // As they are, they are done.
+    reconfigure(&machine, &[]).exits(0).says("left as they are: 11 services");
+    assert_eq!(names.map(runs), [1; 5]);
+    let text = std::fs::read_to_string(scene.path.join("system.kdl")).unwrap();
+    scene.write("system.kdl", text.replace("; oneshot;", "; oneshot; env CHANGED=\"yes\";"));
+    let run = reconfigure(&machine, &[]).exits(0);
+    for name in names {
+        assert!(run.out.contains(&format!("restarted  capc-{name}.service")), "{}", run.out);
+    }
+    until("all have ended again", all_have_ended);
+    until("all have said so", || names.map(runs) == [2; 5]);
+    let now: Vec<String> = names.iter().map(|name| pid(&machine, &format!("after-{name}"))).collect();
+    assert_eq!(after, now, "who waited for it once goes on");
+    reconfigure(&machine, &[]).exits(0).says("left as they are: 11 services");
+    assert_eq!(names.map(runs), [2; 5]);
+}
+
+/// Runs to its end, in the way of its name.
+const ONCE: &str = r#"import os, socket, sys, time
+name = sys.argv[1]
+print("ran", flush=True)
+ports = {"ready": 8474, "listens": 8475, "chatty": 8476}
+if name in ports:
+    port = socket.create_server(("127.0.0.1", ports[name]))
+if name in ("ready", "chatty"):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.connect(os.environ["NOTIFY_SOCKET"])
+    notify.send(b"READY=1" if name == "ready" else b"READY=1\nSTATUS=all is well")
+if name in ports:
+    time.sleep(1)
+"#;

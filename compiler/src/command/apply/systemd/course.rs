@@ -236,6 +236,9 @@ fn start(units: &mut Vec<String>) -> Result<(), Failure> {
 }
 
 /// Returns whether a oneshot that has ended ran from something else than what is sealed.
+///
+/// Its launcher said what it runs from. One that said something of itself afterwards ran, as far as anybody knows, from what was current
+/// before.
 fn has_run_differently(switch: &Switch<'_>, service: &Service, state: &State) -> bool {
     let generations = switch.store.join("generations");
     let number = Path::new(state.status.as_str())
@@ -243,7 +246,7 @@ fn has_run_differently(switch: &Switch<'_>, service: &Service, state: &State) ->
         .ok()
         .and_then(|number| number.to_str()?.parse().ok());
     let ended = service.oneshot && service.schedule.is_none() && state.is_active() && state.pid == 0;
-    ended && number.is_some_and(|number| !switch.is_as_in(number, &service.name))
+    ended && !switch.is_as_in(number.unwrap_or(switch.number.saturating_sub(1)), &service.name)
 }
 
 /// Returns whether a unit is just being started from something else than what is sealed: its launcher may have looked at the floor
