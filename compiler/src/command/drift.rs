@@ -22,7 +22,7 @@ pub struct Drift {
     pub kind: &'static str,
     /// The path on the machine.
     pub path: String,
-    /// `changed`, `gone`, `unreadable` or `not loaded`.
+    /// `changed`, `gone`, `unreadable`, and of units `not loaded`, `not sealed` or `stopped`.
     pub state: &'static str,
     /// The services that are made of it, sorted.
     pub services: Vec<String>,

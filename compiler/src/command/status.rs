@@ -185,7 +185,10 @@ fn advice(answer: &StatusAnswer, found: &Found, sealed: &Sealed) -> Result<Vec<S
     }
     let (units, others): (Vec<&Drift>, Vec<&Drift>) =
         answer.drifted.iter().partition(|drift| drift.kind == drift::UNIT);
+    let (stopped, units): (Vec<&Drift>, Vec<&Drift>) =
+        units.into_iter().partition(|drift| drift.state == super::apply::STOPPED);
     lines.extend(linked_again(&units, found));
+    lines.extend(started_again(&stopped, &main));
     if others.is_empty() {
         return Ok(lines);
     }
@@ -228,6 +231,16 @@ fn linked_again(units: &[&Drift], found: &Found) -> Vec<String> {
         lines.push("load units again  systemctl daemon-reload && systemctl start capc.target".to_owned());
     }
     lines
+}
+
+/// Returns the command by which an init has again what somebody stopped.
+fn started_again(units: &[&Drift], main: &str) -> Option<String> {
+    // Who has the directory that was there keeps it until it starts again; what is new would be seen by others alone.
+    match units.iter().any(|drift| drift.path.ends_with(".mount")) {
+        true => Some(format!("mount it again    capc reconfigure {main} --same-config")),
+        false if units.is_empty() => None,
+        false => Some("start it again    systemctl start capc.target".to_owned()),
+    }
 }
 
 /// Returns a path as a shell reads it, for commands that people copy.

@@ -7,7 +7,7 @@ mod own;
 mod shepherd;
 mod systemd;
 
-pub use systemd::NOT_SEALED;
+pub use systemd::{NOT_SEALED, STOPPED};
 
 use super::Failure;
 use super::running::{Running, launched, running};

@@ -1,6 +1,6 @@
 //! How things end with `--init systemd`, and what of them is left.
 
-use super::{edit, pid, reconfigure, said, scene, sees};
+use super::{PART, edit, parts, pid, reconfigure, said, scene, sees};
 use crate::booted::Booted;
 use crate::scene::{Scene, needs_root, until};
 use std::process::{Child, Stdio};
@@ -182,6 +182,65 @@ fn a_changed_oneshot_runs_again_whatever_others_wait_for() {
     assert_eq!(after, now, "who waited for it once goes on");
     reconfigure(&machine, &[]).exits(0).says("left as they are: 11 services");
     assert_eq!(names.map(runs), [2; 5]);
+}
+
+#[test]
+fn a_facets_directory_that_somebody_unmounted_is_told_and_all_who_had_it_have_it_again() {
+    if !needs_root("unmounted facets with systemd") {
+        return;
+    }
+    let system = parts(&[
+        ("maker", "provides late socket=\"/run/maker/maker.sock\""),
+        ("user", "holds maker.late\n    holds activated.early"),
+        ("activated", "provides early socket=\"/run/activated/activated.sock\" { activated; }"),
+        ("idle", ""),
+    ]);
+    let scene = scene("systemd-unmounted", &system);
+    scene.write("code/part.py", PART);
+    let machine = Booted::new(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let answered = |times: usize| {
+        until("the user has its answers", || {
+            said(&machine, "user").matches("made late and made early").count() == times
+        });
+    };
+    answered(1);
+    let before = ["maker", "user", "idle"].map(|name| pid(&machine, name));
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+    machine.sh("systemctl stop run-capc-facets-maker.late.mount").exits(0);
+    let status = machine.capc(&["status", "--store", "store"]).exits(1);
+    let status = status.says("unit        /etc/systemd/system/run-capc-facets-maker.late.mount is stopped");
+    assert!(!status.out.contains("ln -s"), "{}", status.out);
+    let mends = |out: &str| {
+        let line = out.lines().find_map(|line| line.strip_prefix("mount it again    capc "));
+        let words =
+            line.expect(out).replace("system.kdl", "system.kdl --init systemd --store store --key key --yes");
+        machine.capc(&words.split(' ').collect::<Vec<_>>()).exits(0)
+    };
+    let run = mends(&status.out).says("restarted  capc-maker.service").says("restarted  capc-user.service");
+    run.says("left as they are: 2 services");
+    answered(2);
+    let after = ["maker", "user", "idle"].map(|name| pid(&machine, name));
+    assert!(before[0] != after[0] && before[1] != after[1] && before[2] == after[2]);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+
+    // With the directory of one that is started by its socket go its socket and itself.
+    machine.sh("systemctl stop run-capc-facets-activated.early.mount").exits(0);
+    let status = machine.capc(&["status", "--store", "store"]).exits(1);
+    let status = status.says("capc-activated.socket is stopped");
+    mends(&status.out).says("listens    capc-activated.socket").says("started    capc-activated.service");
+    answered(3);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+
+    // A socket alone.
+    machine.sh("systemctl stop capc-activated.socket").exits(0);
+    let status = machine.capc(&["status", "--store", "store"]).exits(1);
+    status.says("start it again    systemctl start capc.target");
+    machine.sh("systemctl start capc.target").exits(0);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
+    // All of it is another matter: that is what the target is for.
+    machine.sh("systemctl stop capc.target").exits(0);
+    machine.capc(&["status", "--store", "store"]).exits(0).says("clean");
 }
 
 /// Runs to its end, in the way of its name.

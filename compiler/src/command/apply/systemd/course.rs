@@ -1,7 +1,8 @@
 //! The way from what runs to what is sealed.
 
+use super::facets;
 use super::gone::{ALONE, at_once};
-use super::kernel::{self, Listening};
+use super::kernel::Listening;
 use super::systemctl::{State, ask, states};
 use super::{Failure, Switch, in_order};
 use crate::command::running::launched;
@@ -61,10 +62,12 @@ impl<'a> Course<'a> {
         let names = services.iter().map(|service| unit(&service.name, "service"));
         let names: Vec<String> = names.collect::<Result<_, _>>().map_err(Failure::refused)?;
         let states = states(&names)?;
+        let stranded = facets::stranded(switch)?;
         let served = services.into_iter().zip(names).zip(states).map(|((service, unit), state)| {
             let is_stale = switch.stale.contains(&service.name)
                 || has_run_differently(switch, service, &state)
-                || begins_differently(switch, service, &state);
+                || begins_differently(switch, service, &state)
+                || (stranded.contains(&service.name) && !state.is_down());
             Served { service, unit, state, is_stale }
         });
         Ok(Self { switch, served: served.collect() })
@@ -150,7 +153,7 @@ impl<'a> Course<'a> {
             }
         }
         let mut spoiled = Vec::new();
-        for facet in self.switch.plan.facets.iter().filter(|facet| kernel::is_anothers(facet)) {
+        for facet in self.switch.plan.facets.iter().filter(|facet| facets::is_anothers(facet)) {
             spoiled.push(mount(&facet.key).map_err(Failure::refused)?);
         }
         let sockets: Vec<String> = bad.iter().map(|(_, socket)| socket.clone()).collect();

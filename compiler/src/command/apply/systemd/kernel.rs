@@ -1,7 +1,7 @@
-//! What the kernel says of what systemd made: who listens, and whose a facet's directory is.
+//! What the kernel says of the sockets that systemd made: who listens.
 
 use crate::emit::init::systemd::FACETS;
-use capc_supervisor::{Address, Descriptor, Facet, Service};
+use capc_supervisor::{Address, Descriptor, Service};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -85,11 +85,4 @@ fn own() -> BTreeSet<String> {
     let targets =
         entries.filter_map(|entry| fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok());
     targets.filter_map(|to| Some(to.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())).collect()
-}
-
-/// Returns whether a facet's directory is mounted and belongs to another than it should.
-pub fn is_anothers(facet: &Facet) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let found = fs::symlink_metadata(format!("{FACETS}/{}", facet.key));
-    found.is_ok_and(|found| (found.uid(), found.gid()) != (facet.uid, facet.gid))
 }

@@ -7,6 +7,7 @@
 mod links;
 mod systemctl;
 mod kernel;
+mod facets;
 mod gone;
 mod course;
 mod report;
@@ -15,7 +16,7 @@ pub use links::Links;
 
 use super::{Failure, Switch, in_order};
 use crate::command::running::running;
-use crate::emit::init::systemd::DIRECTORY;
+use crate::emit::init::systemd::{DIRECTORY, TARGET};
 use crate::seal::Content;
 use course::Course;
 use gone::Gone;
@@ -27,6 +28,8 @@ use systemctl::{State, reload, states};
 const RUNS: &str = "/run/systemd/system";
 /// How a file differs that systemd reads beside a unit.
 pub const NOT_SEALED: &str = "not sealed";
+/// How a unit differs that somebody stopped by itself.
+pub const STOPPED: &str = "stopped";
 
 /// Returns the units among the files of a generation.
 pub fn units<'a>(files: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
@@ -83,6 +86,17 @@ pub fn differences(store: &Path, units: &BTreeSet<String>) -> Vec<(PathBuf, &'st
     {
         let old = linked.iter().zip(&states).filter(|(_, state)| !state.is_loaded());
         found.extend(old.map(|(unit, _)| (links.place(unit), "not loaded")));
+        let is_up =
+            |unit: &str| linked.iter().zip(&states).any(|(one, state)| one == unit && state.is_active());
+        if is_up(TARGET) {
+            let bears_others =
+                |unit: &str| [".mount", ".socket", ".timer"].iter().any(|kind| unit.ends_with(kind));
+            let stopped = linked
+                .iter()
+                .zip(&states)
+                .filter(|(unit, state)| bears_others(unit) && state.is_loaded() && state.is_down());
+            found.extend(stopped.map(|(unit, _)| (links.place(unit), STOPPED)));
+        }
         let beside: BTreeSet<&str> = states.iter().flat_map(State::drop_ins).collect();
         found.extend(beside.into_iter().map(|path| (PathBuf::from(path), NOT_SEALED)));
     }
