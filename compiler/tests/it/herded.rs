@@ -32,15 +32,15 @@ const INSIDE: &str = r#"
 set -e
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -m 700 /run/shepherd
+mkdir -m 700 "${SOCKET%/*}"
 python3 -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x41))'
 if [ "$AGAIN" = yes ]; then
     while :; do
-        "$GUILE" shepherd -s /run/shepherd/socket -c config.scm -l shepherd.log < /dev/null > /dev/null 2>&1 || sleep 0.02
+        "$GUILE" shepherd -s "$SOCKET" -c config.scm -l shepherd.log < /dev/null > /dev/null 2>&1 || sleep 0.02
     done
 fi
-exec "$GUILE" shepherd -s /run/shepherd/socket -c config.scm -l shepherd.log < /dev/null > /dev/null 2>&1
+exec "$GUILE" shepherd -s "$SOCKET" -c config.scm -l shepherd.log < /dev/null > /dev/null 2>&1
 "#;
 
 /// Returns the program that runs `guile`, `shepherd` and `herd`; none where Debian 13 cannot be had.
@@ -82,12 +82,19 @@ pub struct Herded {
     first: u32,
     home: PathBuf,
     guile: &'static Path,
+    socket: &'static str,
 }
 
 impl Herded {
     /// Starts one in which commands are run in a scene's directory, with a configuration of the Shepherd's own.
     #[track_caller]
     pub fn new(scene: &Scene, guile: &'static Path, config: &str, first: First) -> Self {
+        Self::at("/run/shepherd/socket", scene, guile, config, first)
+    }
+
+    /// Starts one whose Shepherd listens at a place of its own.
+    #[track_caller]
+    pub fn at(socket: &'static str, scene: &Scene, guile: &'static Path, config: &str, first: First) -> Self {
         scene.write("config.scm", config);
         let _ = std::fs::remove_file(scene.path.join("shepherd.log"));
         let outside = Command::new("setpriv")
@@ -104,12 +111,13 @@ impl Herded {
             ])
             .args(["sh", "-c", INSIDE])
             .env("GUILE", guile)
+            .env("SOCKET", socket)
             .env("AGAIN", if first == First::Another { "yes" } else { "no" })
             .current_dir(&scene.path)
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut machine = Self { outside, first: 0, home: scene.path.clone(), guile };
+        let mut machine = Self { outside, first: 0, home: scene.path.clone(), guile, socket };
         let parent = machine.outside.id();
         until("the machine has a first process", || {
             let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
@@ -147,7 +155,9 @@ impl Herded {
     /// Runs `herd`; one that hangs has an answer, too.
     #[track_caller]
     pub fn herd(&self, words: &[&str]) -> Run {
-        run(self.command(&[&["timeout", "60", self.guile.to_str().unwrap(), "herd"], words].concat()))
+        run(self.command(
+            &[&["timeout", "60", self.guile.to_str().unwrap(), "herd", "-s", self.socket], words].concat(),
+        ))
     }
 
     /// Returns what the Shepherd has said.

@@ -307,3 +307,54 @@ fn what_takes_its_time_to_start_keeps_no_revoked_grant_alive() {
     machine.sh("pkill -KILL -f '[r]econfigure system.kdl'");
     second.wait().unwrap();
 }
+
+#[test]
+fn a_shepherd_that_listens_elsewhere_is_found_and_services_that_nobody_stops_are_named_last() {
+    if !needs_root("a Shepherd at a place of its own") {
+        return;
+    }
+    let Some(guile) = guile() else { return };
+    let scene = scene("shepherd-flock", SYSTEM);
+    let machine = Herded::at("/run/flock/sock", &scene, guile, "", First::Shepherd);
+    let capc = env!("CARGO_BIN_EXE_capc");
+    let give = || {
+        let words = [
+            "env",
+            "SHEPHERD_SOCKET=/run/flock/sock",
+            capc,
+            "reconfigure",
+            "system.kdl",
+            "--init",
+            "shepherd",
+        ];
+        run(machine.command(&[&words[..], &["--store", "store", "--key", "key", "--yes"]].concat())).exits(0)
+    };
+    let keepers = || machine.sh("grep -lx capc-keeper /proc/[0-9]*/comm").out.lines().count();
+    let none = ["reconfigure", "system.kdl", "--init", "none", "--store", "store", "--key", "key", "--yes"];
+    give().says("started    capc-reader");
+    assert_eq!(keepers(), 2);
+    // Nobody says where it listens.
+    machine.capc(&none).exits(0);
+    assert_eq!(keepers(), 0);
+    assert!(!machine.herd(&["status"]).exits(0).out.contains("capc"));
+
+    give().says("started    capc-reader");
+    let pids = ["reader", "bystander"].map(|service| machine.pid(service));
+    machine.sh("rm /run/flock/sock").exits(0);
+    for init in ["none", "capc"] {
+        let words = none.map(|word| if word == "none" { init } else { word });
+        let left = machine.capc(&words).exits(3).complains("answers nowhere that capc knows of");
+        let last: Vec<&str> = left.err.trim_end().lines().rev().take(2).collect();
+        assert!(
+            last[1].contains(&format!("`bystander` (pid {}, from generation 3)", pids[1])),
+            "{}",
+            left.err
+        );
+        let command = last[0].strip_prefix("stop them with: ").unwrap().to_owned();
+        if init == "capc" {
+            machine.sh(&command).exits(0);
+        }
+    }
+    until("they have ended", || keepers() == 0);
+    machine.capc(&none).exits(0);
+}

@@ -123,12 +123,17 @@ pub fn differences(store: &Path, found: &Found) -> Vec<(PathBuf, &'static str)> 
 /// Has every other init forget a store.
 ///
 /// # Errors
-/// When it does not.
+/// When one does not.
 pub fn leave_others(init: Option<Init>, root: Option<&Path>, store: &Path) -> Result<(), Failure> {
-    if init != Some(Init::Shepherd) && root.is_none() {
-        shepherd::leave(store)?;
+    let herd = if init != Some(Init::Shepherd) && root.is_none() { shepherd::leave(store) } else { Ok(()) };
+    if init == Some(Init::Systemd) {
+        // Two of a service, of which one has what was revoked, are worse than the old one alone.
+        let again = "systemd was told nothing yet: stop what is left, and reconfigure again";
+        return herd
+            .map_err(|Failure { exit, message }| Failure { exit, message: format!("{again}\n{message}") });
     }
-    if init == Some(Init::Systemd) { Ok(()) } else { systemd::leave(root, store) }
+    let units = systemd::leave(root, store);
+    herd.and(units)
 }
 
 /// Tells the init.

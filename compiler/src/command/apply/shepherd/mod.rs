@@ -1,11 +1,12 @@
 //! Telling the Shepherd, over its own socket and in its own words: what `herd` does, without its having to be found.
 
 mod datum;
+mod places;
 mod socket;
 
 use super::Switch;
 use crate::command::check::count;
-use crate::command::running::running;
+use crate::command::running::{Running, running};
 use crate::command::{Failure, complain, say};
 use crate::emit::init::PLAN;
 use crate::emit::init::shepherd::{FILE, Scheme};
@@ -32,7 +33,7 @@ const TAIL: (u64, usize) = (8192, 10);
 pub fn refuse(content: &Content) -> Result<(), Failure> {
     let plan = content.get(PLAN).and_then(|text| Plan::from_json(text).ok());
     let question = question(&plan.ok_or_else(|| Failure::refused("what is to be sealed holds no plan"))?);
-    let reply = socket::ask("eval", "root", &[&question], QUESTION)?;
+    let reply = socket::ask(&places::place(), "eval", "root", &[&question], QUESTION)?;
     let version = match &reply {
         Reply::Done(Datum::List(words)) => words.first().and_then(Datum::text),
         Reply::Done(_) | Reply::Failed(_) => None,
@@ -97,8 +98,9 @@ pub fn apply(switch: &Switch<'_>) -> Result<(), Failure> {
         "generation {} is current, and what runs is not what it says: do as above, then `herd load root {file}` and `herd apply capc`",
         switch.number
     );
+    let place = places::place();
     let tell = |action: &str, service: &str, arguments: &[&str]| match socket::ask(
-        action, service, arguments, APPLY,
+        &place, action, service, arguments, APPLY,
     ) {
         Ok(Reply::Done(datum)) => Ok(datum),
         Ok(failed) => Err(Failure::refused(format!("the Shepherd refuses: {}; {again}", said(&failed)))),
@@ -135,26 +137,46 @@ fn told(datum: &Datum) -> Option<(&str, &str, &[Datum])> {
     Some((word.atom()?, name.text()?, rest))
 }
 
-/// Has a Shepherd that has the services of a store stop and forget them.
+/// Has every Shepherd that has the services of a store stop and forget them.
 ///
 /// # Errors
-/// When it has them, and does not.
+/// When one has them, and does not; or when services of the store still run that came from one.
 pub fn leave(store: &Path) -> Result<(), Failure> {
-    if !socket::answers() {
-        // None is there to have anything.
-        return Ok(());
-    }
     let question = format!(
         "(let ((module (resolve-module '(capc shepherd) #f #:ensure #f)))
   (and module (module-variable module '%store) (equal? {} (module-ref module '%store)) ((module-ref module 'leave!))))",
         Scheme::text(&store.to_string_lossy())
     );
-    match socket::ask("eval", "root", &[&question], APPLY)? {
-        Reply::Done(_) => Ok(()),
-        failed @ Reply::Failed(_) => {
-            Err(Failure::refused(format!("the Shepherd does not let the services go: {}", said(&failed))))
-        }
+    let mut refused = None;
+    for place in places::places().into_iter().filter(|place| socket::answers(place)) {
+        let why = match socket::ask(&place, "eval", "root", &[&question], APPLY) {
+            Ok(Reply::Done(_)) => continue,
+            Ok(failed @ Reply::Failed(_)) => said(&failed),
+            Err(failure) => failure.message,
+        };
+        let place = place.display();
+        refused = refused.or(Some(format!(
+            "the Shepherd at {place} does not let the services go: {why}; `herd -s {place} stop capc` stops them"
+        )));
     }
+    let left = running(store).into_iter().filter_map(|one| Some((places::herder_of(one.pid)?, one)));
+    let left: Vec<(u32, Running)> = left.collect();
+    let Some((herder, _)) = left.first() else {
+        return refused.map_or(Ok(()), |why| Err(Failure::refused(why)));
+    };
+    let names = left.iter().map(|(_, one)| {
+        format!("`{}` (pid {}, from generation {})", harmless(&one.service), one.pid, one.generation)
+    });
+    let names: Vec<String> = names.collect();
+    let pids: Vec<String> = left.iter().map(|(_, one)| one.pid.to_string()).collect();
+    let why = refused.unwrap_or_else(|| {
+        format!("a Shepherd (pid {herder}) has services that capc cannot ask it to stop: it answers nowhere that capc knows of")
+    });
+    Err(Failure::refused(format!(
+        "{why}\nstill running with what they were given before: {}\nstop them with: kill {}",
+        names.join(", "),
+        pids.join(" ")
+    )))
 }
 
 /// Says how a service failed, with the end of its log.

@@ -5,7 +5,7 @@ use crate::command::Failure;
 use crate::emit::init::shepherd::Scheme;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 /// What came of a command.
@@ -22,12 +22,17 @@ const MOST_SAID: usize = 1000;
 /// The longest reply that is read.
 const LONGEST: u64 = 16 << 20;
 
-/// Has the Shepherd do something.
+/// Has the Shepherd that listens at a place do something.
 ///
 /// # Errors
 /// When it is not there, or ends without an answer.
-pub fn ask(action: &str, service: &str, arguments: &[&str], within: Duration) -> Result<Reply, Failure> {
-    let place = place();
+pub fn ask(
+    place: &Path,
+    action: &str,
+    service: &str,
+    arguments: &[&str],
+    within: Duration,
+) -> Result<Reply, Failure> {
     let gone = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::WouldBlock => Failure::refused(format!(
             "the Shepherd at {} did not answer within {} seconds",
@@ -36,7 +41,7 @@ pub fn ask(action: &str, service: &str, arguments: &[&str], within: Duration) ->
         )),
         _ => Failure::refused(format!("the Shepherd at {} went away: {error}", place.display())),
     };
-    let mut socket = UnixStream::connect(&place).map_err(|error| {
+    let mut socket = UnixStream::connect(place).map_err(|error| {
         Failure::refused(format!(
             "no Shepherd answers at {}: {error}; start it, name its socket in SHEPHERD_SOCKET, or seal for another init with --init",
             place.display()
@@ -61,9 +66,9 @@ pub fn ask(action: &str, service: &str, arguments: &[&str], within: Duration) ->
     reply.as_ref().and_then(understood).ok_or_else(cut)
 }
 
-/// Returns whether somebody takes connections where the Shepherd does.
-pub fn answers() -> bool {
-    UnixStream::connect(place()).is_ok()
+/// Returns whether somebody takes connections there.
+pub fn answers(place: &Path) -> bool {
+    UnixStream::connect(place).is_ok()
 }
 
 /// Returns what a reply says; none if it is no reply.
@@ -96,21 +101,6 @@ fn reason(error: &Datum) -> String {
         _ => error.list().iter().skip(2).map(Datum::to_string).collect::<Vec<String>>().join(" "),
     };
     said.chars().take(MOST_SAID).collect()
-}
-
-/// Returns where the Shepherd listens.
-fn place() -> PathBuf {
-    if let Some(given) = std::env::var_os("SHEPHERD_SOCKET").filter(|path| !path.is_empty()) {
-        return PathBuf::from(given);
-    }
-    let uid = rustix::process::geteuid();
-    if uid.is_root() {
-        let places = ["/run/shepherd/socket", "/var/run/shepherd/socket"].map(PathBuf::from);
-        let [first, second] = places;
-        return if second.exists() && !first.exists() { second } else { first };
-    }
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    runtime.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", uid.as_raw()))).join("shepherd/socket")
 }
 
 #[cfg(test)]
