@@ -146,6 +146,7 @@ fn service(
         stop,
         reload,
         start_within_ms: START_WITHIN_MS,
+        data_only: run.data_only.services.contains_key(&id),
         limits: limits::together(run, subject),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::herded::{First, Herded, guile};
 use crate::scene::{Run, needs_root, until};
-use crate::systemd::{PART, SYSTEM, edit, parts, scene};
+use crate::systemd::{PART, SYSTEM, data_only, edit, parts, scene};
 
 #[track_caller]
 pub fn reconfigure(machine: &Herded, more: &[&str]) -> Run {
@@ -193,4 +193,20 @@ fn facets_channels_and_readiness_pass_through() {
     assert_eq!(before[2..], after[2..], "whose channel is as it was goes on");
     machine.herd(&["restart", "capc-other"]).exits(0);
     until("the pair that is left speaks", || machine.said("other").matches("heard OTHER").count() == 2);
+}
+
+#[test]
+fn what_waits_at_a_data_only_socket_does_not_cross_when_the_other_side_passes_none() {
+    if !needs_root("data-only facets with the Shepherd") {
+        return;
+    }
+    let Some(guile) = guile() else { return };
+    for (name, facet) in [
+        ("shepherd-flips", data_only::ACTIVATED),
+        ("shepherd-flips-own", "socket=\"/run/m/x\" { data-only; }"),
+    ] {
+        let scene = data_only::before(name, facet, "/run/m/x");
+        let machine = Herded::new(&scene, guile, "", First::Shepherd);
+        data_only::and_after(&scene, || reconfigure(&machine, &[]));
+    }
 }

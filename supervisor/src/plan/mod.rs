@@ -105,6 +105,9 @@ pub struct Service {
     pub reload: Option<SignalName>,
     /// How long it may take to become ready.
     pub start_within_ms: u64,
+    /// Whether it may pass and take no descriptors; what is sent to it meanwhile is not for whoever it is when it may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data_only: bool,
     /// What all of it together may use, where the init holds it to that.
     #[serde(default, skip_serializing_if = "Limits::are_none")]
     pub limits: Limits,

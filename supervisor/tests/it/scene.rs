@@ -40,6 +40,7 @@ pub fn service(name: &str) -> Service {
         stop: Stop { signal: SignalName::Term, within_ms: 10_000 },
         reload: None,
         start_within_ms: 60_000,
+        data_only: false,
         limits: Limits::default(),
     }
 }

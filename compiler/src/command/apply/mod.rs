@@ -36,6 +36,9 @@ pub struct Switch<'a> {
     pub stale: Vec<String>,
     /// Services that run and are not sealed any more, those first that waited for others.
     pub gone: Vec<String>,
+    /// Services that may pass descriptors from now on, and could not before, for the sake of `data-only` facets: what their
+    /// peers sent them meanwhile must not wait for them.
+    pub freed: BTreeSet<String>,
 }
 
 impl Switch<'_> {
@@ -163,12 +166,34 @@ pub fn apply(init: Init, store: &Path, found: &Found, plan: &Plan) -> Result<(),
         plan,
         stale,
         gone: gone.into_values().collect(),
+        freed: freed(store, found.number, plan, &running),
     };
     match init {
         Init::Capc => Ok(()),
         Init::Systemd => systemd::apply(&switch),
         Init::Shepherd => shepherd::apply(&switch),
     }
+}
+
+/// Returns the services that may pass descriptors and could not before: in what they run from, or in the generation before.
+fn freed(store: &Path, number: u64, plan: &Plan, running: &[Running]) -> BTreeSet<String> {
+    let plan_of = |number| Then::at(store, number)?.plan;
+    let mut plans = BTreeMap::new();
+    for number in running.iter().map(|one| one.generation).chain(number.checked_sub(1)) {
+        plans.entry(number).or_insert_with(|| plan_of(number).map(data_only).unwrap_or_default());
+    }
+    let was_bound = |number: u64, name: &str| plans.get(&number).is_some_and(|bound| bound.contains(name));
+    let free = plan.services.iter().filter(|service| !service.data_only).map(|service| &service.name);
+    let freed = free.filter(|name| {
+        let mut ran = running.iter().filter(|one| one.service == **name);
+        was_bound(number.saturating_sub(1), name) || ran.any(|one| was_bound(one.generation, name))
+    });
+    freed.cloned().collect()
+}
+
+/// Returns the services that can pass no descriptors.
+fn data_only(plan: Plan) -> BTreeSet<String> {
+    plan.services.into_iter().filter(|service| service.data_only).map(|service| service.name).collect()
 }
 
 /// A generation that something was started from.

@@ -1,6 +1,7 @@
 //! `--init systemd`, with the real systemd as the first process.
 
 mod boot;
+pub mod data_only;
 mod ends;
 mod faults;
 mod limits;

@@ -29,6 +29,7 @@ fn service(name: &str, waits: &[(&str, Until)], change: impl FnOnce(&mut Service
         stop: Stop { signal: SignalName::Term, within_ms: 10_000 },
         reload: None,
         start_within_ms: 60_000,
+        data_only: false,
         limits: Limits::default(),
     };
     change(&mut service);

@@ -140,7 +140,8 @@ impl<'a> Course<'a> {
 
     /// Makes sockets and directories that are not there as they are sealed.
     ///
-    /// What a service is passed can only be made while the service is not there.
+    /// What a service is passed can only be made while the service is not there. Who may take descriptors from now on does not
+    /// begin with sockets at which some may wait.
     fn make_ground(&self) -> Result<(), Failure> {
         let sockets = self.served.iter().filter(|served| listens(served.service));
         let listening = Listening::now();
@@ -148,7 +149,8 @@ impl<'a> Course<'a> {
         for served in sockets {
             let socket = unit(&served.service.name, "socket").map_err(Failure::refused)?;
             let state = states(std::slice::from_ref(&socket))?.pop().unwrap_or_default();
-            if !state.is_active() || !listening.has_all_of(served.service) {
+            let is_freed = self.switch.freed.contains(&served.service.name);
+            if !state.is_active() || !listening.has_all_of(served.service) || is_freed {
                 bad.push((served, socket));
             }
         }

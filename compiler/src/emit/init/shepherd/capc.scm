@@ -36,7 +36,8 @@
 (define-once %pauses (make-hash-table))
 (define-once %why (make-hash-table))
 (define-once %begun (make-hash-table))
-;; Listening sockets by their addresses, and ends of channels by service and name.
+;; Listening sockets by their addresses, and ends of channels by service and name. At `unix-data` listens who may take no descriptors:
+;; when he may, it is another socket, at which none wait.
 (define-once %listeners (make-hash-table))
 (define-once %channels (make-hash-table))
 ;; Whether a new generation is being applied, so far that what is revoked ends; and whether the group is to start nothing.
@@ -171,7 +172,7 @@
 (define (sound? address port)
   (define (listens?) (not (zero? (getsockopt port SOL_SOCKET 30))))
   (match address
-    (('unix path . _) (and (listens?) (is-socket? path)))
+    (((or 'unix 'unix-data) path . _) (and (listens?) (is-socket? path)))
     (('tcp . _) (listens?))
     (('udp . _) #t)))
 
@@ -183,7 +184,7 @@
           ;; The spoiled one first: it may still have the address.
           (when known (forget-listener! address))
           (let* ((made (match address
-                         (('unix path . owner) (listen-unix path owner))
+                         (((or 'unix 'unix-data) path . owner) (listen-unix path owner))
                          (('tcp 4 host port) (listen-inet AF_INET SOCK_STREAM host port 0 0))
                          (('tcp 6 host port flow scope) (listen-inet AF_INET6 SOCK_STREAM host port flow scope))
                          (('udp 4 host port) (listen-inet AF_INET SOCK_DGRAM host port 0 0))
@@ -197,7 +198,7 @@
     (hash-remove! %listeners address)
     (when port (close-port port))
     (match address
-      (('unix path . _) (when (is-socket? path) (false-if-exception (delete-file path))))
+      (((or 'unix 'unix-data) path . _) (when (is-socket? path) (false-if-exception (delete-file path))))
       (_ #t))))
 
 ;; The ends of a pair are one value under two keys, so that one is never there without the other.

@@ -38,16 +38,17 @@ pub(super) fn attend(service: &Service) -> Result<Vec<Datum>, String> {
 
 /// Returns what is passed to it, from descriptor 3 on.
 pub(super) fn descriptors(plan: &Plan, service: &Service) -> Result<Vec<Datum>, String> {
+    let unix = if service.data_only { "unix-data" } else { "unix" };
     let one = |descriptor: &Descriptor| match descriptor {
         Descriptor::Listen { name: _, address: Address::Tcp(address) } => Ok(named("tcp", inet(address))),
         Descriptor::Listen { name: _, address: Address::Udp(address) } => Ok(named("udp", inet(address))),
-        Descriptor::Listen { name: _, address: Address::Unix(at) } => Ok(named("unix", [path(at)?])),
+        Descriptor::Listen { name: _, address: Address::Unix(at) } => Ok(named(unix, [path(at)?])),
         Descriptor::Activated { name, facet, file } => {
             let maker = plan.facets.iter().find(|other| other.key == *facet);
             let maker = maker
                 .ok_or_else(|| format!("`{}` is passed `{name}` of no facet of the plan", service.name))?;
             let at = path(&Path::new(FACETS).join(facet).join(file))?;
-            Ok(named("unix", [at, Datum::Number(maker.uid.into()), Datum::Number(maker.gid.into())]))
+            Ok(named(unix, [at, Datum::Number(maker.uid.into()), Datum::Number(maker.gid.into())]))
         }
         Descriptor::Channel { name } => Ok(named("channel", [Datum::text(name)])),
     };
