@@ -160,6 +160,16 @@ fn a_flush_of_many_files_that_fails_switches_to_nothing() {
     fail_each(&store, &calls);
 }
 
+#[test]
+fn more_files_are_written_than_a_process_may_have_open() {
+    let store = Store::with_changed("faults-open", 100);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_capc")]).args(words());
+    command.current_dir(&store.scene.path);
+    run(command).exits(0).says("generation 2 is current");
+    store.goes_on("few open files");
+}
+
 fn fail_each(store: &Store, calls: &[Call]) {
     for call in calls {
         let Call { name, nth, text, made: _ } = call;

@@ -75,7 +75,7 @@ impl Store {
         judge: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<(), StoreError> {
         let mut made = vec![new.to_owned()];
-        let mut written = Vec::new();
+        let mut written = Written::default();
         for (name, bytes) in draft.content {
             let path = new.join(name);
             if let Some(parent) = path.parent() {
@@ -84,18 +84,18 @@ impl Store {
             // What stays the same is the same file under another name, so that a change costs what it changes.
             let same = draft.previous.filter(|found| found.files.get(name) == draft.digests.get(name));
             if same.is_none_or(|found| fs::hard_link(found.path.join(name), &path).is_err()) {
-                written.push((write_new(&path, bytes)?, path));
+                written.add(write_new(&path, bytes)?, path);
             }
         }
         let mut write = |name: &str, bytes: &[u8]| {
             let path = new.join(name);
-            written.push((write_new(&path, bytes)?, path));
+            written.add(write_new(&path, bytes)?, path);
             Ok(())
         };
         write("SEAL", draft.seal.as_bytes())?;
         let signature = sign(draft.seal.as_bytes()).map_err(StoreError::Broken)?;
         write("SEAL.sig", &signature)?;
-        flush_all(new, &written, &made)?;
+        written.flush(new, &made)?;
         judge(new).map_err(StoreError::Broken)
     }
 
@@ -198,21 +198,40 @@ fn make_below(top: &Path, directory: &Path, made: &mut Vec<PathBuf>) -> Result<(
     Ok(())
 }
 
-/// Flushes what was written and the directories that it is in.
-fn flush_all(new: &Path, written: &[(fs::File, PathBuf)], made: &[PathBuf]) -> Result<(), StoreError> {
-    // One flush of everything costs a tenth of one for each of 200 files; but it waits for whatever else the machine is
-    // writing there, so a few files are flushed by themselves.
+/// New files of a generation, kept open until they are flushed while they are few.
+#[derive(Default)]
+struct Written {
+    files: Vec<(fs::File, PathBuf)>,
+    are_many: bool,
+}
+
+impl Written {
+    /// One flush of everything costs a tenth of one for each of 200 files; but it waits for whatever else the machine is
+    /// writing there, so a few files are flushed by themselves.
     const FEW: usize = 16;
-    if written.len() > FEW {
-        let directory = io(|| format!("open `{}`", new.display()), fs::File::open(new))?;
-        let flushed = rustix::fs::syncfs(&directory).map_err(std::io::Error::from);
-        return io(|| "flush the store".to_owned(), flushed);
+
+    fn add(&mut self, file: fs::File, path: PathBuf) {
+        self.are_many |= self.files.len() == Self::FEW;
+        match self.are_many {
+            // There may be more of them than a process may have open.
+            true => self.files.clear(),
+            false => self.files.push((file, path)),
+        }
     }
-    for (file, path) in written {
-        io(|| format!("flush `{}`", path.display()), file.sync_all())?;
+
+    /// Flushes them and the directories that they are in.
+    fn flush(&self, new: &Path, made: &[PathBuf]) -> Result<(), StoreError> {
+        if self.are_many {
+            let directory = io(|| format!("open `{}`", new.display()), fs::File::open(new))?;
+            let flushed = rustix::fs::syncfs(&directory).map_err(std::io::Error::from);
+            return io(|| "flush the store".to_owned(), flushed);
+        }
+        for (file, path) in &self.files {
+            io(|| format!("flush `{}`", path.display()), file.sync_all())?;
+        }
+        // What is inside a directory before the directory's own name.
+        made.iter().rev().try_for_each(|directory| flush(directory))
     }
-    // What is inside a directory before the directory's own name.
-    made.iter().rev().try_for_each(|directory| flush(directory))
 }
 
 fn flush(directory: &Path) -> Result<(), StoreError> {
