@@ -17,14 +17,25 @@ pub const PLAIN: u32 = 4000;
 /// The first uid that capc gives to a service without an identity.
 const FRESH: u32 = 0x7000_0000;
 
-/// Runs the attacks as root, in no world at all.
+/// What the names of files begin with that attacks make beside what they were given.
+const MADE: &str = "capc-attack-";
+
+/// Runs the attacks as root, in no world at all, and takes away what they left.
 ///
 /// # Errors
 /// When they cannot be run.
 pub fn nothing(outside: &mut Outside) -> io::Result<Vec<Line>> {
     fs::create_dir_all(outside.base.join("state"))?;
     let arguments = outside.arguments(PLAIN)?;
-    read(Command::new(&outside.program).args(arguments))
+    let lines = read(Command::new(&outside.program).args(arguments));
+    // What they make in a world's own places, they made in the machine's.
+    for place in ["/tmp", "/dev/shm"] {
+        let made = fs::read_dir(place)?.filter_map(Result::ok);
+        made.filter(|file| file.file_name().to_string_lossy().starts_with(MADE)).for_each(|file| {
+            let _ = fs::remove_file(file.path());
+        });
+    }
+    lines
 }
 
 /// Who makes a world of capc's.

@@ -1,8 +1,10 @@
 //! A directory of a test's own, and capc run in it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before it counts as hanging.
@@ -55,9 +57,15 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// Makes one; a name that a test beside this one has too, or had, gets a number.
     pub fn new(name: &str) -> Self {
+        static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         let base = if is_root() { Path::new("/srv") } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
-        let path = base.join(format!("capc-test-{}-{name}", std::process::id()));
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let name = std::iter::once(name.to_owned()).chain(numbered).find(|name| taken.insert(name.clone()));
+        drop(taken);
+        let path = base.join(format!("capc-test-{}-{}", std::process::id(), name.unwrap()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
