@@ -2,11 +2,13 @@
 
 mod attend;
 mod check;
+mod import;
 mod question;
 mod store;
 
 pub use attend::{Attend, Prepared};
 pub use check::{Check, Foreign, ReportFormat};
+pub use import::{Import, ImportSystemd};
 pub use question::{Answering, Diff, Graph, Questioned, Source, What, Who, Why};
 pub use store::{
     Files, Gc, Inspected, Key, KeyInit, KeyKind, KeyRotate, KeyShow, Reconfigure, Rollback, Sealing, Show,
@@ -165,6 +167,14 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Key,
+    },
+    /// Write an existing machine's services down as a configuration
+    #[command(after_help = "Example: capc import systemd nginx.service redis-server.service > system.kdl")]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Import {
+        /// What is imported.
+        #[command(subcommand)]
+        command: Import,
     },
     /// Put configuration files in order, or say them in the other language
     ///

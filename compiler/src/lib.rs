@@ -5,7 +5,7 @@
 //! (`resolve` to `model`); the three rules say who holds what (`holdings`), who waits for whom (`order`), and what could
 //! come of it (`authority`); `check` refuses, or hands out the evidence without which nothing is lowered; `lint` warns; questions are
 //! answered (`query`); and against a machine's facts (`machine`) the rest is total: `lower` to manifests, `seal`, `emit`.
-//! Beside it `foreign` reads other inits' services, for the circles in their orders alone.
+//! Beside it `foreign` reads other inits' services: for the circles in their orders, and as a configuration to start from.
 //! [`compile`] shows the whole of it up to the evidence.
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@ use crate::foreign::{Foreign, shepherd};
 use crate::lint::Terms;
 use crate::machine::RealMachine;
 use crate::source::RealFiles;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Checks what is named as one set.
 ///
@@ -40,8 +40,7 @@ fn from_shepherd(arguments: &Check) -> Result<Foreign, Failure> {
     if arguments.root.is_some() {
         return Err(Failure::usage("--root goes with --from systemd: Scheme files are named themselves"));
     }
-    let named =
-        |path: &std::path::PathBuf| Ok((compile::absolute(path)?, path.to_string_lossy().into_owned()));
+    let named = |path: &PathBuf| Ok((compile::absolute(path)?, path.to_string_lossy().into_owned()));
     let paths = arguments.files.iter().map(named).collect::<Result<Vec<_>, Failure>>()?;
     Ok(shepherd::read(&RealFiles, &paths))
 }
@@ -57,21 +56,43 @@ fn good_news(init: cli::Foreign, foreign: &Foreign) -> String {
 }
 
 fn from_systemd(arguments: &Check) -> Result<Foreign, Failure> {
-    let root = arguments.root.as_deref().map(compile::absolute).transpose()?;
-    let root = root.filter(|root| root != Path::new("/"));
-    let machine = match &root {
-        Some(root) => RealMachine::below(root.clone()),
+    let machine = machine_of(arguments.root.as_deref())?;
+    let (named, shown_root) = named_units(&arguments.files, arguments.root.as_deref())?;
+    Ok(systemd::read(&machine, &named, &shown_root))
+}
+
+/// Returns the machine whose units are looked up.
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn machine_of(root: Option<&Path>) -> Result<RealMachine, Failure> {
+    Ok(match absolute_root(root)? {
+        Some(root) => RealMachine::below(root),
         None => RealMachine::here(),
-    };
+    })
+}
+
+/// Returns what a person named, and the root as it is told before paths of the system.
+///
+/// # Errors
+/// When the current directory is gone, or a path lies outside of the root.
+pub fn named_units(units: &[PathBuf], root: Option<&Path>) -> Result<(Vec<Named>, String), Failure> {
+    let absolute = absolute_root(root)?;
     let mut named = Vec::new();
-    for argument in &arguments.files {
+    for argument in units {
         let shown = argument.to_string_lossy().into_owned();
         let is_path = shown.contains('/') || argument.symlink_metadata().is_ok();
-        let path = if is_path { Some(on_machine(argument, root.as_deref())?) } else { None };
+        let path = if is_path { Some(on_machine(argument, absolute.as_deref())?) } else { None };
         named.push(Named { shown, path });
     }
-    let shown = arguments.root.as_deref().filter(|_| root.is_some()).map(Path::to_string_lossy);
-    Ok(systemd::read(&machine, &named, shown.as_deref().unwrap_or_default().trim_end_matches('/')))
+    let shown = root.filter(|_| absolute.is_some()).map(Path::to_string_lossy);
+    Ok((named, shown.as_deref().unwrap_or_default().trim_end_matches('/').to_owned()))
+}
+
+/// Returns another system's root as an absolute path, if it is another's.
+fn absolute_root(root: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let root = root.map(compile::absolute).transpose()?;
+    Ok(root.filter(|root| root != Path::new("/")))
 }
 
 /// Returns a path as it is on the machine whose root was named.

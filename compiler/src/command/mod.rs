@@ -17,6 +17,7 @@ mod gc;
 mod generation;
 mod generations;
 mod graph;
+mod import;
 mod instance;
 mod key;
 mod last;
@@ -113,6 +114,7 @@ fn run(command: Command) -> u8 {
         Command::Channels(arguments) => attend::channels(&arguments),
         Command::Facets(arguments) => attend::facets(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Import { command } => import::run(&command),
         Command::Reconfigure(arguments) => reconfigure::run(&arguments),
         Command::Files(arguments) => files::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),

@@ -1,9 +1,10 @@
 //! Sets of services that are not capc's: what other inits start, read as it stands, and looked at for orders that lead round.
 //!
 //! No such init looks itself: systemd leaves out a unit of the circle and says so in a log, GNU Shepherd waits for ever.
-//! Nothing is evaluated and no authority is made up; what cannot be known from the text alone is told with its place.
+//! Beside that, `import` writes units of systemd down as a configuration. Nothing is evaluated and no authority is made up; what cannot be known from the text alone is told with its place.
 
 mod circles;
+pub mod import;
 mod order;
 pub mod shepherd;
 pub mod systemd;

@@ -40,6 +40,7 @@ mod pictures;
 mod why;
 mod fmt;
 mod from;
+mod import;
 mod answers;
 mod attend;
 mod index;

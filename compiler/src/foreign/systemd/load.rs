@@ -111,7 +111,8 @@ impl<'m> Loader<'m> {
         }
     }
 
-    fn text(&mut self, place: &Place) -> Option<(FileId, Arc<str>)> {
+    /// Returns the text of a file; that it cannot be read is told.
+    pub fn text(&mut self, place: &Place) -> Option<(FileId, Arc<str>)> {
         if let Some(known) = self.read.get(&place.path) {
             return known.clone();
         }

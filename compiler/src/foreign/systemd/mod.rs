@@ -3,16 +3,16 @@
 //! systemd finds such a circle only when it is to start the units. It leaves one of them out then, says so in the log, and
 //! ends with status 0.
 
-mod file;
+pub(super) mod file;
 mod implied;
 mod judge;
 mod lacking;
-mod load;
-mod lookup;
-mod name;
+pub(super) mod load;
+pub(super) mod lookup;
+pub(super) mod name;
 mod set;
-mod settings;
-mod specifier;
+pub(super) mod settings;
+pub(super) mod specifier;
 mod standard;
 mod unit;
 
@@ -52,6 +52,7 @@ pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
         let span = Span { file, start: 0, end: one.shown.len() as u32 };
         match units_of(machine, one) {
             Ok((directory, found)) => {
+                let found: Vec<String> = found.iter().map(|name| instance(name)).collect();
                 if directory.as_ref().is_some_and(|directory| directory.shown == one.shown) {
                     is_directory.insert(span);
                 }
@@ -95,18 +96,27 @@ pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
     Foreign { sources, diagnostics: wrong, services, orders, unreadable }
 }
 
-/// Returns the units that one argument stands for, and the directory that they are in.
-fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Vec<String>), String> {
-    let shown = &one.shown;
-    // A template is looked at by an instance of its own.
-    let instance = |name: &str| match UnitName::parse(name).filter(UnitName::is_template) {
+/// Returns the unit that is looked at for a name: of a template an instance of its own.
+fn instance(name: &str) -> String {
+    match UnitName::parse(name).filter(UnitName::is_template) {
         Some(template) => template.with_instance("i"),
         None => name.to_owned(),
-    };
+    }
+}
+
+/// Returns the units that one argument stands for, and the directory that they are in.
+///
+/// # Errors
+/// Why it stands for none.
+pub(super) fn units_of(
+    machine: &dyn Machine,
+    one: &Named,
+) -> Result<(Option<Directory>, Vec<String>), String> {
+    let shown = &one.shown;
     let Some(path) = &one.path else {
         let name = if UnitName::parse(shown).is_some() { shown.clone() } else { format!("{shown}.service") };
         return match UnitName::parse(&name) {
-            Some(_) => Ok((None, vec![instance(&name)])),
+            Some(_) => Ok((None, vec![name])),
             None => Err(format!("`{shown}` is no unit's name, and no file")),
         };
     };
@@ -128,7 +138,7 @@ fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Ve
                         file.metadata.file_type == FileType::Regular && file.metadata.size > 0
                     })
                 })
-                .map(|name| instance(name))
+                .cloned()
                 .collect();
             if units.is_empty() {
                 return Err(format!("`{shown}` has no unit files"));
@@ -142,7 +152,7 @@ fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Ve
             }
             let above =
                 shown.rsplit_once('/').map_or("", |(above, _)| if above.is_empty() { "/" } else { above });
-            Ok((Some(given(parent(path), above)), vec![instance(name)]))
+            Ok((Some(given(parent(path), above)), vec![name.to_owned()]))
         }
         FileType::Link | FileType::Socket | FileType::Other => {
             Err(format!("`{shown}` is {}, and no unit file", found.metadata.file_type.words()))
