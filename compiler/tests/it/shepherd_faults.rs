@@ -358,3 +358,21 @@ fn a_shepherd_that_listens_elsewhere_is_found_and_services_that_nobody_stops_are
     until("they have ended", || keepers() == 0);
     machine.capc(&none).exits(0);
 }
+
+#[test]
+fn who_is_waited_for_is_told_with_since_when() {
+    let Some((scene, machine)) = machine("shepherd-waits", "", First::Shepherd) else { return };
+    edit(
+        &scene,
+        "service reader",
+        "service migrate { run \"/usr/bin/sleep\" \"7\"; oneshot; provides done done=#true; }
+service after { run \"/usr/bin/sleep\" \"1000\"; holds migrate.done; }
+service reader",
+    );
+    let run = reconfigure(&machine, &[]).exits(0).says("started    capc-after");
+    let told = run.out.lines().filter_map(|line| line.strip_prefix("waits for  "));
+    let told: Vec<&str> = told.collect();
+    let [told] = told.as_slice() else { panic!("{told:?} in\n{}", run.out) };
+    let (begun, pid) = told.strip_prefix("capc-migrate, begun at 2").unwrap().rsplit_once(" (pid ").unwrap();
+    assert!(begun.len() == 18 && pid.trim_end_matches(')').parse::<u32>().is_ok(), "{told}");
+}

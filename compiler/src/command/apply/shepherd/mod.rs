@@ -3,6 +3,7 @@
 mod datum;
 mod places;
 mod socket;
+mod waits;
 
 use super::Switch;
 use crate::command::check::count;
@@ -14,15 +15,18 @@ use crate::emit::report::harmless;
 use crate::seal::Content;
 use capc_supervisor::{Mode, Plan};
 use datum::Datum;
-use socket::Reply;
+use socket::{Patience, Reply};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
+use waits::Waits;
 
 /// How long an answer to a question may take.
 const QUESTION: Duration = Duration::from_secs(30);
 /// How long it may take to bring up what was sealed.
 const APPLY: Duration = Duration::from_secs(600);
+/// After how long it is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How much of the end of a log is shown, and how many lines.
 const TAIL: (u64, usize) = (8192, 10);
 
@@ -99,12 +103,20 @@ pub fn apply(switch: &Switch<'_>) -> Result<(), Failure> {
         switch.number
     );
     let place = places::place();
-    let tell = |action: &str, service: &str, arguments: &[&str]| match socket::ask(
-        &place, action, service, arguments, APPLY,
-    ) {
-        Ok(Reply::Done(datum)) => Ok(datum),
-        Ok(failed) => Err(Failure::refused(format!("the Shepherd refuses: {}; {again}", said(&failed)))),
-        Err(Failure { exit, message }) => Err(Failure { exit, message: format!("{message}; {again}") }),
+    let tell = |action: &str, service: &str, arguments: &[&str]| {
+        let mut waits = Waits::new(&place);
+        let patience = Patience { within: APPLY, silent: SILENCE, meanwhile: &mut || waits.say_new() };
+        match socket::ask_patiently(&place, action, service, arguments, patience) {
+            Ok(Some(Reply::Done(datum))) => Ok(datum),
+            Ok(None) => {
+                let late = waits::late(&place, APPLY, &waits::now(&place));
+                Err(Failure::refused(format!("generation {} is current; {late}", switch.number)))
+            }
+            Ok(Some(failed)) => {
+                Err(Failure::refused(format!("the Shepherd refuses: {}; {again}", said(&failed))))
+            }
+            Err(Failure { exit, message }) => Err(Failure { exit, message: format!("{message}; {again}") }),
+        }
     };
     tell("load", "root", &[file])?;
     let done = tell("apply", "capc", &[])?;

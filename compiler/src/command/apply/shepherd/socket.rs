@@ -3,10 +3,10 @@
 use super::datum::Datum;
 use crate::command::Failure;
 use crate::emit::init::shepherd::Scheme;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,16 @@ const MOST_SAID: usize = 1000;
 /// The longest reply that is read.
 const LONGEST: u64 = 16 << 20;
 
+/// How long an answer may take.
+pub struct Patience<'p> {
+    /// In all.
+    pub within: Duration,
+    /// How long nothing is said meanwhile.
+    pub silent: Duration,
+    /// What is done when nothing was said for so long.
+    pub meanwhile: &'p mut dyn FnMut(),
+}
+
 /// Has the Shepherd that listens at a place do something.
 ///
 /// # Errors
@@ -33,13 +43,26 @@ pub fn ask(
     arguments: &[&str],
     within: Duration,
 ) -> Result<Reply, Failure> {
-    let gone = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Failure::refused(format!(
-            "the Shepherd at {} did not answer within {} seconds",
-            place.display(),
-            within.as_secs()
-        )),
-        _ => Failure::refused(format!("the Shepherd at {} went away: {error}", place.display())),
+    let patience = Patience { within, silent: within, meanwhile: &mut || {} };
+    ask_patiently(place, action, service, arguments, patience)?.ok_or_else(|| {
+        let (place, seconds) = (place.display(), within.as_secs());
+        Failure::refused(format!("the Shepherd at {place} did not answer within {seconds} seconds"))
+    })
+}
+
+/// The same of something that may take its time; none if that is over.
+///
+/// # Errors
+/// When it is not there, or ends without an answer.
+pub fn ask_patiently(
+    place: &Path,
+    action: &str,
+    service: &str,
+    arguments: &[&str],
+    patience: Patience<'_>,
+) -> Result<Option<Reply>, Failure> {
+    let gone = |error: std::io::Error| {
+        Failure::refused(format!("the Shepherd at {} went away: {error}", place.display()))
     };
     let mut socket = UnixStream::connect(place).map_err(|error| {
         Failure::refused(format!(
@@ -52,7 +75,7 @@ pub fn ask(
     if !peer.uid.is_root() && peer.uid != rustix::process::geteuid() {
         return Err(Failure::refused(format!("who answers at {} is neither root nor you", place.display())));
     }
-    socket.set_read_timeout(Some(within)).map_err(gone)?;
+    socket.set_read_timeout(Some(patience.silent)).map_err(gone)?;
     let arguments: Vec<String> = arguments.iter().map(|one| Scheme::text(one).to_string()).collect();
     let command = format!(
         "(shepherd-command (version 0) (action {action}) (service {service}) (arguments ({})) (directory \"/\"))",
@@ -60,10 +83,19 @@ pub fn ask(
     );
     socket.write_all(command.as_bytes()).map_err(gone)?;
     let mut text = Vec::new();
-    socket.take(LONGEST).read_to_end(&mut text).map_err(gone)?;
+    let mut socket = socket.take(LONGEST);
+    let begin = Instant::now();
+    // What was read before a pause is kept.
+    while let Err(error) = socket.read_to_end(&mut text) {
+        match error.kind() {
+            ErrorKind::WouldBlock if begin.elapsed() >= patience.within => return Ok(None),
+            ErrorKind::WouldBlock => (patience.meanwhile)(),
+            _ => return Err(gone(error)),
+        }
+    }
     let reply = Datum::read(&String::from_utf8_lossy(&text));
     let cut = || Failure::refused(format!("the Shepherd at {} went away without an answer", place.display()));
-    reply.as_ref().and_then(understood).ok_or_else(cut)
+    reply.as_ref().and_then(understood).map(Some).ok_or_else(cut)
 }
 
 /// Returns whether somebody takes connections there.

@@ -9,7 +9,7 @@
   #:use-module (ice-9 textual-ports)
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
-  #:export (load-plan! apply! start-sealed! stop-sealed! start-group! stop-all! leave!))
+  #:export (load-plan! apply! on-the-way start-sealed! stop-sealed! start-group! stop-all! leave!))
 
 
 ;; Lets the Shepherd go on meanwhile, and takes parts of seconds; that of Guile's core does in the Shepherd 1.0 alone.
@@ -723,6 +723,21 @@
       (set! %applying? #f)
       (set! %all-started? #f)
       (apply throw arguments))))
+
+;; What has begun and is not up yet, or not done: its name, its process, since when, and where it logs.
+(define (on-the-way)
+  (let loop ((names (reverse (in-order (keys %running)))) (found '()))
+    (if (null? names)
+        found
+        (let ((object (lookup-service (symbol-of (car names)))))
+          (loop (cdr names)
+                (match (hash-ref %running (car names))
+                  ((_ (? integer? pid) since)
+                   (if (and object (eq? 'starting (service-status object)))
+                       (cons (list (car names) pid (strftime "%Y-%m-%d %H:%M:%S" (localtime since)) (log-of (car names)))
+                             found)
+                       found))
+                  (_ found)))))))
 
 ;; Whether what runs of it was started as a timer.
 (define (timer-runs? name)
