@@ -3,6 +3,7 @@
 use crate::herded::{First, Herded, guile};
 use crate::scene::{Scene, needs_root, run, until};
 use crate::shepherd::reconfigure;
+use crate::systemd::ends::{give_to_slow_ones, revoke_from_slow_ones};
 use crate::systemd::{edit, scene};
 use std::process::Stdio;
 
@@ -375,4 +376,38 @@ service reader",
     let [told] = told.as_slice() else { panic!("{told:?} in\n{}", run.out) };
     let (begun, pid) = told.strip_prefix("capc-migrate, begun at 2").unwrap().rsplit_once(" (pid ").unwrap();
     assert!(begun.len() == 18 && pid.trim_end_matches(')').parse::<u32>().is_ok(), "{told}");
+}
+
+#[test]
+fn one_that_is_slow_to_stop_keeps_no_revoked_grant_alive_elsewhere() {
+    let Some((scene, machine)) = machine("shepherd-slow-end", "", First::Shepherd) else { return };
+    give_to_slow_ones(&scene);
+    reconfigure(&machine, &[]).exits(0);
+    let before = ["base", "front", "steady"].map(|name| machine.pid(name));
+    assert!(["aged", "base", "front", "reader"].iter().all(|name| machine.sees(name, "/other")));
+    revoke_from_slow_ones(&scene);
+    let words =
+        ["reconfigure", "system.kdl", "--init", "shepherd", "--store", "store", "--key", "key", "--yes"];
+    let mut command = machine.command(&[&[env!("CARGO_BIN_EXE_capc")], &words[..]].concat());
+    let mut apply = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    until("who ends at once has lost what was revoked", || machine.pid("reader").is_empty());
+    // Who waits for another ends first; the rest is not held up by it.
+    assert_eq!(["base", "front", "steady"].map(|name| machine.pid(name)), before);
+    scene.write("code/let-front-go", "");
+    until("what it waited for ends too", || machine.pid("base").is_empty());
+    assert!(apply.try_wait().unwrap().is_none(), "what is gone has to end");
+    std::fs::remove_file(scene.path.join("code/let-front-go")).unwrap();
+    scene.write("code/let-aged-go", "");
+    let output = apply.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    for line in
+        ["stopped    capc-aged", "restarted  capc-front", "restarted  capc-base", "restarted  capc-reader"]
+    {
+        assert!(said.contains(line), "{line:?} is not in\n{said}");
+    }
+    assert!(machine.sees("reader", "/given") && !machine.sees("reader", "/other"));
+    assert!(!machine.sees("base", "/other") && !machine.sees("front", "/other"));
+    assert_eq!(machine.pid("steady"), before[2]);
+    scene.write("code/let-front-go", "");
 }

@@ -20,7 +20,26 @@ const DEAF: &str = "trap '' TERM\nwhile ! [ -e /code/let-$1-go ]; do sleep 0.05;
 const PORT: &str =
     "import signal, socket\nport = socket.create_server((\"127.0.0.1\", 8471))\nsignal.pause()\n";
 
-fn deaf(scene: &Scene, system: &str) -> String {
+/// Of those that have what is revoked, two do not listen: one that is gone, and one that waits for another.
+const SLOW: &str = "system slow\ndir given \"./given\"\ndir other \"./other\"\ndir code \"./code\"\n\
+        service aged { RUN-aged; holds other at=\"/other\"; }\n\
+        service base { run \"/usr/bin/python3\" \"/code/port.py\"; image \"std:python3\"; holds code read at=\"/code\"; holds other at=\"/other\"; provides port tcp=\"127.0.0.1:8471\"; }\n\
+        service front { RUN-front; holds other at=\"/other\"; holds base.port; }\n\
+        service reader { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; holds other at=\"/other\"; }\n\
+        service steady { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; }\n";
+
+/// Writes the system in which all have it.
+pub fn give_to_slow_ones(scene: &Scene) {
+    write_slow_ones(scene, SLOW);
+}
+
+/// Writes the system in which nobody has it, and one is gone.
+pub fn revoke_from_slow_ones(scene: &Scene) {
+    let lines = SLOW.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("service aged"));
+    write_slow_ones(scene, &lines.collect::<String>().replace("; holds other at=\"/other\"", ""));
+}
+
+fn write_slow_ones(scene: &Scene, system: &str) {
     scene.write("code/deaf.sh", DEAF);
     scene.write("code/port.py", PORT);
     let run = |name: &str| {
@@ -31,7 +50,6 @@ fn deaf(scene: &Scene, system: &str) -> String {
     };
     let text = system.replace("RUN-aged", &run("aged")).replace("RUN-front", &run("front"));
     scene.write("system.kdl", text.replace("./", &format!("{}/", scene.path.display())));
-    text
 }
 
 #[test]
@@ -39,25 +57,15 @@ fn one_that_is_slow_to_stop_keeps_no_revoked_grant_alive_elsewhere() {
     if !needs_root("ends at once with systemd") {
         return;
     }
-    let system = "system slow\ndir given \"./given\"\ndir other \"./other\"\ndir code \"./code\"\n\
-        service aged { RUN-aged; holds other at=\"/other\"; }\n\
-        service base { run \"/usr/bin/python3\" \"/code/port.py\"; image \"std:python3\"; holds code read at=\"/code\"; holds other at=\"/other\"; provides port tcp=\"127.0.0.1:8471\"; }\n\
-        service front { RUN-front; holds other at=\"/other\"; holds base.port; }\n\
-        service reader { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; holds other at=\"/other\"; }\n\
-        service steady { run \"/usr/bin/sleep\" \"1000\"; holds given at=\"/given\"; }\n";
     let scene = scene("systemd-slow-end", "");
-    deaf(&scene, system);
+    give_to_slow_ones(&scene);
     let machine = Booted::new(&scene);
     reconfigure(&machine, &[]).exits(0);
     let steady = pid(&machine, "steady");
     assert!(["aged", "base", "front", "reader"].iter().all(|name| sees(&machine, name, "/other")));
 
     // One is gone, one is changed, and both do not listen.
-    let aged = system.find("service aged").zip(system.find("service base")).unwrap();
-    deaf(
-        &scene,
-        &format!("{}{}", &system[..aged.0], &system[aged.1..]).replace("; holds other at=\"/other\"", ""),
-    );
+    revoke_from_slow_ones(&scene);
     let mut apply = begin(&machine);
     until("who ends at once has lost what was revoked", || pid(&machine, "reader") == "0");
     // Who waits for another ends first, as sealed; the rest is not held up by it.

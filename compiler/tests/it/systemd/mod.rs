@@ -2,7 +2,7 @@
 
 mod boot;
 pub mod data_only;
-mod ends;
+pub mod ends;
 mod faults;
 mod limits;
 mod web;

@@ -14,6 +14,7 @@
 
 ;; Lets the Shepherd go on meanwhile, and takes parts of seconds; that of Guile's core does in the Shepherd 1.0 alone.
 (define sleep (module-ref (resolve-interface '(fibers)) 'sleep))
+(define spawn-fiber (module-ref (resolve-interface '(fibers)) 'spawn-fiber))
 
 
 ;;; What outlives a reload of this file. All tables are by the names of services, unless something else is said.
@@ -551,10 +552,39 @@
            (not (and entry (equal? (seal-of-running name) (field entry 'seal)))))))
   (let ((names (select differs? (known-names))))
     (for-each (lambda (name) (hash-set! %ending name #t)) names)
-    (for-each stop! names)
+    (at-once! stop! names)
     (settle! (objects-of names))
     (for-each (lambda (name) (hash-remove! %ending name)) names))
   (settle! (select (lambda (object) (eq? 'stopping (service-status object))) (objects-of (known-names)))))
+
+;; Ends services, each after those of them that require it, and no other after that: whose grants are revoked has them no longer than
+;; it takes itself.
+(define (at-once! end-one! names)
+  (let ((left (make-hash-table)) (failure #f))
+    (define (needed? name)
+      (any (lambda (other)
+             (match (hash-ref %running other)
+               ((entry . _) (member name (fields entry 'needs)))
+               (_ #f)))
+           (delete name (keys left))))
+    (for-each (lambda (name) (hash-set! left name #t)) names)
+    (for-each (lambda (name)
+                (spawn-fiber
+                 (lambda ()
+                   (let loop ()
+                     (when (needed? name)
+                       (sleep 0.01)
+                       (loop)))
+                   (catch #t
+                     (lambda () (end-one! name))
+                     (lambda arguments (set! failure arguments)))
+                   (hash-remove! left name))))
+              names)
+    (let loop ()
+      (unless (null? (keys left))
+        (sleep 0.01)
+        (loop)))
+    (when failure (apply throw failure))))
 
 ;; One whose capc was killed goes on here.
 (define (wait-for-another!)
@@ -685,7 +715,7 @@
              (gone (remove (lambda (name) (hash-ref %entries name)) (known-names)))
              (stale (select (lambda (name) (or (stale? name) (stale-done? name))) (known-names)))
              (stopped (filter (lambda (name) (member name ran)) gone)))
-        (for-each (lambda (name)
+        (at-once! (lambda (name)
                     (cond ((timer-runs? name)
                            (stop-service (lookup-service (symbol-of name)))
                            (register-latest! name))
