@@ -1,7 +1,7 @@
 //! The way from what runs to what is sealed.
 
 use super::facets;
-use super::gone::{ALONE, at_once};
+use super::gone::{ALONE, Stale, at_once};
 use super::kernel::Listening;
 use super::systemctl::{State, ask, states};
 use super::{Failure, Switch, in_order};
@@ -73,10 +73,17 @@ impl<'a> Course<'a> {
         Ok(Self { switch, served: served.collect() })
     }
 
-    /// Returns the units of services that are there as something else than what is sealed, those first that wait for others.
-    pub fn stale(&self) -> Vec<String> {
-        let stale = self.served.iter().rev().filter(|served| served.is_stale && !served.state.is_down());
-        stale.map(|served| served.unit.clone()).collect()
+    /// Returns what is there as something else than what is sealed.
+    ///
+    /// # Errors
+    /// When a name is too long for a unit.
+    pub fn stale(&self) -> Result<Stale, Failure> {
+        let services = self.served.iter().rev().filter(|served| served.is_stale && !served.state.is_down());
+        let services = services.map(|served| served.unit.clone()).collect();
+        let freed = self.served.iter().filter(|served| self.switch.freed.contains(&served.service.name));
+        let sockets = freed.filter(|served| listens(served.service));
+        let sockets = sockets.map(|served| unit(&served.service.name, "socket"));
+        Ok(Stale { services, sockets: sockets.collect::<Result<_, _>>().map_err(Failure::refused)? })
     }
 
     /// Goes it, when what is stale has ended.

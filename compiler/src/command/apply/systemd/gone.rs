@@ -22,6 +22,15 @@ const NAMES: [&str; 3] = ["capc.target", "capc-*", "run-capc-facets-*"];
 /// How often it is asked for an end that somebody else called off.
 const TIMES: usize = 5;
 
+/// Units that are to start again.
+#[derive(Default)]
+pub struct Stale {
+    /// Sockets that must not start anybody until they are made anew.
+    pub sockets: Vec<String>,
+    /// Services, those first that wait for others.
+    pub services: Vec<String>,
+}
+
 /// Units that are sealed no more.
 pub struct Gone {
     /// What starts others.
@@ -65,15 +74,15 @@ impl Gone {
         [&self.starters[..], &self.services, &self.ground].concat()
     }
 
-    /// Stops them, and with them services that are to start again, and forgets them; returns those that did not stop.
+    /// Stops them, and with them what is to start again, and forgets them; returns those that did not stop.
     ///
     /// # Errors
     /// When systemd does not answer.
-    pub fn end(&self, links: &Links, stale: &[String]) -> Result<Vec<String>, Failure> {
+    pub fn end(&self, links: &Links, stale: &Stale) -> Result<Vec<String>, Failure> {
         let units = self.units();
         let before = states(&units)?;
-        alone(&self.starters)?;
-        at_once(&[&self.services, stale].concat())?;
+        alone(&[&self.starters[..], &stale.sockets].concat())?;
+        at_once(&[&self.services[..], &stale.services].concat())?;
         alone(&self.ground)?;
         let (mut ended, mut left) = (Vec::new(), Vec::new());
         for ((unit, before), now) in units.into_iter().zip(before).zip(states(&self.units())?) {

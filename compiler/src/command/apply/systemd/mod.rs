@@ -19,7 +19,7 @@ use crate::command::running::running;
 use crate::emit::init::systemd::{DIRECTORY, TARGET};
 use crate::seal::Content;
 use course::Course;
-use gone::Gone;
+use gone::{Gone, Stale};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use systemctl::{State, reload, states};
@@ -122,7 +122,7 @@ pub fn leave(root: Option<&Path>, store: &Path) -> Result<(), Failure> {
     }
     links.hold(&units);
     reload()?;
-    gone::refuse_left(&gone.end(&links, &[])?)
+    gone::refuse_left(&gone.end(&links, &Stale::default())?)
 }
 
 /// Tells it what a switch means.
@@ -137,7 +137,7 @@ pub fn apply(switch: &Switch<'_>) -> Result<(), Failure> {
     links.make(&units)?;
     reload()?;
     let course = Course::of(switch)?;
-    let left = gone.end(&links, &course.stale())?;
+    let left = gone.end(&links, &course.stale()?)?;
     let told = course.run().and_then(|done| report::report(switch, &done));
     gone::refuse_left(&left)?;
     told
