@@ -1,7 +1,7 @@
 //! Where Shepherds listen, and which processes they are.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -33,16 +33,11 @@ pub fn places() -> Vec<PathBuf> {
     places
 }
 
-/// Returns the Shepherd that a process comes from, if one is above it.
-pub fn herder_of(pid: u32) -> Option<u32> {
-    let mut above = parent(pid);
-    while let Some(pid) = above.filter(|pid| *pid != 0) {
-        if is_shepherd(pid) {
-            return Some(pid);
-        }
-        above = parent(pid);
-    }
-    None
+/// Returns the Shepherd that has a service, if one has: it is the parent of `capc attend`, and that of the service. Whatever else runs
+/// below a Shepherd, such as `capc up` on a system of which it is the first process, is somebody else's.
+pub fn herder_of(service: u32) -> Option<u32> {
+    let attendant = parent(service).filter(|pid| words(*pid).get(1).is_some_and(|word| word == "attend"))?;
+    parent(attendant).filter(|pid| is_shepherd(*pid))
 }
 
 fn named() -> Option<PathBuf> {
@@ -74,10 +69,8 @@ fn herders() -> Vec<u32> {
 fn is_shepherd(pid: u32) -> bool {
     let owner = fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
     let is_trusted = owner.is_ok_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw());
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words =
-        line.split(|byte| *byte == 0).filter_map(|word| Path::new(OsStr::from_bytes(word)).file_name());
-    let words: Vec<&OsStr> = words.collect();
+    let words = words(pid);
+    let words: Vec<&OsStr> = words.iter().filter_map(|word| Path::new(word).file_name()).collect();
     let is_guile =
         words.iter().any(|word| word.to_string_lossy().trim_start_matches('.').starts_with("guile"));
     is_trusted && is_guile && words.iter().any(|word| *word == "shepherd" || *word == ".shepherd-real")
@@ -99,6 +92,11 @@ fn listens_on(pid: u32) -> Vec<PathBuf> {
         (flags & ACCEPTS != 0 && own.contains(number)).then(|| PathBuf::from(path))
     };
     table.lines().skip(1).filter_map(path).collect()
+}
+
+fn words(pid: u32) -> Vec<OsString> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect()
 }
 
 fn parent(pid: u32) -> Option<u32> {
