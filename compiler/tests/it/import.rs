@@ -1,10 +1,11 @@
 //! Units of systemd as a configuration: what comes out compiles, grants no more than the units had, and loses nothing.
 
-use crate::scene::{Run, Scene, repository};
+use crate::scene::{Run, Running, Scene, needs_root, repository, until};
 use capc::syntax::Language;
 use capc::syntax::tree::{Tree, Value};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 const UNITS: &str = "root/etc/systemd/system";
 
@@ -156,6 +157,43 @@ fn what_is_not_there_is_told_and_nothing_is_printed() {
     run.complains("there is no unit `ngin.service`").complains("did you mean `nginx.service`?");
     scene.capc(["import", "systemd", "--root", "root", "nginx.service"]).exits(0).says("system imported");
     scene.capc(["import", "systemd", "elsewhere/x.service"]).exits(2).complains("cannot read");
+}
+
+#[test]
+fn redis_runs_in_a_world_with_its_unit_imported_and_the_patch_of_a_trace() {
+    let redis = std::fs::read_to_string("/etc/passwd").unwrap();
+    let account =
+        redis.lines().find(|line| line.starts_with("redis:")).map(|line| line.split(':').collect::<Vec<_>>());
+    let (Some(account), true) = (account, Path::new("/usr/bin/redis-server").exists()) else {
+        eprintln!("not tried: Redis from its unit (it is not installed)");
+        return;
+    };
+    if !needs_root("Redis from its unit") {
+        return;
+    }
+    let scene = Scene::new("import-redis");
+    let (here, kept) = (scene.path.display(), scene.path.join("kept"));
+    std::fs::create_dir(&kept).unwrap();
+    let number = |at: usize| Some(account[at].parse::<u32>().unwrap());
+    std::os::unix::fs::chown(&kept, number(2), number(3)).unwrap();
+    scene.write("redis.conf", format!("port 0\nunixsocket /run/import-redis/s\ndir {here}/kept\n"));
+    scene.write(
+        "units/redis.service",
+        format!(
+            "[Service]\nType=notify\nUser=redis\nGroup=redis\nRuntimeDirectory=import-redis\nReadWritePaths={here}/kept\n\
+             ExecStart=/usr/bin/redis-server {here}/redis.conf --supervised systemd --daemonize no\n"
+        ),
+    );
+    scene.write("system.kdl", &scene.capc(["import", "systemd", "units"]).exits(0).out);
+    let traced = scene.capc(["trace", "redis", "--seconds", "5"]).exits(0);
+    let patch = traced.out.find("--- ").map(|at| &traced.out[at..]).unwrap();
+    crate::trace::apply(&scene, patch);
+    let mut up = scene.command(["up", "system.kdl"]);
+    let _up = Running(up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until("Redis says that it is ready", || {
+        let ps = scene.capc(["ps", "--config", "system.kdl"]);
+        ps.out.lines().any(|line| line.contains("running") && line.contains("Ready to accept connections"))
+    });
 }
 
 /// A row of numbers that looks random and is the same each time.

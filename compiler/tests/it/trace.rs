@@ -15,7 +15,7 @@ service job {
 
 /// Applies a patch to a file, as a person would.
 #[track_caller]
-fn apply(scene: &Scene, patch: &str) {
+pub fn apply(scene: &Scene, patch: &str) {
     use std::io::Write;
     let mut git = Command::new("git")
         .args(["apply", "-p0", "-"])

@@ -78,6 +78,8 @@ impl Runner {
             Wish::Read => 4,
             Wish::Write => 6,
         };
+        // What lies in a directory is reached by its third bit.
+        let needed = needed | u32::from(metadata.file_type == FileType::Directory);
         (metadata.mode >> shift) & needed == needed
     }
 }
@@ -92,4 +94,41 @@ pub enum Wish {
     Read,
     /// Read and write to it.
     Write,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::fake::FakeMachine;
+
+    #[track_caller]
+    fn check(user: &str, path: &str, expected: (bool, bool)) {
+        let mut machine = FakeMachine::default();
+        machine
+            .file("/etc/passwd", "root:x:0:0:::\nweb:x:900:901:::\n")
+            .file("/etc/group", "media:x:902:web\n");
+        machine
+            .file("/srv/site/page", "")
+            .file("/srv/keys/key", "")
+            .file("/srv/kept/x", "")
+            .link("/srv/site/l", "/srv/keys");
+        machine.owned("/srv/keys/key", 0, 0, 0o600);
+        machine.owned("/srv/kept", 0, 902, 0o770);
+        machine.owned("/srv/kept/x", 900, 0, 0o600);
+        let runner = Runner::named(&machine, user, None);
+        let may = |wish| runner.may_all(&machine, path, wish);
+        assert_eq!((may(Wish::Read), may(Wish::Write)), expected);
+    }
+
+    #[test]
+    fn owners_groups_and_modes_of_all_that_lies_below_count() {
+        check("root", "/srv", (true, true));
+        check("0", "/srv/keys", (true, true));
+        check("web", "/srv/site", (true, false));
+        check("web", "/srv/keys", (false, false));
+        check("web", "/srv/kept", (true, true));
+        check("900", "/srv/kept/x", (true, true));
+        check("other", "/srv/kept", (false, false));
+        check("other", "/nowhere", (false, false));
+    }
 }

@@ -5,7 +5,7 @@ use super::advice::{Advice, advice};
 use super::select::{Selection, is_yes};
 use super::service::Service;
 use super::unit::{Setting, UnitText};
-use super::{credentials, environment, exec, given, order, rules, sockets};
+use super::{credentials, environment, exec, given, order, places, rules, sockets};
 use crate::machine::{Machine, walk};
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ pub fn service(
     mapping.out.statements = before;
     environment::say(&mut mapping);
     mapping.out.statements.extend(granted);
-    exec::workdir(&mut mapping);
+    places::workdir(&mut mapping);
     sockets::timers(&mut mapping, selection);
     rules::keeping(&mut mapping);
     rules::limits(&mut mapping);

@@ -13,6 +13,7 @@ mod given;
 mod mapping;
 mod names;
 mod order;
+mod places;
 mod rules;
 mod select;
 mod service;

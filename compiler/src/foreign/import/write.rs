@@ -177,11 +177,11 @@ impl Writer {
         withdrawn: &BTreeMap<StatementId, String>,
     ) {
         self.line(None, "");
-        if let Some(about) = &service.about {
-            self.comment("", about);
-        }
-        self.comment("", &format!("{}: {}", service.unit, service.files.join(", ")));
         self.line(service.run().map(|at| (index, at)), &format!("service {} {{", service.name));
+        if let Some(about) = &service.about {
+            self.comment("    ", about);
+        }
+        self.comment("    ", &format!("{}: {}", service.unit, service.files.join(", ")));
         let mut refused: Vec<String> = Vec::new();
         for (at, statement) in service.statements.iter().enumerate() {
             let id = (index, at);
