@@ -123,6 +123,12 @@ service ticking { run "/code/say" "tick"; oneshot; schedule "*:*:0/1"; holds cod
     machine.herd(&["restart", "capc-user"]).exits(0);
     reconfigure(&machine, &[]).exits(0).says("left as they are: 3 services");
     assert_eq!(count("prepared", "prepared"), 1);
+    // Nor is a time that comes between the switch and the Shepherd's hearing of it a failure of what is sealed.
+    let late = "strace -qq -o /dev/null -e trace=connect -e inject=connect:delay_enter=1500000:when=2+";
+    let capc = env!("CARGO_BIN_EXE_capc");
+    let words = "reconfigure system.kdl --init shepherd --store store --key key --yes";
+    machine.sh(&format!("{late} {capc} {words}")).exits(0).says("left as they are: 3 services");
+    assert!(machine.said("ticking").contains("refused: floor"));
     // As something else it is done again, and nobody who waited for it is touched.
     let before = machine.pid("user");
     edit(&scene, "\"prepared\"; oneshot", "\"prepared otherwise\"; oneshot");

@@ -331,6 +331,10 @@
                     (hash-set! %running name (list entry #f (current-time)))
                     (hash-remove! %why name)
                     'done)
+                   ;; As what it was: meanwhile another generation is current, and starts it as what it is.
+                   ((and (eqv? last 77) (not (eq? entry (hash-ref %entries name))))
+                    (hash-remove! %running name)
+                    last)
                    (else
                     (hash-remove! %running name)
                     (hash-set! %why name (told last))
@@ -711,6 +715,8 @@
   (catch #t
     (lambda ()
       (end-what-begins-differently!)
+      ;; A run whose time came after the switch, and before this, was refused: that is not what comes of this.
+      (for-each (lambda (name) (when (timer-runs? name) (hash-remove! %why name))) (keys %running))
       (let* ((ran (keys %running))
              (gone (remove (lambda (name) (hash-ref %entries name)) (known-names)))
              (stale (select (lambda (name) (or (stale? name) (stale-done? name))) (known-names)))
