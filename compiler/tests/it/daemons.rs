@@ -1,6 +1,6 @@
 //! `testdata/system/daemons`: Redis, Python, dropbear and a job with bash and curl, as Debian packages them.
 
-use crate::scene::{Scene, needs_root, repository, run, until};
+use crate::scene::{Scene, needs_root, ports, repository, run, until};
 use crate::web::Up;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -32,6 +32,7 @@ fn redis_python_dropbear_and_a_nightly_job_run_in_worlds_of_their_own() {
         );
     }
     assert!(Path::new("/usr/sbin/dropbear").exists(), "dropbear is missing: apt-get install dropbear-bin");
+    let _ports = ports();
     let scene = Scene::new("daemons");
     let text = std::fs::read_to_string(repository().join("testdata/system/daemons/system.kdl")).unwrap();
     scene.copy("testdata/system/daemons");

@@ -242,6 +242,13 @@ pub fn run(mut command: Command) -> Run {
     }
 }
 
+/// Waits until no other run of these tests has the ports of this machine that the examples name, and has them until it is dropped.
+pub fn ports() -> std::fs::File {
+    let place = std::fs::File::open("/srv").unwrap();
+    rustix::fs::flock(&place, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    place
+}
+
 /// Waits until something is so.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {

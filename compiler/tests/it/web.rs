@@ -1,6 +1,6 @@
 //! `testdata/system/web`: nginx and PostgreSQL as Debian packages them.
 
-use crate::scene::{Scene, is_root, needs_root, repository, until};
+use crate::scene::{Scene, is_root, needs_root, ports, repository, until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -81,6 +81,7 @@ fn nginx_and_postgresql_serve_from_worlds_of_their_own() {
         );
     }
     assert!(is_root());
+    let _ports = ports();
     let scene = Scene::new("web");
     let text = std::fs::read_to_string(repository().join("testdata/system/web/system.kdl")).unwrap();
     scene.copy("testdata/system/web");
