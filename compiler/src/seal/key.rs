@@ -65,10 +65,11 @@ impl Signers {
 /// `sk-ssh-ed25519@openssh.com BASE64 comment`).
 #[must_use]
 pub fn public_key_of(text: &str) -> Option<PublicKey> {
-    let mut words = text.split_ascii_whitespace();
-    let kind = words.next()?;
-    let key = PublicKey::of_blob(&decode(words.next()?.trim_end_matches('='))?)?;
-    (kind == key.kind()).then_some(key)
+    let mut words = text.trim_ascii_start().lines().next()?.split_ascii_whitespace();
+    let (kind, base64) = (words.next()?, words.next()?);
+    let key = PublicKey::of_blob(&decode(base64.trim_end_matches('='))?)?;
+    // In the one spelling that OpenSSH takes, too.
+    (line_of(&key).split_once(' ') == Some((kind, base64))).then_some(key)
 }
 
 /// Returns a key as OpenSSH writes it into files: its kind and BASE64.
@@ -151,6 +152,9 @@ AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAILVJS0AZqyde8jfsIWLawE1iQJDevsSJiM78
         assert_eq!(line_of(&key), TOKEN);
         assert_eq!(fingerprint(&key), TOKEN_PRINT);
         assert_eq!(public_key_of(&TOKEN.replace("sk-ssh-ed25519@openssh.com", "ssh-ed25519")), None);
+        for other in [TOKEN.replace('=', ""), format!("{TOKEN}="), TOKEN.replace(' ', "\n")] {
+            assert_eq!(public_key_of(&other), None, "ssh-keygen does not read {other}");
+        }
         let site = Blob::new().string(key.kind().as_bytes()).string(&key.point).string(b"https://a.example");
         assert_eq!(public_key_of(&format!("{} {}", key.kind(), encode(site.bytes()))), None);
     }
