@@ -18,7 +18,7 @@ use datum::Datum;
 use socket::{Patience, Reply};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use waits::Waits;
 
 /// How long an answer to a question may take.
@@ -27,6 +27,8 @@ const QUESTION: Duration = Duration::from_secs(30);
 const APPLY: Duration = Duration::from_secs(600);
 /// After how long it is said what is waited for.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long what was stopped may take to be reaped.
+const REAPED: Duration = Duration::from_secs(5);
 /// How much of the end of a log is shown, and how many lines.
 const TAIL: (u64, usize) = (8192, 10);
 
@@ -159,10 +161,13 @@ pub fn leave(store: &Path) -> Result<(), Failure> {
   (and module (module-variable module '%store) (equal? {} (module-ref module '%store)) ((module-ref module 'leave!))))",
         Scheme::text(&store.to_string_lossy())
     );
-    let mut refused = None;
+    let (mut refused, mut has_stopped) = (None, false);
     for place in places::places().into_iter().filter(|place| socket::answers(place)) {
         let why = match socket::ask(&place, "eval", "root", &[&question], APPLY) {
-            Ok(Reply::Done(_)) => continue,
+            Ok(Reply::Done(_)) => {
+                has_stopped = true;
+                continue;
+            }
             Ok(failed @ Reply::Failed(_)) => said(&failed),
             Err(failure) => failure.message,
         };
@@ -171,8 +176,16 @@ pub fn leave(store: &Path) -> Result<(), Failure> {
             "the Shepherd at {place} does not let the services go: {why}; `herd -s {place} stop capc` stops them"
         )));
     }
-    let left = running(store).into_iter().filter_map(|one| Some((places::herder_of(one.pid)?, one)));
-    let left: Vec<(u32, Running)> = left.collect();
+    let find = || -> Vec<(u32, Running)> {
+        running(store).into_iter().filter_map(|one| Some((places::herder_of(one.pid)?, one))).collect()
+    };
+    let mut left = find();
+    // What was stopped is there until the rest of its world has ended and was reaped.
+    let until = Instant::now() + REAPED;
+    while has_stopped && !left.is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+        left = find();
+    }
     let Some((herder, _)) = left.first() else {
         return refused.map_or(Ok(()), |why| Err(Failure::refused(why)));
     };
