@@ -2,7 +2,6 @@
 
 use super::bind::Binder;
 use super::declaration::{ServiceDeclaration, TransportDeclaration};
-use super::meaning::span_of;
 use super::names::{Meaning, ScopeId};
 use super::statements::OwnNames;
 use super::words::Word;
@@ -72,12 +71,16 @@ impl Binder<'_> {
                     );
                     continue;
                 }
-                let named = match span_of(rights) {
-                    Some(rights_span) => {
-                        let named = self.rights_of(rights, kind);
-                        Some(self.within(named, limit, limited_at, kind, rights_span, word))
+                // To expose more than is held is no mistake: what both have in common counts.
+                let named = match (rights.is_empty(), limited_at) {
+                    (true, None) => None,
+                    (true, Some(_)) => Some(limit),
+                    (false, None) => Some(self.rights_of(rights, kind)),
+                    (false, Some(_)) => {
+                        let named = self.rights_of(rights, kind).and(limit);
+                        self.passings.asked(limited_at, named);
+                        Some(named)
                     }
-                    None => limited_at.map(|_| limit),
                 };
                 exposes.push(Exposure { capability, rights: named, span: *span });
             }
