@@ -28,13 +28,13 @@ pub fn running(store: &Path) -> Vec<Running> {
     let pids = processes();
     let mut found = Vec::new();
     for pid in &pids {
-        if fs::read_to_string(format!("/proc/{pid}/comm")).ok().as_deref() != Some(KEEPER) {
+        if !is_keeper(*pid) {
             continue;
         }
         let Some((generation, service)) = launched(*pid) else { continue };
         let (Some(parent), Some(name)) = (generation.parent(), generation.file_name()) else { continue };
         let number = name.to_str().and_then(|name| name.parse().ok());
-        if parent.canonicalize().ok().as_ref() != Some(&generations) || !is_trusted(*pid) {
+        if parent.canonicalize().ok().as_ref() != Some(&generations) {
             continue;
         }
         let Some(generation) = number else { continue };
@@ -57,7 +57,8 @@ pub fn is_keeper(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/comm")).ok().as_deref() == Some(KEEPER) && is_trusted(pid)
 }
 
-fn processes() -> Vec<u32> {
+/// Returns all processes that are seen.
+pub fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
@@ -71,9 +72,19 @@ pub fn launched(pid: u32) -> Option<(PathBuf, String)> {
 }
 
 /// Returns whether a process is root's or the caller's own.
-fn is_trusted(pid: u32) -> bool {
+pub fn is_trusted(pid: u32) -> bool {
     let uid = status(pid, "Uid:").and_then(|uids| uids.split_ascii_whitespace().next()?.parse::<u32>().ok());
     uid.is_some_and(|uid| uid == 0 || uid == rustix::process::getuid().as_raw())
+}
+
+/// Returns the process that made a process.
+pub fn parent(pid: u32) -> Option<u32> {
+    status(pid, "PPid:")?.trim().parse().ok()
+}
+
+/// Returns the namespace of processes that a process is in.
+pub fn world_of(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
 }
 
 fn status(pid: u32, word: &str) -> Option<String> {
@@ -83,11 +94,10 @@ fn status(pid: u32, word: &str) -> Option<String> {
 
 /// Returns the service's own process in a keeper's world.
 fn main_process(keeper: u32, pids: &[u32]) -> Option<u32> {
-    let world = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let here = world(keeper)?;
+    let here = world_of(keeper)?;
     let is_main = |pid: &u32| {
         let inside = status(*pid, "NSpid:");
         inside.is_some_and(|numbers| numbers.split_ascii_whitespace().last() == Some(SERVICE_PID))
     };
-    pids.iter().copied().filter(|pid| world(*pid).as_ref() == Some(&here)).find(is_main)
+    pids.iter().copied().filter(|pid| world_of(*pid).as_ref() == Some(&here)).find(is_main)
 }

@@ -1,7 +1,7 @@
 //! Whose a process is: the service in whose world it lives, by the world's keeper.
 
 use crate::command::generation::{Sealed, Texts};
-use crate::command::running::{is_keeper, keepers, launched};
+use crate::command::running::{is_keeper, keepers, launched, world_of};
 use crate::command::trace::{Known, known};
 use crate::index::Restored;
 use crate::lower::{data_only_facet, is_given};
@@ -129,8 +129,4 @@ impl Worlds {
     pub fn of_domain(&self, domain: u64) -> Option<Rc<Owner>> {
         self.domains.get(&domain).cloned()
     }
-}
-
-fn world_of(pid: u32) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
 }

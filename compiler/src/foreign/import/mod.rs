@@ -26,16 +26,14 @@ mod write;
 pub use write::{StatementId, Written};
 
 use super::systemd::load::Loader;
-use super::systemd::lookup::{Directory, Lookup};
+use super::systemd::lookup::Lookup;
 use super::systemd::name::{UnitName, unescape};
-use super::systemd::{Named, units_of};
-use crate::diag::{Code, Diagnostic};
+use super::systemd::{Asked, Named, asked};
+use crate::diag::Diagnostic;
 use crate::machine::Machine;
-use crate::source::{SourceMap, Span};
+use crate::source::SourceMap;
 use service::Service;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Units on their way to a configuration.
 pub struct Imported {
@@ -51,25 +49,7 @@ pub struct Imported {
 /// Reads units by file, directory or name. `root` is told before the paths of the system.
 #[must_use]
 pub fn import(machine: &dyn Machine, named: &[Named], root: &str) -> Imported {
-    let mut sources = SourceMap::default();
-    let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    let mut directories: Vec<Directory> = Vec::new();
-    let mut names: Vec<(String, Span)> = Vec::new();
-    for one in named {
-        let text: Arc<str> = Arc::from(one.shown.as_str());
-        let file = sources.add("the command line".to_owned(), PathBuf::from("/"), text);
-        let span = Span { file, start: 0, end: one.shown.len() as u32 };
-        match units_of(machine, one) {
-            Ok((directory, found)) => {
-                directories.extend(directory);
-                names.extend(found.into_iter().map(|name| (name, span)));
-            }
-            Err(message) => {
-                let unreadable = Diagnostic::new(Code::Syntax, message, span, "named here");
-                diagnostics.push(unreadable.help("name units, unit files, or directories with unit files"));
-            }
-        }
-    }
+    let Asked { sources, directories, names, wrong: mut diagnostics, .. } = asked(machine, named);
     let mut loader = Loader::new(machine, Lookup::new(machine, directories, root), sources);
     let mut selection = select::select(&mut loader, names);
     let mut given = names::Names::default();

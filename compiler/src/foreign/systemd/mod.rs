@@ -38,37 +38,55 @@ pub struct Named {
     pub path: Option<String>,
 }
 
-/// Reads units by file, directory or name with all that they pull in. `root` is told before the paths of the system.
-#[must_use]
-pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
-    let mut sources = SourceMap::default();
-    let mut wrong: Vec<Diagnostic> = Vec::new();
-    let (mut directories, mut names) = (Vec::new(), Vec::new());
-    let mut is_directory: HashSet<Span> = HashSet::new();
+/// What a person named, looked at.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The words that were typed, each with a place of its own.
+    pub sources: SourceMap,
+    /// Directories in which units are looked up.
+    pub directories: Vec<Directory>,
+    /// Units, with the words that stand for them.
+    pub names: Vec<(String, Span)>,
+    /// What stands for none.
+    pub wrong: Vec<Diagnostic>,
+    /// The words that name a directory.
+    is_directory: HashSet<Span>,
+}
+
+/// Looks at what a person named.
+pub(super) fn asked(machine: &dyn Machine, named: &[Named]) -> Asked {
+    let mut asked = Asked::default();
     for one in named {
-        // What is named has a place of its own: the words that were typed.
         let text: Arc<str> = Arc::from(one.shown.as_str());
-        let file = sources.add("the command line".to_owned(), PathBuf::from("/"), text);
+        let file = asked.sources.add("the command line".to_owned(), PathBuf::from("/"), text);
         let span = Span { file, start: 0, end: one.shown.len() as u32 };
         match units_of(machine, one) {
             Ok((directory, found)) => {
-                let found: Vec<String> = found.iter().map(|name| instance(name)).collect();
                 if directory.as_ref().is_some_and(|directory| directory.shown == one.shown) {
-                    is_directory.insert(span);
+                    asked.is_directory.insert(span);
                 }
-                directories.extend(directory);
-                names.extend(found.into_iter().map(|name| (name, span)));
+                asked.directories.extend(directory);
+                asked.names.extend(found.into_iter().map(|name| (name, span)));
             }
             Err(message) => {
                 let unreadable = Diagnostic::new(Code::Syntax, message, span, "named here");
-                wrong.push(unreadable.help("name units, unit files, or directories with unit files"));
+                let help = "name units, unit files, or directories with unit files";
+                asked.wrong.push(unreadable.help(help));
             }
         }
     }
+    asked
+}
+
+/// Reads units by file, directory or name with all that they pull in. `root` is told before the paths of the system.
+#[must_use]
+pub fn read(machine: &dyn Machine, named: &[Named], root: &str) -> Foreign {
+    let Asked { sources, directories, names, mut wrong, is_directory } = asked(machine, named);
     let lookup = Lookup::new(machine, directories, root);
     let mut set = Set::new(Loader::new(machine, lookup, sources));
     let mut roots = Vec::new();
     for (name, span) in names {
+        let name = instance(&name);
         let id = set.unit(&name, span);
         let state = id.and_then(|id| set.units.get(id as usize)).map(|unit| unit.state);
         match (id, state) {
@@ -108,10 +126,7 @@ fn instance(name: &str) -> String {
 ///
 /// # Errors
 /// Why it stands for none.
-pub(super) fn units_of(
-    machine: &dyn Machine,
-    one: &Named,
-) -> Result<(Option<Directory>, Vec<String>), String> {
+fn units_of(machine: &dyn Machine, one: &Named) -> Result<(Option<Directory>, Vec<String>), String> {
     let shown = &one.shown;
     let Some(path) = &one.path else {
         let name = if UnitName::parse(shown).is_some() { shown.clone() } else { format!("{shown}.service") };

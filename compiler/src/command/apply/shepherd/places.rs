@@ -1,5 +1,6 @@
 //! Where Shepherds listen, and which processes they are.
 
+use crate::command::running::{is_trusted, parent, processes};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -60,20 +61,16 @@ fn herders() -> Vec<u32> {
     let spaces =
         |process: &str| ["mnt", "pid"].map(|space| fs::read_link(format!("/proc/{process}/ns/{space}")).ok());
     let here = spaces("self");
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| is_shepherd(*pid) && spaces(&pid.to_string()) == here).collect()
+    processes().into_iter().filter(|pid| is_shepherd(*pid) && spaces(&pid.to_string()) == here).collect()
 }
 
 /// Returns whether a process is a Shepherd of root's or the caller's own: a program of Guile's, which Guix wraps.
 fn is_shepherd(pid: u32) -> bool {
-    let owner = fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
-    let is_trusted = owner.is_ok_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw());
     let words = words(pid);
     let words: Vec<&OsStr> = words.iter().filter_map(|word| Path::new(word).file_name()).collect();
     let is_guile =
         words.iter().any(|word| word.to_string_lossy().trim_start_matches('.').starts_with("guile"));
-    is_trusted && is_guile && words.iter().any(|word| *word == "shepherd" || *word == ".shepherd-real")
+    is_trusted(pid) && is_guile && words.iter().any(|word| *word == "shepherd" || *word == ".shepherd-real")
 }
 
 /// Returns the paths on which a process takes connections.
@@ -97,11 +94,4 @@ fn listens_on(pid: u32) -> Vec<PathBuf> {
 fn words(pid: u32) -> Vec<OsString> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect()
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before may hold anything.
-    let (_, rest) = text.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
