@@ -2,10 +2,11 @@
 
 use super::Failure;
 use super::generation::{IMAGES, Sealed, SealedFiles};
+use super::sealed_words::path_of;
 use crate::machine::{Machine, tree_digest, walk};
 use crate::seal;
 use capc_schemas::manifest::{Execution, Integrity, Kind, Line, Manifest, Mode, SealedFile};
-use capc_schemas::token::{AbsPath, Digest};
+use capc_schemas::token::Digest;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -122,10 +123,6 @@ impl Survey {
             .filter(|(_, number)| *number > 0)
             .collect()
     }
-}
-
-fn path_of(path: AbsPath<'_>) -> String {
-    String::from_utf8_lossy(&path.token().bytes().collect::<Vec<u8>>()).into_owned()
 }
 
 fn state(error: &io::Error) -> &'static str {

@@ -35,6 +35,7 @@ mod running;
 #[cfg(test)]
 mod schemas;
 mod sealed_plan;
+mod sealed_words;
 mod show;
 mod signer;
 mod status;

@@ -2,6 +2,7 @@
 
 use super::generation::{IDENTITIES, Sealed};
 use super::question::Answerable;
+use super::sealed_words::text_of;
 use super::transaction::{self, Ground, Proposal};
 use super::{Failure, compile, drift};
 use crate::cli::{Exit, Rollback, Sealing};
@@ -69,10 +70,8 @@ pub fn again(found: &Found, next: Option<Signers>) -> Result<Proposal, Failure> 
         content.insert(entry.path.text().to_owned(), sealed.need(entry.path.text())?);
     }
     let init = init::take(&mut content);
-    let sources = seal.sources().map(|source| SealedSource {
-        name: String::from_utf8_lossy(&source.name.bytes().collect::<Vec<u8>>()).into_owned(),
-        digest: source.digest,
-    });
+    let sources =
+        seal.sources().map(|source| SealedSource { name: text_of(source.name), digest: source.digest });
     let meaning = Answerable::sealed(&found.path)?.map_err(|_| {
         Failure::refused(format!("the sources of generation {} do not compile with this capc", found.number))
     })?;

@@ -1,12 +1,13 @@
 //! `capc show`: a sealed manifest, for people and for programs.
 
 use super::generation::Sealed;
+use super::sealed_words::{path_of, text_of};
 use super::{Failure, compile, print_json};
 use crate::cli::{AnswerFormat, Exit, Show};
 use crate::emit::report::harmless;
 use crate::emit::store::{self, StoreError};
 use capc_schemas::manifest::{Line, Manifest};
-use capc_schemas::token::{AbsPath, Token};
+use capc_schemas::token::AbsPath;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -132,14 +133,6 @@ fn shown(arguments: &Show) -> Result<(), Failure> {
     }
 }
 
-fn text(token: Token<'_>) -> String {
-    String::from_utf8_lossy(&token.bytes().collect::<Vec<u8>>()).into_owned()
-}
-
-fn path(path: AbsPath<'_>) -> String {
-    text(path.token())
-}
-
 fn limit(number: u64) -> Option<u64> {
     Some(number).filter(|number| *number != u64::MAX)
 }
@@ -157,7 +150,7 @@ impl ManifestAnswer {
         use capc_schemas::manifest::{Access, Execution};
         let how = line.kind().word();
         let file =
-            |at: AbsPath<'_>, from: Option<String>| File { how, at: path(at), from, ..File::default() };
+            |at: AbsPath<'_>, from: Option<String>| File { how, at: path_of(at), from, ..File::default() };
         match line {
             Line::Format { .. } | Line::End => {}
             Line::Service { name } => self.service = name.to_string(),
@@ -167,41 +160,41 @@ impl ManifestAnswer {
             Line::Groups { gids } => {
                 self.groups = gids.to_string().split(' ').filter_map(|gid| gid.parse().ok()).collect();
             }
-            Line::Hostname { name } => self.hostname = text(name),
+            Line::Hostname { name } => self.hostname = text_of(name),
             Line::Network { network } => self.network = network.word(),
             Line::Tmpfs { at, bytes, .. } => {
                 let from = Some(format!("{bytes} bytes of memory"));
                 self.files.push(File { writable: true, ..file(at, from) });
             }
-            Line::Link { at, target } => self.files.push(file(at, Some(text(target)))),
+            Line::Link { at, target } => self.files.push(file(at, Some(text_of(target)))),
             Line::Text { at, .. } | Line::Unlink { at } => self.files.push(file(at, None)),
             Line::Device { at, from } => {
-                self.files.push(File { writable: true, ..file(at, Some(path(from))) })
+                self.files.push(File { writable: true, ..file(at, Some(path_of(from))) })
             }
             Line::Store { at, from, digest, execution }
             | Line::Pinned { at, from, digest, execution }
             | Line::Memfd { at, from, digest, execution } => self.files.push(File {
                 sha256: Some(digest.to_string()),
                 executable: execution == Execution::Exec,
-                ..file(at, Some(path(from)))
+                ..file(at, Some(path_of(from)))
             }),
             Line::Image { at, from } => {
-                self.files.push(File { executable: true, ..file(at, Some(path(from))) })
+                self.files.push(File { executable: true, ..file(at, Some(path_of(from))) })
             }
-            Line::State { from } => self.files.push(file(from, Some(path(from)))),
+            Line::State { from } => self.files.push(file(from, Some(path_of(from)))),
             Line::Grant { at, from, access, execution, .. } => self.files.push(File {
                 executable: execution == Execution::Exec,
                 writable: access == Access::ReadWrite,
-                ..file(at, Some(path(from)))
+                ..file(at, Some(path_of(from)))
             }),
-            Line::Secret { at, from } => self.files.push(file(at, Some(path(from)))),
+            Line::Secret { at, from } => self.files.push(file(at, Some(path_of(from)))),
             Line::Facet { at, key, role, .. } => {
                 self.files.push(file(at, Some(format!("{} {key}", role.word()))));
             }
             Line::Proc => self.proc = true,
-            Line::Notify { at } => self.notify = Some(path(at)),
+            Line::Notify { at } => self.notify = Some(path_of(at)),
             Line::Allow { at, rights } => self.rights.push(Rights {
-                at: path(at),
+                at: path_of(at),
                 rights: rights.to_string().split(',').map(str::to_owned).collect(),
             }),
             Line::BindPort { port } => self.bind_ports.push(port),
@@ -212,17 +205,17 @@ impl ManifestAnswer {
             Line::Keep { capability } => self.privileges.push(capability),
             Line::Bpf { .. } => self.seccomp_instructions += 1,
             Line::Descriptor { fd, kind, name } => {
-                self.descriptors.push(Descriptor { fd, kind: kind.word(), name: text(name) });
+                self.descriptors.push(Descriptor { fd, kind: kind.word(), name: text_of(name) });
             }
             Line::Env { name, value } => {
-                self.environment.push(Variable { name: text(name), value: text(value) });
+                self.environment.push(Variable { name: text_of(name), value: text_of(value) });
             }
-            Line::Workdir { at } => self.workdir = path(at),
-            Line::Prepare { at } => self.prepare.push(path(at)),
-            Line::PrepareArg { text: argument } => self.prepare.push(text(argument)),
+            Line::Workdir { at } => self.workdir = path_of(at),
+            Line::Prepare { at } => self.prepare.push(path_of(at)),
+            Line::PrepareArg { text: argument } => self.prepare.push(text_of(argument)),
             Line::Ready { ready } => self.ready = ready.word(),
-            Line::Run { at } => self.run.push(path(at)),
-            Line::Arg { text: argument } => self.run.push(text(argument)),
+            Line::Run { at } => self.run.push(path_of(at)),
+            Line::Arg { text: argument } => self.run.push(text_of(argument)),
         }
     }
 

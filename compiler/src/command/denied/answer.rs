@@ -2,12 +2,12 @@
 
 use super::record::Refused;
 use super::worlds::Owner;
+use crate::command::sealed_words::path_of;
 use crate::command::trace::suggest::{Suggestion, for_one};
 use crate::emit::harmless::one_line;
 use crate::lower::{calls_beyond, group_of_call, name_of_call, passes_descriptors, usual_calls};
 use crate::syntax::print::kdl::word;
 use capc_schemas::manifest::{Line, Rights};
-use capc_schemas::token::{AbsPath, Token};
 use capc_trace::{Access, Evidence, Use};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
@@ -186,16 +186,16 @@ fn held(path: &Path, owner: &Owner) -> Held {
     let (mut best, mut leads_on) = (None, false);
     for line in manifest.lines() {
         match line {
-            Line::Grant { at, from, .. } if path.starts_with(text(at)) => {
-                let from = text(from);
+            Line::Grant { at, from, .. } if path.starts_with(path_of(at)) => {
+                let from = path_of(from);
                 let name = owner.known.iter().find(|(_, known)| known.as_deref() == Some(from.as_str()));
-                best = name.map(|(name, _)| (name.clone(), text(at))).or(best);
+                best = name.map(|(name, _)| (name.clone(), path_of(at))).or(best);
             }
             Line::Grant { at, .. }
             | Line::Pinned { at, .. }
             | Line::Image { at, .. }
             | Line::Tmpfs { at, .. } => {
-                leads_on |= Path::new(&text(at)).starts_with(path) && Path::new(&text(at)) != path;
+                leads_on |= Path::new(&path_of(at)).starts_with(path) && Path::new(&path_of(at)) != path;
             }
             _ => {}
         }
@@ -203,7 +203,7 @@ fn held(path: &Path, owner: &Owner) -> Held {
     match best {
         Some((name, place)) => {
             let rules = manifest.lines().filter_map(|line| match line {
-                Line::Allow { at, rights } if text(at) == place => Some(rights),
+                Line::Allow { at, rights } if path_of(at) == place => Some(rights),
                 _ => None,
             });
             Held::As { name, rights: rules.fold(Rights::NONE, Rights::or) }
@@ -211,14 +211,6 @@ fn held(path: &Path, owner: &Owner) -> Held {
         None if leads_on => Held::Above,
         None => Held::Not,
     }
-}
-
-fn text(path: AbsPath<'_>) -> String {
-    token(path.token())
-}
-
-fn token(token: Token<'_>) -> String {
-    String::from_utf8_lossy(&token.bytes().collect::<Vec<u8>>()).into_owned()
 }
 
 /// Writes the statements that give one thing.

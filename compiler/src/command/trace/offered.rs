@@ -1,8 +1,9 @@
 //! What a world offers, by its manifest.
 
+use crate::command::sealed_words::path_of;
 use crate::lower::{calls_beyond, usual_calls};
 use capc_schemas::manifest::{Line, Manifest, Network, Rights};
-use capc_schemas::token::{AbsPath, Token};
+use capc_schemas::token::AbsPath;
 use capc_trace::{Access, Use};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -46,11 +47,11 @@ impl Offered {
                 | Line::Notify { at }
                 | Line::Pinned { at, .. } => offered.place(at, Place::File),
                 Line::Image { at, from } | Line::Grant { at, from, .. } => {
-                    let is_dir = Path::new(&text(from.token())).is_dir();
+                    let is_dir = Path::new(&path_of(from)).is_dir();
                     offered.place(at, if is_dir { Place::Tree } else { Place::File });
                 }
                 Line::Proc => drop(offered.places.insert("/proc".to_owned(), Place::Memory)),
-                Line::Allow { at, rights } => drop(offered.rules.insert(text(at.token()), rights)),
+                Line::Allow { at, rights } => drop(offered.rules.insert(path_of(at), rights)),
                 Line::BindPort { port } => drop(offered.bound.insert(port)),
                 Line::ConnectPort { port } => drop(offered.connected.insert(port)),
                 Line::Keep { capability } => privileges.push(capability),
@@ -63,7 +64,7 @@ impl Offered {
     }
 
     fn place(&mut self, at: AbsPath<'_>, place: Place) {
-        self.places.insert(text(at.token()), place);
+        self.places.insert(path_of(at), place);
     }
 
     /// Returns whether a use would go well in the world.
@@ -113,8 +114,4 @@ impl Offered {
             Some((at.as_str(), *place))
         })
     }
-}
-
-fn text(token: Token<'_>) -> String {
-    String::from_utf8_lossy(&token.bytes().collect::<Vec<u8>>()).into_owned()
 }
