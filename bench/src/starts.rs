@@ -1,10 +1,11 @@
 //! What a start costs: its verification, and what keeps its code from changing, level by level.
 
+use rustix::process::WaitOptions;
 use std::error::Error;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
@@ -21,6 +22,8 @@ pub struct Start {
     /// What is removed before each run.
     without: Option<PathBuf>,
     input: Option<PathBuf>,
+    /// Whether the program is a launcher whose service is to be waited for, a child of ours as it would be of an init.
+    launches: bool,
     /// Elapsed, and of the processor.
     pub took: Vec<(Duration, Duration)>,
 }
@@ -28,7 +31,12 @@ pub struct Start {
 impl Start {
     /// Returns a way of starting that was not run yet.
     pub fn of(name: &str, command: Vec<PathBuf>) -> Self {
-        Self { name: name.to_owned(), command, without: None, input: None, took: Vec::new() }
+        Self { name: name.to_owned(), command, without: None, input: None, launches: false, took: Vec::new() }
+    }
+
+    /// Waits, as an init does, for the service itself, which the launcher makes our child.
+    pub fn waited_for_by_an_init(self) -> Self {
+        Self { launches: true, ..self }
     }
 }
 
@@ -161,6 +169,7 @@ fn verify(at: &Path) -> Result<Start, Box<dyn Error>> {
         command: words.into_iter().chain(rest).collect(),
         without: None,
         input: Some(generation.join("SEAL")),
+        launches: false,
         took: Vec::new(),
     })
 }
@@ -172,6 +181,23 @@ fn sums(code: &Path) -> Result<Start, Box<dyn Error>> {
         command.push(entry?.path());
     }
     Ok(Start::of("`sha256sum` of the same code", command))
+}
+
+/// Waits for the end of a launcher, of the service that it starts and of the keeper, all of them our children; returns how long
+/// the service took.
+fn until_service_ends(launcher: &Child, begin: Instant) -> Result<Duration, Box<dyn Error>> {
+    let mut took = None;
+    // Of the two that are not the launcher the service ends first: the keeper waits for it.
+    while let Ok(Some((child, status))) = rustix::process::wait(WaitOptions::empty()) {
+        let is_launcher = u32::try_from(child.as_raw_nonzero().get()) == Ok(launcher.id());
+        if (is_launcher || took.is_none()) && status.exit_status() != Some(0) {
+            return Err("a service was not started, or failed".into());
+        }
+        if !is_launcher && took.is_none() {
+            took = Some(begin.elapsed());
+        }
+    }
+    Ok(took.ok_or("a launcher has started nothing")?)
 }
 
 /// Runs it once; returns how long it took, elapsed and of the processor, with all that it waited for.
@@ -188,6 +214,9 @@ pub fn time(start: &Start) -> Result<(Duration, Duration), Box<dyn Error>> {
     command.args(arguments).stdin(input).stdout(Stdio::null()).stderr(Stdio::piped());
     let begin = Instant::now();
     let mut child = command.spawn()?;
+    if start.launches {
+        return Ok((until_service_ends(&child, begin)?, Duration::ZERO));
+    }
     let used = child.wait4()?;
     let took = begin.elapsed();
     match used.status.success() {

@@ -4,9 +4,9 @@ use crate::median;
 use crate::starts::{Start, seal, time};
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How many services are kept at a time.
@@ -26,6 +26,7 @@ pub fn rows(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
     }
     fs::create_dir_all(at)?;
     starts(capc, &at.join("starts"), rounds)?;
+    restarts(capc, &at.join("restarts"), rounds)?;
     keeping(capc, &at.join("kept"))?;
     work(capc, &at.join("work"))
 }
@@ -36,13 +37,9 @@ type Program = (&'static str, Vec<String>);
 /// Returns what is started.
 fn programs(at: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
     let mut programs = Vec::new();
-    let source = at.join("true.c");
-    fs::write(&source, "int main(void) { return 0; }\n")?;
-    let program = at.join("true");
-    let made = Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source).status();
-    match made.is_ok_and(|status| status.success()) {
-        true => programs.push(("a static `true`", vec![program.display().to_string()])),
-        false => println!("\nnot measured: a static program (no `cc`, or no static C library)"),
+    match static_program(at, "true", "int main(void) { return 0; }\n")? {
+        Some(program) => programs.push(("a static `true`", vec![program.display().to_string()])),
+        None => println!("\nnot measured: {NO_PROGRAM}"),
     }
     let postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().next();
     let postgres = postgres.map(|version| version.path().join("bin/postgres").display().to_string());
@@ -59,6 +56,16 @@ fn programs(at: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
     Ok(programs)
 }
 
+const NO_PROGRAM: &str = "a static program (no `cc`, or no static C library)";
+
+/// Makes a program that needs no other file, if that can be done here.
+fn static_program(at: &Path, name: &str, text: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
+    let (source, program) = (at.join(format!("{name}.c")), at.join(name));
+    fs::write(&source, text)?;
+    let made = Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source).status();
+    Ok(made.is_ok_and(|status| status.success()).then_some(program))
+}
+
 fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(at)?;
     println!(
@@ -73,11 +80,13 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
             at.display()
         );
         let (launcher, generation) = seal(capc, &at.join(number.to_string()), &text)?;
+        // A file is remembered once its last change is two seconds ago.
+        std::thread::sleep(Duration::from_secs(3));
         let start = |name: &str, command: Vec<PathBuf>| Start::of(name, command);
         let own: Vec<PathBuf> = command.iter().map(PathBuf::from).collect();
         let mut all = vec![
             start("by itself", own.clone()),
-            start("capc", vec![launcher, "--wait".into(), generation, "s0".into()]),
+            start("capc", vec![launcher, generation, "s0".into()]).waited_for_by_an_init(),
         ];
         if has_peer {
             all.push(start("bubblewrap", beside(&own)));
@@ -98,6 +107,64 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
         let ratio = capc.zip(peer).map_or(String::new(), |(capc, peer)| format!("{:.2}", capc / peer));
         println!("| {name} | {} | {} | {} | {ratio} |", shown(bare), shown(peer), shown(capc));
     }
+    Ok(())
+}
+
+/// Says when it begins and when it ends.
+const TICK: &str = r#"
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+static void say(const char *word) {
+    struct timespec now;
+    char line[64];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    write(1, line, snprintf(line, sizeof line, "%s %ld.%09ld\n", word, (long)now.tv_sec, now.tv_nsec));
+}
+static void end(int signal) { say("end"); _exit(0); }
+int main(void) { signal(SIGTERM, end); say("begin"); for (;;) pause(); }
+"#;
+
+/// Measures for how long a service is away that is restarted, in turn with starts in bubblewrap.
+fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(at)?;
+    let programs =
+        (static_program(at, "tick", TICK)?, static_program(at, "true", "int main(void) { return 0; }\n")?);
+    let (Some(tick), Some(end)) = programs else {
+        println!("\nnot measured: {NO_PROGRAM}");
+        return Ok(());
+    };
+    let text =
+        format!("system restarts\ncode {:?}\nservice s0 {{ run {tick:?}; }}\n", at.display().to_string());
+    let mut up = Up::new(capc, at, &text)?;
+    let mut peer = Command::new("bwrap")
+        .arg("--version")
+        .output()
+        .is_ok()
+        .then(|| Start::of("bubblewrap", beside(&[end])));
+    let seconds = |line: &str, word: &str| line.split_once(word)?.1.trim().parse::<f64>().ok();
+    up.lines(|line| seconds(line, "| begin "))?;
+    std::thread::sleep(Duration::from_secs(3));
+    let mut away = Vec::new();
+    for _ in 0..rounds {
+        let mut restart = Command::new(capc).args(["restart", "s0"]).stdout(Stdio::null()).spawn()?;
+        let end = up.lines(|line| seconds(line, "| end "))?;
+        away.push((up.lines(|line| seconds(line, "| begin "))? - end) * 1000.0);
+        restart.wait()?;
+        if let Some(peer) = &mut peer {
+            let took = time(peer)?;
+            peer.took.push(took);
+        }
+    }
+    let away = median(away.into_iter());
+    println!("\n| {rounds} times in turn | | beside a start in bubblewrap |");
+    println!("| --- | ---: | ---: |");
+    let beside = peer.map_or(String::new(), |peer| {
+        let start = median(peer.took.iter().map(|took| took.0.as_secs_f64() * 1000.0));
+        format!("{:.2} (of {start:.2} ms)", away / start)
+    });
+    println!("| how long a service is away that is restarted | {away:.2} ms | {beside} |");
     Ok(())
 }
 
@@ -130,7 +197,10 @@ fn beside(command: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// `capc up`, until it is dropped.
-struct Up(Child);
+struct Up {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
 
 impl Up {
     fn new(capc: &Path, at: &Path, text: &str) -> Result<Self, Box<dyn Error>> {
@@ -138,13 +208,14 @@ impl Up {
         fs::write(at.join("system.kdl"), text)?;
         let mut command = Command::new(capc);
         command.args(["up", "system.kdl", "--store", "store"]).current_dir(at).stdin(Stdio::null());
-        Ok(Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?))
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let out = BufReader::new(child.stdout.take().ok_or("no output")?);
+        Ok(Self { child, out })
     }
 
     /// Calls `look` with each line that it prints, until that returns something.
     fn lines<T>(&mut self, mut look: impl FnMut(&str) -> Option<T>) -> Result<T, Box<dyn Error>> {
-        let out = self.0.stdout.as_mut().ok_or("no output")?;
-        for line in BufReader::new(out).lines() {
+        for line in self.out.by_ref().lines() {
             if let Some(found) = look(&line?) {
                 return Ok(found);
             }
@@ -155,8 +226,8 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
     }
 }
 
@@ -172,7 +243,7 @@ fn keeping(capc: &Path, at: &Path) -> Result<(), Box<dyn Error>> {
         (started == SERVICES).then_some(())
     })?;
     let all = begin.elapsed();
-    let supervisor = kilobytes(up.0.id(), "status", "VmRSS:")?;
+    let supervisor = kilobytes(up.child.id(), "status", "VmRSS:")?;
     let keepers = named("capc-keeper");
     let private = |pid: &u32| {
         let part = |word| kilobytes(*pid, "smaps_rollup", word).unwrap_or(0);

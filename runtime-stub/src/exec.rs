@@ -4,9 +4,7 @@ use crate::apply::report::Report;
 use crate::apply::{descriptors, identity, landlock, limits, namespaces, proc, session};
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
-use crate::request::Stay;
 use crate::sys::{self, End, Fd, Parent, Patience, Side, Telling, Wait, wait_for};
-use capc_schemas::manifest::Ready;
 
 /// What the service's process is given.
 pub struct Ends {
@@ -16,15 +14,17 @@ pub struct Ends {
     pub keeper: Fd,
     /// Where a failure is told.
     pub report: Report,
-    /// Whether the init is to know the service before its program runs.
-    pub stay: Stay,
+    /// Whether the program waits for the launcher's word.
+    pub waits: bool,
     /// Whether it is told which system calls are refused.
     pub telling: Telling,
 }
 
 /// Becomes the service.
 pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
-    let Ends { root, keeper, report, stay, telling } = ends;
+    let Ends { root, keeper, report, waits, telling } = ends;
+    // At once, so that the keeper is at its place by the time that this process is.
+    report.unless_refused(greet(&keeper));
     let ruleset = report.unless_refused(enter(plan, &root));
     // From here on every descriptor but the three is the service's, or closed.
     let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
@@ -32,15 +32,13 @@ pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
     drop((root, ruleset, keeper, report));
     let report = Report(new_report);
     report.unless_refused(descriptors::arrange(plan.descriptors, [&new_ruleset, &new_keeper, &report.0]));
-    report.unless_refused(meet(&new_keeper));
     report.unless_refused(settle(plan));
+    report.unless_refused(meet(&new_keeper));
     if let Some(program) = plan.prepare {
         report.unless_refused(prepare(plan, program, (&new_ruleset, telling), &report));
     }
     let about_to = || {
         report.about_to();
-        // A service that tells the init when it is ready waits until the init knows it.
-        let waits = plan.ready == Ready::Notify || stay == Stay::Introduce;
         if !report.is_heard() || (waits && sys::read(&new_keeper, &mut [0]) != Ok(1)) {
             sys::exit(REFUSED);
         }
@@ -58,9 +56,13 @@ fn enter<'m>(plan: &Plan<'m>, root: &Fd) -> Result<Fd, Refusal<'m>> {
     landlock::ruleset(plan)
 }
 
-/// Tells the keeper that the service is there, and waits until it watches.
+/// Tells the keeper that the service is there.
+fn greet<'m>(keeper: &Fd) -> Result<(), Refusal<'m>> {
+    sys::send_datagram(keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")
+}
+
+/// Waits until the keeper watches.
 fn meet<'m>(keeper: &Fd) -> Result<(), Refusal<'m>> {
-    sys::send_datagram(keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")?;
     match sys::read(keeper, &mut [0]).or_refuse(Layer::Keeper, "waiting for it")? {
         1 => Ok(()),
         _ => Err(Refusal::of(Layer::Keeper, "it ended")),
@@ -111,7 +113,7 @@ fn prepare<'m>(
     }
 }
 
-/// Obeys, and becomes a program; returns only if that fails.
+/// Obeys, and becomes a program; returns only if that fails. What comes `before` the program obeys already.
 fn execute<'m>(
     plan: &Plan<'m>,
     program: Program<'m>,
@@ -121,12 +123,12 @@ fn execute<'m>(
     if let Err(refusal) = landlock::obey(ruleset) {
         return refusal;
     }
-    before();
     if let Err(refusal) =
         sys::filter_calls(plan.filter, telling).or_refuse(Layer::Seccomp, "installing the program")
     {
         return refusal;
     }
+    before();
     let errno = sys::execute(program.at, program.arguments, plan.environment);
     Refusal { layer: Layer::Program, subject: Subject::Path(program.at), reason: Reason::Exec(errno) }
 }

@@ -65,12 +65,13 @@ fn launch_service<'m>(
     let Room { seal, manifest, signature, arena, scratch, identities } = room;
     let life = request::life_pipe(start)?;
     let group = request::control_group(start)?;
+    let ahead = request::start_pipe(start)?;
     sys::let_look(Onlookers::Nobody).or_refuse(Layer::Session, "prctl")?;
     let trust = load::trust(record)?;
     let manifest =
         load::manifest(&trust, launch.generation, launch.service, Buffers { seal, signature, manifest })?;
     let plan = plan::plan(&manifest, Arena::new(arena))?;
-    passed.suffice(plan.descriptors, [life.as_ref(), group.as_ref()])?;
+    passed.suffice(plan.descriptors, [life.as_ref(), group.as_ref(), ahead.as_ref()])?;
     landlock::suffices(plan.landlock_abi)?;
     let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
     let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
@@ -91,12 +92,14 @@ fn launch_service<'m>(
         scratch,
         identities,
     })?;
-    facet::unlink(&plan, &root)?;
+    if ahead.is_none() {
+        facet::unlink(&plan, &root)?;
+    }
     // In the root, keeper and service are moved with it, and no mount of the host's stays in use.
     sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
     namespaces::leave(&plan)?;
     let sealed = Sealed { plan: &plan, generation: launch.generation };
-    start_world(start, &sealed, Given { root, life, group, telling }, launch.stay, notify.as_ref())
+    start_world(start, &sealed, Given { root, life, group, ahead, telling }, launch.stay, notify.as_ref())
 }
 
 /// What is started, and the generation that says it.
@@ -113,6 +116,8 @@ struct Given {
     life: Option<Fd>,
     /// The control group of all its processes.
     group: Option<Fd>,
+    /// What it waits for before its program runs, if it is built ahead of its start.
+    ahead: Option<Fd>,
     /// Whether refused system calls are told.
     telling: Telling,
 }
@@ -133,7 +138,7 @@ fn start_world<'m>(
     notify: Option<&Fd>,
 ) -> Result<u8, Refusal<'m>> {
     let plan = sealed.plan;
-    let Given { root, life, group, telling } = given;
+    let Given { root, life, group, ahead, telling } = given;
     let into = group.as_ref();
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -158,12 +163,14 @@ fn start_world<'m>(
         .or_refuse(Layer::Pids, "clone3 with set_tid")?
     {
         Side::Child => {
-            exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, stay, telling })
+            let waits = ahead.is_some() || stay == Stay::Introduce || plan.ready == Ready::Notify;
+            exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, waits, telling })
         }
         Side::Parent(service) => service,
     };
-    drop((root, keeper_end, report, group));
-    let world = World { sealed, stay, notify, keeper, service };
+    drop((keeper_end, report, group));
+    let ahead = ahead.map(|start| Ahead { start, root });
+    let world = World { sealed, stay, notify, keeper, service, ahead };
     if let Some(status) = world.follow(&words, &service_end)? {
         return Ok(status);
     }
@@ -185,22 +192,39 @@ struct World<'w, 'm> {
     notify: Option<&'w Fd>,
     keeper: Process,
     service: Process,
+    ahead: Option<Ahead>,
 }
 
-impl World<'_, '_> {
+/// What is left to do for a world that was built ahead of its start.
+struct Ahead {
+    /// A byte lets it begin; its end says that it never will.
+    start: Fd,
+    /// Its root.
+    root: Fd,
+}
+
+impl<'m> World<'_, 'm> {
     /// Follows the service until its program runs; returns the status to exit with if it never will.
-    fn follow<'m>(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
+    fn follow(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
         let mut first = [0];
         sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
         let ready = self.sealed.plan.ready;
         let introduces = self.stay == Stay::Introduce;
-        if first == [ABOUT_TO] && (ready == Ready::Notify || introduces) {
-            // The init must know the process before it hears from it, and takes no word of the launcher's after that.
-            self.announce(if introduces && ready == Ready::Started { "\nREADY=1" } else { "" })?;
+        if first == [ABOUT_TO] {
+            if !self.begins()? {
+                return Ok(Some(0));
+            }
+            let must_be_known = ready == Ready::Notify || introduces;
+            if must_be_known {
+                // The init must know the process before it hears from it, and takes no word of the launcher's after that.
+                self.announce(if introduces && ready == Ready::Started { "\nREADY=1" } else { "" })?;
+            }
             if introduces {
                 self.wait_until_known()?;
             }
-            sys::send_datagram(service_end, &[ABOUT_TO]).or_refuse(Layer::Program, "letting it go on")?;
+            if must_be_known || self.ahead.is_some() {
+                sys::send_datagram(service_end, &[ABOUT_TO]).or_refuse(Layer::Program, "letting it go on")?;
+            }
         }
         let mut message = [0; 4096];
         let message = sys::read_all(words, &mut message).or_refuse(Layer::Program, "reading its status")?;
@@ -223,9 +247,25 @@ impl World<'_, '_> {
         Ok(Some(status))
     }
 
+    /// Waits until a world that was built ahead of its start is to begin; returns false if it never will.
+    ///
+    /// Sockets of the run before it are removed only then: that may have been at work until now.
+    fn begins(&self) -> Result<bool, Refusal<'m>> {
+        let Some(Ahead { start, root }) = &self.ahead else { return Ok(true) };
+        if let Some(notify) = self.notify {
+            sys::send_datagram(notify, b"X_CAPC_BUILT=1")
+                .or_refuse(Layer::Notification, "telling the init")?;
+        }
+        if sys::read(start, &mut [0]).or_refuse(Layer::Program, "waiting to begin")? != 1 {
+            return Ok(false);
+        }
+        facet::unlink(self.sealed.plan, root)?;
+        Ok(true)
+    }
+
     /// Tells the init who the service is; a launcher that stays is who it is itself. An init that watches the service itself, or the
     /// launcher in its place, is told what it runs from, too.
-    fn announce<'m>(&self, ready: &str) -> Result<(), Refusal<'m>> {
+    fn announce(&self, ready: &str) -> Result<(), Refusal<'m>> {
         let Some(notify) = self.notify else { return Ok(()) };
         let (service, keeper) = (self.service.pid, self.keeper.pid);
         let mut text = match self.stay {
@@ -242,7 +282,7 @@ impl World<'_, '_> {
     }
 
     /// Waits until the init has read what it was told: it closes what comes with `BARRIER=1` (sd_notify_barrier(3)).
-    fn wait_until_known<'m>(&self) -> Result<(), Refusal<'m>> {
+    fn wait_until_known(&self) -> Result<(), Refusal<'m>> {
         let Some(notify) = self.notify else { return Ok(()) };
         let layer = Layer::Notification;
         let (closed, open) = sys::pipe().or_refuse(layer, "pipe")?;

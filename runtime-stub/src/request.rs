@@ -1,4 +1,4 @@
-//! What the launcher is asked to do: its command line, and three variables of the environment.
+//! What the launcher is asked to do: its command line, and variables of the environment.
 
 use crate::refusal::{Layer, Refusal};
 use crate::sys::start::Start;
@@ -121,6 +121,15 @@ pub fn life_pipe(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
 pub fn control_group(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
     let none = Refusal::of(Layer::Cgroup, "CAPC_CGROUP names no open descriptor from 3 on");
     descriptor(start, b"CAPC_CGROUP", none)
+}
+
+/// Takes over the reading end of the pipe through which the supervisor lets a world begin that it had built ahead, if there is one.
+///
+/// # Errors
+/// When the variable names no open descriptor from 3 on.
+pub fn start_pipe(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
+    let none = Refusal::of(Layer::Descriptors, "CAPC_START names no open descriptor from 3 on");
+    descriptor(start, b"CAPC_START", none)
 }
 
 fn descriptor(start: Start, variable: &[u8], none: Refusal<'static>) -> Result<Option<Fd>, Refusal<'static>> {

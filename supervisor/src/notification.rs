@@ -19,6 +19,8 @@ pub(crate) struct Notification {
     pub(crate) main: Option<Pid>,
     /// `X_CAPC_KEEPER=`: the process on which the service's world stands.
     pub(crate) keeper: Option<Pid>,
+    /// `X_CAPC_BUILT=1`: the world is built, and waits for its start.
+    pub(crate) built: bool,
     /// What a main process says of itself, in the order in which it was said.
     pub(crate) words: Vec<Word>,
 }
@@ -62,6 +64,7 @@ impl Notification {
             match word {
                 b"MAINPID" => notification.main = pid(value),
                 b"X_CAPC_KEEPER" => notification.keeper = pid(value),
+                b"X_CAPC_BUILT" => notification.built = value == b"1",
                 _ => notification.words.extend(said(word, value)),
             }
         }
@@ -102,8 +105,12 @@ mod tests {
 
     #[track_caller]
     fn check(datagram: &str, main: i32, keeper: i32, words: &[Word]) {
-        let expected =
-            Notification { main: Pid::from_raw(main), keeper: Pid::from_raw(keeper), words: words.to_vec() };
+        let expected = Notification {
+            main: Pid::from_raw(main),
+            keeper: Pid::from_raw(keeper),
+            built: false,
+            words: words.to_vec(),
+        };
         assert_eq!(Notification::read(datagram.as_bytes()), expected);
     }
 

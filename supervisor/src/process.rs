@@ -18,6 +18,22 @@ use crate::state::Ending;
 /// The first number of a passed descriptor.
 const FIRST: i32 = 3;
 
+/// What a launcher is passed.
+pub(crate) struct Passed<'a> {
+    /// What the service is handed, in order.
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// The world ends when the other end of this pipe is closed.
+    pub(crate) life: BorrowedFd<'a>,
+    /// Where it reports.
+    pub(crate) notify: &'a Path,
+    /// Where it prints.
+    pub(crate) output: OwnedFd,
+    /// The group in which it starts what it starts.
+    pub(crate) group: Option<BorrowedFd<'a>>,
+    /// The end of a pipe that it waits on before it lets the program begin.
+    pub(crate) start: Option<BorrowedFd<'a>>,
+}
+
 /// Starts launchers.
 pub(crate) struct Starter {
     /// The launcher, open as of the beginning, by a number that no passed descriptor takes.
@@ -31,7 +47,7 @@ impl Starter {
     /// Opens the launcher and sets the low numbers aside.
     pub(crate) fn new(plan: &Plan, program: &Path, generation: &Path) -> Result<Starter, Error> {
         let most = plan.services.iter().map(|service| service.descriptors.len()).max().unwrap_or(0);
-        let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 2);
+        let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 3);
         let doing = || Error::when::<io::Error>(format!("open the launcher {}", program.display()));
         let file = rustix::fs::open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let file = file.map_err(|error| doing()(error.into()))?;
@@ -44,31 +60,30 @@ impl Starter {
         Ok(Starter { program, generation, _placeholders: placeholders })
     }
 
-    /// Starts the launcher of one service, which prints into `output`, and starts what it starts in `group`.
-    pub(crate) fn start(
-        &self,
-        service: &str,
-        descriptors: Vec<OwnedFd>,
-        life: BorrowedFd<'_>,
-        notify: &Path,
-        output: OwnedFd,
-        group: Option<BorrowedFd<'_>>,
-    ) -> io::Result<Pid> {
-        let life = life.try_clone_to_owned()?;
-        let group = group.map(|group| group.try_clone_to_owned()).transpose()?;
-        let life_number = i32::try_from(descriptors.len()).unwrap_or(i32::MAX).saturating_add(FIRST);
-        let group_number = group.as_ref().map(|_| life_number.saturating_add(1));
-        let passed = descriptors.into_iter().chain([life]).chain(group).zip(FIRST..);
+    /// Starts the launcher of one service.
+    pub(crate) fn start(&self, service: &str, passed: Passed<'_>) -> io::Result<Pid> {
+        let Passed { mut descriptors, life, notify, output, group, start } = passed;
+        let ours = [("CAPC_LIFE", Some(life)), ("CAPC_CGROUP", group), ("CAPC_START", start)];
+        let mut numbers = Vec::new();
+        for (variable, descriptor) in ours {
+            if let Some(descriptor) = descriptor {
+                numbers.push((
+                    variable,
+                    i32::try_from(descriptors.len()).unwrap_or(i32::MAX).saturating_add(FIRST),
+                ));
+                descriptors.push(descriptor.try_clone_to_owned()?);
+            }
+        }
+        let mappings = descriptors.into_iter().zip(FIRST..);
         let mappings: Vec<FdMapping> =
-            passed.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+            mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
         let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         command
             .arg0("capc-launcher")
             .args([self.generation.as_os_str(), OsStr::new(service)])
             .env_clear()
             .env("NOTIFY_SOCKET", notify)
-            .env("CAPC_LIFE", life_number.to_string())
-            .envs(group_number.map(|number| ("CAPC_CGROUP", number.to_string())))
+            .envs(numbers.into_iter().map(|(variable, number)| (variable, number.to_string())))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output))

@@ -161,7 +161,7 @@ impl Crew {
 
 /// Returns what a service's own process says; that it names processes is a claim, and no more.
 fn by_a_service(said: Notification) -> impl Iterator<Item = Word> {
-    let Notification { main, keeper, words } = said;
+    let Notification { main, keeper, built: _, words } = said;
     main.or(keeper).map(|_| Word::Main).into_iter().chain(words)
 }
 

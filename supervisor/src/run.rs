@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,17 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
+use crate::ahead::{self, Ahead, Started};
 use crate::calendar::Timetable;
 use crate::clock::Clock;
 use crate::control::{Answer, CallerId, Control, Ps, PsFormat, PsService, Request};
 use crate::error::Error;
-use crate::groups::{Felt, Group, Groups};
+use crate::groups::{Controller, Felt, Group, Groups};
 use crate::journal::Journal;
 use crate::logs::{Log, Pipes};
 use crate::notification;
-use crate::plan::{Plan, SignalName};
-use crate::process::{self, Starter};
+use crate::plan::{Plan, Service, SignalName};
+use crate::process::{self, Passed, Starter};
 use crate::readiness;
 use crate::roster::{News, Roster};
 use crate::signals::Signals;
@@ -78,8 +79,9 @@ pub fn run(
         waiting: Vec::new(),
         log,
         clock: Clock::new().map_err(Error::when("make a timer"))?,
-        state: State::new(plan, timetables),
+        state: State::new(plan, timetables, groups.have(Controller::Tasks)),
         roster: Roster::default(),
+        ahead: Ahead::default(),
         entered: BTreeMap::new(),
         groups,
         pipes: Pipes::default(),
@@ -120,6 +122,8 @@ struct Supervisor<'a> {
     log: Journal<'a>,
     state: State,
     roster: Roster,
+    /// Worlds that wait for their start.
+    ahead: Ahead,
     /// The groups of services that run; declared, and so let go, before their place.
     entered: BTreeMap<ServiceId, Group>,
     groups: Groups,
@@ -135,7 +139,7 @@ struct Watch {
     pause: Duration,
 }
 
-impl Supervisor<'_> {
+impl<'a> Supervisor<'a> {
     fn run(mut self) -> Result<Outcome, Error> {
         self.happen(Event::Begin);
         loop {
@@ -206,6 +210,11 @@ impl Supervisor<'_> {
                             events.push_back(Event::Ended(id, Ending::Unborn(error.to_string())));
                         }
                     }
+                    Action::Build(id) => {
+                        if let Err(error) = self.build(id) {
+                            events.push_back(Event::NotBuilt(id, error.to_string()));
+                        }
+                    }
                     Action::Signal(id, signal) => {
                         self.roster.main(id).into_iter().for_each(|main| process::send(main, signal));
                     }
@@ -217,6 +226,7 @@ impl Supervisor<'_> {
                 }
             }
         }
+        self.ahead.keep_only(|id| self.state.is_to_start(id));
         let (watches, now) = (&mut self.watches, self.begin.elapsed());
         let awaiting: Vec<ServiceId> = self.state.awaiting_sockets().collect();
         watches.retain(|id, _| awaiting.contains(id));
@@ -225,9 +235,42 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Starts a service, in the world that was built ahead if there is one.
     fn launch(&mut self, id: ServiceId, attempt: Attempt) -> Result<(), Error> {
-        let service =
-            self.plan.services.get(id.0).ok_or(Errno::NOENT).map_err(Error::when("find a service"))?;
+        let service = self.service(id)?;
+        let is_fit = || self.world.refresh(self.plan, service);
+        let begun = self.ahead.begin(id, self.begin.elapsed(), is_fit);
+        let Started { launcher, output, group } = match begun {
+            Some(started) => started,
+            None => self.start(id, attempt, None)?,
+        };
+        self.entered.extend(group.map(|group| (id, group)));
+        self.roster.enter(id, launcher);
+        self.pipes.add(id, output);
+        Ok(())
+    }
+
+    /// Builds a service's next world, which then waits for its start.
+    fn build(&mut self, id: ServiceId) -> Result<(), Error> {
+        let (waiting, start) = ahead::start_pipe().map_err(Error::when("make a pipe to start by"))?;
+        // Channels are emptied when it begins: whom it replaces may still use them.
+        let started = self.start(id, Attempt::First, Some(waiting.as_fd()))?;
+        self.ahead.enter(id, started, start, self.now());
+        Ok(())
+    }
+
+    fn service(&self, id: ServiceId) -> Result<&'a Service, Error> {
+        self.plan.services.get(id.0).ok_or(Errno::NOENT).map_err(Error::when("find a service"))
+    }
+
+    /// Starts a service's launcher, which waits before the program begins if there is an end to wait on.
+    fn start(
+        &mut self,
+        id: ServiceId,
+        attempt: Attempt,
+        start: Option<BorrowedFd<'_>>,
+    ) -> Result<Started, Error> {
+        let service = self.service(id)?;
         let descriptors = self.world.descriptors(self.plan, service, attempt)?;
         let (output, input) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(Error::when("make a log pipe"))?;
@@ -235,22 +278,18 @@ impl Supervisor<'_> {
         rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK)
             .map_err(Error::when("make a log pipe"))?;
         let (_, notify) = self.world.notify();
-        let group = self.groups.enter(&service.name, &service.limits)?;
-        let launcher = self
-            .starter
-            .start(
-                &service.name,
-                descriptors,
-                self.world.life(),
-                notify,
-                input,
-                group.as_ref().map(Group::as_fd),
-            )
-            .map_err(Error::when("start the launcher"))?;
-        self.entered.extend(group.map(|group| (id, group)));
-        self.roster.enter(id, launcher);
-        self.pipes.add(id, output);
-        Ok(())
+        let group = self.groups.enter(&service.name, &service.limits, self.entered.get(&id))?;
+        let passed = Passed {
+            descriptors,
+            life: self.world.life(),
+            notify,
+            output: input,
+            group: group.as_ref().map(Group::as_fd),
+            start,
+        };
+        let launcher =
+            self.starter.start(&service.name, passed).map_err(Error::when("start the launcher"))?;
+        Ok(Started { launcher, output, group })
     }
 
     fn kill(&self, id: ServiceId) {
@@ -285,10 +324,17 @@ impl Supervisor<'_> {
         let ends = if self.signals.take_children() { process::reap() } else { Vec::new() };
         let mut news = Vec::new();
         for (sender, notification) in notification::hear(self.world.notify().0.as_fd()) {
-            news.extend(self.roster.hear(sender, notification));
+            match self.ahead.built_by(sender) {
+                Some(id) if notification.built => self.happen(Event::Built(id)),
+                Some(_) => {}
+                None => news.extend(self.roster.hear(sender, notification)),
+            }
         }
         for (child, ending) in ends {
-            news.extend(self.roster.reaped(child, ending));
+            match self.ahead.built_by(child) {
+                Some(id) => self.is_not_built(id, &ending),
+                None => news.extend(self.roster.reaped(child, ending)),
+            }
         }
         if !news.is_empty() {
             // What a service printed comes before the news of it.
@@ -317,6 +363,20 @@ impl Supervisor<'_> {
                 }
             }
         }
+    }
+
+    /// Says that a service's next world could not be built, also to those who wait for it.
+    fn is_not_built(&mut self, id: ServiceId, ending: &Ending) {
+        let why = self.ahead.ended(id, ending);
+        if self.state.is_replacing(id) {
+            let name = self.names.get(id.0).copied().unwrap_or_default();
+            let Supervisor { control, waiting, .. } = self;
+            for (caller, _) in waiting.extract_if(.., |(_, waits_for)| *waits_for == id) {
+                let why = format!("`{name}` goes on as it was: its next world could not be built: {why}");
+                control.answer(caller, &Answer::Refused { why });
+            }
+        }
+        self.happen(Event::NotBuilt(id, why));
     }
 
     /// Answers those who ask, and those whose service has come to where they wished it.

@@ -113,6 +113,24 @@ impl World {
         Ok(descriptors)
     }
 
+    /// Makes what a service was handed ahead of its start as good as new; returns false if that cannot be done.
+    pub(crate) fn refresh(&self, plan: &Plan, service: &Service) -> bool {
+        service.descriptors.iter().all(|descriptor| {
+            let end = match (self.place(descriptor, plan), descriptor) {
+                (Some((address, _)), _) => {
+                    let listener = self.listeners.get(&address).map(|(_, socket)| socket.as_fd());
+                    listener.filter(|socket| sockets::is_sound(*socket, &address))
+                }
+                (None, Descriptor::Channel { name }) => {
+                    let end = self.channels.get(&(service.name.clone(), name.clone())).map(AsFd::as_fd);
+                    end.inspect(|end| sockets::drain(*end))
+                }
+                (None, Descriptor::Listen { .. } | Descriptor::Activated { .. }) => None,
+            };
+            end.is_some_and(|end| sockets::make_blocking(end).is_ok())
+        })
+    }
+
     /// Returns where a descriptor listens, if it does.
     fn place(&self, descriptor: &Descriptor, plan: &Plan) -> Option<(Address, Owner)> {
         match descriptor {

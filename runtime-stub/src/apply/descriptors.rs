@@ -38,7 +38,7 @@ impl Passed {
     ///
     /// # Errors
     /// When one is missing or none.
-    pub fn suffice<'m>(self, wanted: &[u16], ours: [Option<&Fd>; 2]) -> Result<(), Refusal<'m>> {
+    pub fn suffice<'m>(self, wanted: &[u16], ours: [Option<&Fd>; 3]) -> Result<(), Refusal<'m>> {
         if self.count < wanted.len() {
             return Err(Refusal::of(Layer::Descriptors, "the init passed fewer than the service holds"));
         }
@@ -46,7 +46,7 @@ impl Passed {
             if ours.iter().flatten().any(|own| own.number() == number) {
                 return Err(Refusal::of(
                     Layer::Descriptors,
-                    "the life pipe or the control group stands where a granted one must",
+                    "what the launcher is passed for itself stands where a granted one must",
                 ));
             }
             let passed = Fd::inherited(number);

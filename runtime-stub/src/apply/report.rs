@@ -6,7 +6,7 @@
 use crate::refusal::{Refusal, Sentence};
 use crate::sys::{self, Fd, Wait};
 
-/// Written when all is done but the filter and the program.
+/// Written when all is done but the program.
 pub const ABOUT_TO: u8 = b'+';
 
 /// The writing end.
@@ -29,7 +29,7 @@ impl Report {
         result.unwrap_or_else(|refusal| self.refuse(refusal))
     }
 
-    /// Says that only the filter and the program are left.
+    /// Says that only the program is left.
     pub fn about_to(&self) {
         let _ = sys::write_all(&self.0, &[ABOUT_TO]);
     }

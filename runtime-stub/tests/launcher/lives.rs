@@ -24,7 +24,7 @@ struct Started {
     _scratch: Scratch,
 }
 
-fn number(text: &str, name: &str) -> Pid {
+pub fn number(text: &str, name: &str) -> Pid {
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix(name))
@@ -57,14 +57,14 @@ fn start(caller: Caller, world: &World, life: Option<i32>) -> Started {
     Started { service, keeper, ready, stdout, socket, _store: store, _scratch: scratch }
 }
 
-fn receive(socket: &UnixDatagram) -> String {
+pub fn receive(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 512];
     let length = socket.recv(&mut buffer).unwrap();
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
 
 /// Waits for the end of a process that the launcher left to us.
-fn end(pid: Pid) -> WaitStatus {
+pub fn end(pid: Pid) -> WaitStatus {
     let begin = Instant::now();
     loop {
         match waitpid(Some(pid), WaitOptions::NOHANG).unwrap() {

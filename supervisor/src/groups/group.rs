@@ -68,6 +68,11 @@ impl Group {
         Ok(group)
     }
 
+    /// Returns whether this is its place.
+    pub(super) fn is_at(&self, place: &Path) -> bool {
+        self.path == place
+    }
+
     /// Kills all that is in it.
     pub(crate) fn kill(&self) {
         // What is known to run is killed one by one as well.

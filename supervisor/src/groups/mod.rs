@@ -68,9 +68,14 @@ impl Groups {
         ))
     }
 
-    /// Makes the group of a service, with those of its limits for which there are controllers; none where there are no
-    /// groups.
-    pub(crate) fn enter(&self, service: &str, limits: &Limits) -> Result<Option<Group>, Error> {
+    /// Makes the group of a service, beside one that it still has, with those of its limits for which there are
+    /// controllers; none where there are no groups.
+    pub(crate) fn enter(
+        &self,
+        service: &str,
+        limits: &Limits,
+        beside: Option<&Group>,
+    ) -> Result<Option<Group>, Error> {
         let Some(tree) = &self.tree else { return Ok(None) };
         let held = |limit: Option<u64>, controller| limit.filter(|_| self.have(controller));
         let limits = Limits {
@@ -79,7 +84,9 @@ impl Groups {
             cpu: held(limits.cpu, Controller::Cpu),
             needs: limits.needs,
         };
-        let made = Group::make(tree.place_of(service), &limits);
+        let [first, second] = tree.places_of(service);
+        let place = if beside.is_some_and(|group| group.is_at(&first)) { second } else { first };
+        let made = Group::make(place, &limits);
         made.map(Some).map_err(Error::when("make its control group"))
     }
 }

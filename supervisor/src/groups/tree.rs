@@ -53,10 +53,11 @@ impl Tree {
         Ok((tree, controllers, lack))
     }
 
-    /// Returns where the group of a service is.
-    pub(super) fn place_of(&self, service: &str) -> PathBuf {
-        // INVARIANT: no name of a service has a point in it.
-        self.path.join(format!("{}{ENDING}", service.replace('/', ".")))
+    /// Returns where the group of a service is: the first place or, while that is taken, the second.
+    pub(super) fn places_of(&self, service: &str) -> [PathBuf; 2] {
+        // INVARIANT: no name of a service has a point or a plus in it.
+        let name = service.replace('/', ".");
+        [format!("{name}{ENDING}"), format!("{name}+{ENDING}")].map(|name| self.path.join(name))
     }
 
     /// Makes controllers work in the groups of services; returns those that do, and why others do not.

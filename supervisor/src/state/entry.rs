@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::replace::Next;
 use super::restarts::{FAILURES, HEALTHY_AFTER, Restarts, WINDOW};
 use super::words::Heard;
 use super::{Action, Attempt, Ending, Moment, ServiceId, Stopping};
@@ -25,6 +26,8 @@ pub(super) struct Entry {
     /// Whether a run of it has ended well.
     pub(super) has_ended_well: bool,
     pub(super) prepares: bool,
+    /// Its next world.
+    pub(super) next: Next,
     /// When it starts, if by the calendar.
     pub(super) timetable: Option<Timetable>,
     /// The time for which it ran last.
@@ -102,6 +105,7 @@ impl Entry {
         service: &Service,
         timetable: Option<Timetable>,
         ids: &BTreeMap<&str, ServiceId>,
+        counts_tasks_by_world: bool,
     ) -> Entry {
         let waits = service.waits.iter().filter_map(|wait| Some((*ids.get(wait.on.as_str())?, wait.until)));
         Entry {
@@ -114,6 +118,7 @@ impl Entry {
             oneshot: service.oneshot,
             has_ended_well: false,
             prepares: service.prepares,
+            next: Next::new(service, counts_tasks_by_world),
             timetable,
             last_due: None,
             heard: Heard::default(),
@@ -143,6 +148,7 @@ impl Entry {
     pub(super) fn launch(&mut self, now: Moment, actions: &mut Vec<Action>) {
         actions.push(Action::Launch(self.id, self.attempt));
         self.attempt = Attempt::Again;
+        self.next.begins();
         self.heard = Heard::default();
         self.phase = Phase::Launching { since: now.since };
     }
@@ -211,8 +217,14 @@ impl Entry {
         let mut well = *ending == Ending::Code(0);
         let mut how = ending.to_string();
         self.count_health(now);
+        let is_replaced = self.next.take_replacing();
         match self.phase {
             Phase::Waiting | Phase::Pausing { .. } | Phase::Resting { .. } | Phase::Over(_) => return,
+            Phase::Starting { .. } | Phase::Healthy { .. } if is_replaced && stopping == Stopping::No => {
+                self.say(actions, format_args!("{how}, before it was stopped to start again"));
+                self.begin_anew();
+                return;
+            }
             Phase::Launching { .. }
             | Phase::Starting { .. }
             | Phase::Healthy { .. }
@@ -264,6 +276,10 @@ impl Entry {
 
     /// Returns the moment at which [`Entry::tick`] has something to do.
     pub(super) fn wake_at(&self) -> Option<Duration> {
+        self.phase_ends_at().into_iter().chain(self.next.due(self.phase)).min()
+    }
+
+    fn phase_ends_at(&self) -> Option<Duration> {
         match self.phase {
             // Half a migration is worse than a long one.
             Phase::Launching { .. } if self.prepares => None,
@@ -278,7 +294,10 @@ impl Entry {
     }
 
     pub(super) fn tick(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        if self.wake_at().is_none_or(|moment| moment > now.since) {
+        if self.next.due(self.phase).is_some_and(|moment| moment <= now.since) {
+            self.see_to_next(now, actions);
+        }
+        if self.phase_ends_at().is_none_or(|moment| moment > now.since) {
             return;
         }
         match self.phase {
@@ -326,12 +345,14 @@ impl Entry {
     /// Gives it its time to end.
     pub(super) fn leave(&mut self, now: Moment, why: Why) {
         self.count_health(now);
+        self.next.take_replacing();
         let kill_at = Some(now.since.saturating_add(self.stop_within));
         self.phase = Phase::Ending { why, order: Order::Stop, since: now.since, kill_at };
     }
 
     pub(super) fn kill(&mut self, now: Moment, why: Why, actions: &mut Vec<Action>) {
         self.count_health(now);
+        self.next.take_replacing();
         actions.push(Action::Kill(self.id));
         self.phase = Phase::Ending { why, order: Order::Die, since: now.since, kill_at: None };
     }

@@ -6,6 +6,7 @@ mod entry;
 mod words;
 mod rest;
 mod wish;
+mod replace;
 mod order;
 mod restarts;
 #[cfg(test)]
@@ -46,6 +47,10 @@ pub(crate) enum Event {
     Ready(ServiceId),
     /// The service's main process says something.
     Said(ServiceId, Word),
+    /// Its next world is built, and waits for its start.
+    Built(ServiceId),
+    /// Its next world could not be built, for this reason.
+    NotBuilt(ServiceId, String),
     /// The launcher refused it.
     Refused(ServiceId, String),
     /// Nothing of it runs any more.
@@ -101,6 +106,8 @@ pub(crate) enum Ending {
 pub(crate) enum Action {
     /// Start its launcher.
     Launch(ServiceId, Attempt),
+    /// Build its next world, which is not to start yet.
+    Build(ServiceId),
     /// Send a signal to its main process.
     Signal(ServiceId, SignalName),
     /// Kill all of it.
@@ -133,8 +140,13 @@ enum Stopping {
 impl State {
     /// Returns the state before anything has happened. Waits on services that the plan lacks are left out.
     ///
-    /// A service with a timetable starts by that; the others start at once.
-    pub(crate) fn new(plan: &Plan, mut timetables: BTreeMap<ServiceId, Timetable>) -> State {
+    /// A service with a timetable starts by that; the others start at once. Whether something counts the tasks of each
+    /// world by itself decides whether two worlds of a service with a limit of them can be there at a time.
+    pub(crate) fn new(
+        plan: &Plan,
+        mut timetables: BTreeMap<ServiceId, Timetable>,
+        counts_tasks_by_world: bool,
+    ) -> State {
         let ids: BTreeMap<&str, ServiceId> = plan
             .services
             .iter()
@@ -143,7 +155,7 @@ impl State {
             .collect();
         let entries = plan.services.iter().zip(0..).map(|(service, id)| {
             let id = ServiceId(id);
-            Entry::new(id, service, timetables.remove(&id), &ids)
+            Entry::new(id, service, timetables.remove(&id), &ids, counts_tasks_by_world)
         });
         State { entries: entries.collect(), stopping: Stopping::No }
     }
@@ -161,6 +173,8 @@ impl State {
             Event::Launched(id) => self.with(id, |entry| entry.launched(now, &mut actions)),
             Event::Ready(id) => self.with(id, |entry| entry.is_ready(now, &mut actions)),
             Event::Said(id, word) => self.with(id, |entry| entry.said(now, word, &mut actions)),
+            Event::Built(id) => self.with(id, |entry| entry.is_built(now, &mut actions)),
+            Event::NotBuilt(id, why) => self.with(id, |entry| entry.is_not_built(&why, &mut actions)),
             Event::Refused(id, why) => self.with(id, |entry| entry.refused(&why, &mut actions)),
             Event::Ended(id, ending) => {
                 let stopping = self.stopping;

@@ -69,7 +69,7 @@ impl State {
         let on_its_way = |entry: &Entry| {
             matches!(entry.phase, Phase::Launching { .. } | Phase::Starting { .. } | Phase::Ending { .. })
         };
-        !self.entry(id).is_some_and(on_its_way)
+        !self.entry(id).is_some_and(on_its_way) && !self.is_replacing(id)
     }
 }
 
@@ -88,6 +88,7 @@ impl Entry {
             }
         };
         match (&mut self.phase, wish) {
+            (Phase::Starting { .. } | Phase::Healthy { .. }, Wish::Restart) => self.replace(now, actions),
             (Phase::Launching { .. } | Phase::Starting { .. } | Phase::Healthy { .. }, _) => {
                 self.stop(now, why, actions);
             }

@@ -83,13 +83,19 @@ fn launch(generation: &Path, service: &str) -> Answer {
         thread::sleep(Duration::from_secs(600));
     }
     let life = env::var("CAPC_LIFE")?;
+    if let Ok(start) = env::var("CAPC_START") {
+        notify("X_CAPC_BUILT=1")?;
+        if File::from(descriptor(&start)?).read(&mut [0])? == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     if let Ok(group) = env::var("CAPC_CGROUP") {
         fs::write(format!("/proc/self/fd/{group}/cgroup.procs"), "0")?;
     }
     // The service starts only when it has a keeper, and says nothing before it is named.
     let mut service = Command::new("sh");
     let service = service.args(["-e", &script.to_string_lossy()]).env("ACTOR", env::current_exe()?);
-    let service = service.env_remove("CAPC_CGROUP").spawn()?;
+    let service = service.env_remove("CAPC_CGROUP").env_remove("CAPC_START").spawn()?;
     let keeper =
         Command::new(env::current_exe()?).args(["--keep", &service.id().to_string(), &life]).spawn()?;
     notify(&format!("MAINPID={}\nX_CAPC_KEEPER={}", service.id(), keeper.id()))?;

@@ -146,3 +146,27 @@ fn what_a_service_printed_and_what_was_said_of_it_is_kept() {
     lines.sort_by_key(|line| line.contains("started"));
     assert_eq!(lines, ["| one", "| two", ": shop-web failed with status 3", ": shop-web started"]);
 }
+
+#[test]
+fn a_service_goes_on_when_its_next_world_is_refused_and_is_away_only_once_that_is_built() {
+    let mut scene = Scene::new();
+    scene.add(service("web"), ATTENTIVE);
+    scene.start();
+    scene.expect("web  | here");
+    let first = list(&scene).services[0].pid;
+    std::fs::write(scene.path("generation/web.refuse"), "no room").unwrap();
+    check(
+        &scene,
+        restart("web"),
+        "`web` goes on as it was: its next world could not be built: refused: no room",
+    );
+    scene.expect("web goes on as it was: its next world could not be built: refused: no room");
+    assert_eq!(list(&scene).services[0].pid, first);
+    std::fs::remove_file(scene.path("generation/web.refuse")).unwrap();
+    check(&scene, restart("web"), "running");
+    scene.expect_all(&["web stopped, to start again", "web started", "web  | here"]);
+    let second = list(&scene).services[0].pid;
+    assert!(second.is_some() && second != first);
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
+}

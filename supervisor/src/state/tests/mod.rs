@@ -1,3 +1,4 @@
+mod replace;
 mod rest;
 mod wish;
 mod words;
@@ -60,7 +61,7 @@ impl Scene {
         let timetables = plan.services.iter().zip(0..).filter_map(|(service, id)| {
             Some((ServiceId(id), Timetable::new(service.schedule.as_ref()?).unwrap()))
         });
-        let state = State::new(&plan, timetables.collect());
+        let state = State::new(&plan, timetables.collect(), false);
         Scene { state, plan, now: Duration::ZERO, set: jiff::SignedDuration::ZERO }
     }
 
@@ -82,6 +83,8 @@ impl Scene {
             "reload" => Event::Wished(id(), Wish::Reload),
             "launched" => Event::Launched(id()),
             "ready" => Event::Ready(id()),
+            "built" => Event::Built(id()),
+            "unbuilt" => Event::NotBuilt(id(), words.next().unwrap().to_owned()),
             "refused" => Event::Refused(id(), words.next().unwrap().to_owned()),
             "unborn" => Event::Ended(id(), Ending::Unborn(words.next().unwrap().to_owned())),
             "ended" => Event::Ended(id(), Ending::Code(words.next().unwrap().parse().unwrap())),
@@ -112,6 +115,7 @@ impl Scene {
             .map(|action| match action {
                 Action::Launch(id, Attempt::First) => format!("launch {}", name(id)),
                 Action::Launch(id, Attempt::Again) => format!("relaunch {}", name(id)),
+                Action::Build(id) => format!("build {}", name(id)),
                 Action::Signal(id, signal) => format!("{signal} {}", name(id)),
                 Action::Kill(id) => format!("kill {}", name(id)),
                 Action::Say(_, text) => format!("\"{text}\""),
@@ -164,7 +168,7 @@ fn a_oneshot_that_fails_follows_its_policy_and_its_dependents_go_on_waiting() {
     scene.check("begin", "launch setup");
     scene.check("launched setup", "\"setup started\"");
     scene.check("ended setup 1", "\"setup failed with status 1; starts again in 100 ms\"");
-    scene.check("after 99", "");
+    scene.check("after 99", "build setup");
     scene.check("after 1", "relaunch setup");
     scene.check("launched setup", "\"setup started\"");
     scene.check("ended setup 0", "\"setup ended well\"; launch app");
@@ -415,7 +419,7 @@ fn a_refusal_travels_down_a_chain_of_ten_thousand() {
     let services =
         (0..count).map(|n| plain(&name(n), &wait(n).iter().map(String::as_str).collect::<Vec<_>>()));
     let plan = Plan { services: services.collect(), ..Scene::new(vec![]).plan };
-    let mut state = State::new(&plan, BTreeMap::new());
+    let mut state = State::new(&plan, BTreeMap::new(), false);
     let now = Moment { since: Duration::ZERO, clock: Timestamp::UNIX_EPOCH };
     state.step(now, Event::Begin);
     state.step(now, Event::Refused(ServiceId(0), "x".to_owned()));

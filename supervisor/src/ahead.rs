@@ -1,0 +1,118 @@
+//! Worlds that are built ahead of their start: complete but for the program, which waits for a word.
+//!
+//! One is built while the service that it is to replace still runs, or while a service pauses before its next start. It was
+//! verified and built as every world is; it waits for so short a time that what it was built from counts as what is there.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::Pid;
+
+use crate::groups::Group;
+use crate::harmless::harmless;
+use crate::plan::SignalName;
+use crate::process;
+use crate::state::{Ending, ServiceId};
+
+/// One that has waited for longer is not used: what it was built from may be another by now.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+
+/// A launcher at work, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Its process.
+    pub(crate) launcher: Pid,
+    /// Where it, and later the service, prints.
+    pub(crate) output: OwnedFd,
+    /// The group of what it starts.
+    pub(crate) group: Option<Group>,
+}
+
+/// The worlds that wait for their start.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    worlds: BTreeMap<ServiceId, Waiting>,
+}
+
+/// One of them. Dropped, it ends.
+#[derive(Debug)]
+struct Waiting {
+    /// There until it begins or its launcher has ended.
+    started: Option<Started>,
+    /// A byte lets it begin; closed, it never will.
+    start: OwnedFd,
+    since: Duration,
+}
+
+/// Makes the pipe through which a world is let begin: the launcher's end and ours.
+pub(crate) fn start_pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+}
+
+impl Ahead {
+    /// Enters a world that is being built; one of the same service ends.
+    pub(crate) fn enter(&mut self, id: ServiceId, started: Started, start: OwnedFd, now: Duration) {
+        self.worlds.insert(id, Waiting { started: Some(started), start, since: now });
+    }
+
+    /// Returns whose world a launcher builds.
+    pub(crate) fn built_by(&self, launcher: Pid) -> Option<ServiceId> {
+        let builds =
+            |waiting: &Waiting| waiting.started.as_ref().is_some_and(|started| started.launcher == launcher);
+        self.worlds.iter().find(|(_, waiting)| builds(waiting)).map(|(id, _)| *id)
+    }
+
+    /// Takes in the end of a launcher that was to build a world; returns why there is none.
+    pub(crate) fn ended(&mut self, id: ServiceId, ending: &Ending) -> String {
+        let started = self.worlds.remove(&id).and_then(|mut waiting| waiting.started.take());
+        let said = started.and_then(|started| last_line(&started.output));
+        said.unwrap_or_else(|| format!("its launcher {ending}"))
+    }
+
+    /// Lets a service's world begin, if there is one that is fresh; the others end.
+    pub(crate) fn begin(
+        &mut self,
+        id: ServiceId,
+        now: Duration,
+        is_fit: impl FnOnce() -> bool,
+    ) -> Option<Started> {
+        let mut waiting = self.worlds.remove(&id)?;
+        if now.saturating_sub(waiting.since) > FRESH_FOR || !is_fit() {
+            return None;
+        }
+        // One whose launcher has ended cannot be written to.
+        rustix::io::write(&waiting.start, b".").ok()?;
+        waiting.started.take()
+    }
+
+    /// Ends all but those of the services that are to start.
+    pub(crate) fn keep_only(&mut self, is_to_start: impl Fn(ServiceId) -> bool) {
+        self.worlds.retain(|id, _| is_to_start(*id));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(started) = &self.started {
+            // It is a child that was not reaped yet, and its world ends with it.
+            process::send(started.launcher, SignalName::Kill);
+        }
+    }
+}
+
+/// Returns the last line that a launcher printed, without what every refusal begins with.
+fn last_line(output: &OwnedFd) -> Option<String> {
+    let mut bytes = [0; 4096];
+    let length = loop {
+        match rustix::io::read(output.as_fd(), &mut bytes) {
+            Err(Errno::INTR) => {}
+            read => break read.ok()?,
+        }
+    };
+    let line = bytes.get(..length)?.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty())?;
+    let line = harmless(line);
+    Some(line.strip_prefix("capc launcher: ").unwrap_or(&line).to_owned())
+}
