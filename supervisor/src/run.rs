@@ -200,6 +200,10 @@ impl<'a> Supervisor<'a> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = Moment { since: self.now(), clock: Clock::now() };
+            let not_built = match &event {
+                Event::NotBuilt(id, why) if self.state.is_replacing(*id) => Some((*id, why.clone())),
+                _ => None,
+            };
             for action in self.state.step(now, event) {
                 match action {
                     Action::Launch(id, attempt) => {
@@ -224,6 +228,9 @@ impl<'a> Supervisor<'a> {
                         self.log.event_of(about, &text);
                     }
                 }
+            }
+            if let Some((id, why)) = not_built {
+                self.tell_not_built(id, &why);
             }
         }
         self.ahead.keep_only(|id| self.state.is_to_start(id));
@@ -332,7 +339,10 @@ impl<'a> Supervisor<'a> {
         }
         for (child, ending) in ends {
             match self.ahead.built_by(child) {
-                Some(id) => self.is_not_built(id, &ending),
+                Some(id) => {
+                    let why = self.ahead.ended(id, &ending);
+                    self.happen(Event::NotBuilt(id, why));
+                }
                 None => news.extend(self.roster.reaped(child, ending)),
             }
         }
@@ -365,18 +375,14 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Says that a service's next world could not be built, also to those who wait for it.
-    fn is_not_built(&mut self, id: ServiceId, ending: &Ending) {
-        let why = self.ahead.ended(id, ending);
-        if self.state.is_replacing(id) {
-            let name = self.names.get(id.0).copied().unwrap_or_default();
-            let Supervisor { control, waiting, .. } = self;
-            for (caller, _) in waiting.extract_if(.., |(_, waits_for)| *waits_for == id) {
-                let why = format!("`{name}` goes on as it was: its next world could not be built: {why}");
-                control.answer(caller, &Answer::Refused { why });
-            }
+    /// Answers those who wait for a service to start again, which goes on as it was.
+    fn tell_not_built(&mut self, id: ServiceId, why: &str) {
+        let name = self.names.get(id.0).copied().unwrap_or_default();
+        let Supervisor { control, waiting, .. } = self;
+        for (caller, _) in waiting.extract_if(.., |(_, waits_for)| *waits_for == id) {
+            let why = format!("`{name}` goes on as it was: its next world could not be built: {why}");
+            control.answer(caller, &Answer::Refused { why });
         }
-        self.happen(Event::NotBuilt(id, why));
     }
 
     /// Answers those who ask, and those whose service has come to where they wished it.
@@ -394,8 +400,8 @@ impl<'a> Supervisor<'a> {
             let why = match self.names.iter().position(|known| *known == name).map(ServiceId) {
                 None => Some(format!("no service is named `{name}`")),
                 Some(id) => self.state.refusal(id, wish).or_else(|| {
-                    self.happen(Event::Wished(id, wish));
                     self.waiting.push((caller, id));
+                    self.happen(Event::Wished(id, wish));
                     None
                 }),
             };

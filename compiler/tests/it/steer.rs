@@ -188,3 +188,68 @@ fn what_prepares_comes_first_and_who_waits_for_done_last() {
     let said: Vec<&str> = run.out.lines().filter(|line| line.contains("after ")).collect();
     assert_eq!(said, ["setup | after one", "app   | after two"], "{}", run.out);
 }
+
+const REPLACED: &str = r#"system replaced
+dir pages "./pages"
+service web { run "./bin/web"; image "/usr/bin/sleep" "/usr/bin/cat"; holds pages read; holds server.api; }
+service server { run "/usr/bin/python3" "HERE/bin/server.py"; image "std:python3" "./bin/server.py"; provides api socket="/run/api/api.sock"; }
+"#;
+
+/// Binds its socket itself, and so starts again only where that of the run before is gone.
+const SERVER: &str = "import os, socket, time\nown = socket.socket(socket.AF_UNIX)\n\
+                      own.bind('/run/api/api.sock')\nown.listen()\nprint('bound', flush=True)\ntime.sleep(600)\n";
+
+#[track_caller]
+fn is_replaced(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
+    scene.write("system.kdl", REPLACED.replace("HERE", &scene.path.display().to_string()));
+    scene.write("pages/page", "one\n");
+    scene.write("bin/server.py", SERVER);
+    let pages = scene.path.join("pages").display().to_string();
+    scene.program("bin/web", format!("#!/bin/sh\ncat {pages}/page\nexec sleep 600\n"));
+    let run =
+        |arguments: &[&str]| crate::scene::run(capc(&[arguments, &["--config", "system.kdl"]].concat()));
+    let mut up = Up::start(capc(&["up", "system.kdl"]), scene);
+    let count = |line: &str| said(scene).lines().filter(|said| *said == line).count();
+    until("both run", || count("web    | one") == 1 && count("server | bound") == 1);
+    let running = || {
+        let list = run(&["ps"]).exits(0).out;
+        list.lines()
+            .find(|line| line.starts_with("web"))
+            .unwrap_or_default()
+            .split_whitespace()
+            .nth(4)
+            .map(str::to_owned)
+    };
+    let first = running();
+    // Its next world cannot be built: the one that runs is not given up for that.
+    std::fs::rename(scene.path.join("pages"), scene.path.join("away")).unwrap();
+    run(&["restart", "web"]).exits(3).complains("`web` goes on as it was: its next world could not be built");
+    assert!(said(scene).contains("capc   : web goes on as it was: "), "{}", said(scene));
+    assert_eq!(running(), first);
+    // What it is built from is what is there when somebody asks for the restart.
+    scene.write("pages/page", "two\n");
+    for round in 1..=3 {
+        run(&["restart", "web"]).exits(0).says("web is running");
+        until("it sees the new one", || count("web    | two") == round);
+        run(&["restart", "server"]).exits(0).says("server is running");
+        until("it has bound its socket again", || count("server | bound") == round + 1);
+    }
+    assert_ne!(running(), first);
+    up.signal(rustix::process::Signal::TERM);
+    assert!(up.0.wait().unwrap().success());
+    assert_eq!(alive(scene), 0);
+}
+
+#[test]
+fn a_restarted_service_is_replaced_by_a_world_that_is_built_already_as_root() {
+    if needs_root("replacing as root") {
+        let scene = scene("replace-root");
+        is_replaced(&scene, &|arguments| scene.command(arguments));
+    }
+}
+
+#[test]
+fn a_restarted_service_is_replaced_by_a_world_that_is_built_already_as_a_plain_user() {
+    let scene = scene("replace-plain");
+    is_replaced(&scene, &|arguments| scene.plain_command(arguments));
+}
