@@ -305,6 +305,9 @@ pub struct Up {
     /// Set by `up` itself once it runs in a mount namespace of its own.
     #[arg(long, hide = true, value_enum)]
     pub inside: Option<Inside>,
+    /// Set by `up` itself when it has another process seal: what groups hold services to.
+    #[arg(long, hide = true, value_enum, num_args = 0.., requires = "inside")]
+    pub seal: Option<Vec<Held>>,
 }
 
 /// `capc ps`.
@@ -353,6 +356,17 @@ pub enum Inside {
     User,
 }
 
+/// What control groups hold all processes of a service to together.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Held {
+    /// Memory.
+    Memory,
+    /// Processes and threads.
+    Tasks,
+    /// Processor time.
+    Cpu,
+}
+
 /// `capc trace`.
 #[derive(Debug, Args)]
 pub struct Trace {
@@ -389,4 +403,13 @@ pub enum Exit {
     Refused = 3,
     /// An invariant of capc's own is broken.
     Internal = 70,
+}
+
+impl Exit {
+    /// Returns what the status of another capc says.
+    #[must_use]
+    pub fn of(status: i32) -> Self {
+        let known = [Self::Clean, Self::Errors, Self::Usage, Self::Refused];
+        known.into_iter().find(|exit| *exit as i32 == status).unwrap_or(Self::Internal)
+    }
 }

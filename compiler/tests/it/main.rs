@@ -55,5 +55,6 @@ mod mistakes;
 mod world;
 mod passing;
 mod steer;
+mod up;
 mod web;
 mod boot;

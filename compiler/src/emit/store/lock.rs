@@ -4,6 +4,7 @@ use super::{Store, StoreError, io};
 use rustix::fs::FlockOperation;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -40,7 +41,32 @@ impl Store {
         }
         let note = file.set_len(0).and_then(|()| file.write_all(who().as_bytes()));
         io(|| format!("write `{}`", lock_path.display()), note)?;
-        Ok(Self { path: path.to_owned(), _lock: file.into() })
+        Ok(Self { path: path.to_owned(), lock: file.into() })
+    }
+
+    /// Returns the lock, to be handed on to a process that writes for this one.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn lock(&self) -> Result<OwnedFd, StoreError> {
+        io(|| "copy a descriptor".to_owned(), self.lock.try_clone())
+    }
+
+    /// Returns a store for the process that its lock was handed on to.
+    ///
+    /// # Errors
+    /// When it is another file than the store's lock, or somebody else holds that.
+    pub fn handed_on(path: &Path, lock: OwnedFd) -> Result<Self, StoreError> {
+        let lock = fs::File::from(lock);
+        let lock_path = path.join("lock");
+        let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let read = |metadata| io(|| format!("read `{}`", lock_path.display()), metadata).map(place);
+        let is_it = read(lock.metadata())? == read(fs::symlink_metadata(&lock_path))?;
+        // Who has it open as it was opened to be locked has the lock.
+        if !is_it || rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(StoreError::Broken(format!("`{}` was not handed on", lock_path.display())));
+        }
+        Ok(Self { path: path.to_owned(), lock: lock.into() })
     }
 
     /// Removes what an earlier run left behind: what it had not finished, and what it had not switched to any more.

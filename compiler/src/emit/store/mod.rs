@@ -33,7 +33,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// A store, locked for one writer.
 pub struct Store {
     path: PathBuf,
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 /// What goes wrong with a store.
