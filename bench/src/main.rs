@@ -4,6 +4,7 @@
 //! other things is busy for both. `docs/performance.md` has the figures of one run.
 #![forbid(unsafe_code)]
 
+mod bubblewrap;
 mod generate;
 mod inside;
 mod peers;

@@ -1,5 +1,6 @@
 //! What a start costs: its verification, and what keeps its code from changing, level by level.
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::WaitOptions;
 use std::error::Error;
 use std::fs;
@@ -24,6 +25,8 @@ pub struct Start {
     input: Option<PathBuf>,
     /// Whether the program is a launcher whose service is to be waited for, a child of ours as it would be of an init.
     launches: bool,
+    /// Files that it is passed, and the numbers by which.
+    files: Vec<(i32, PathBuf)>,
     /// Elapsed, and of the processor.
     pub took: Vec<(Duration, Duration)>,
 }
@@ -31,7 +34,21 @@ pub struct Start {
 impl Start {
     /// Returns a way of starting that was not run yet.
     pub fn of(name: &str, command: Vec<PathBuf>) -> Self {
-        Self { name: name.to_owned(), command, without: None, input: None, launches: false, took: Vec::new() }
+        let name = name.to_owned();
+        Self {
+            name,
+            command,
+            without: None,
+            input: None,
+            launches: false,
+            files: Vec::new(),
+            took: Vec::new(),
+        }
+    }
+
+    /// Passes it files, by these numbers.
+    pub fn with_files(self, files: Vec<(i32, PathBuf)>) -> Self {
+        Self { files, ..self }
     }
 
     /// Waits, as an init does, for the service itself, which the launcher makes our child.
@@ -170,6 +187,7 @@ fn verify(at: &Path) -> Result<Start, Box<dyn Error>> {
         without: None,
         input: Some(generation.join("SEAL")),
         launches: false,
+        files: Vec::new(),
         took: Vec::new(),
     })
 }
@@ -212,6 +230,10 @@ pub fn time(start: &Start) -> Result<(Duration, Duration), Box<dyn Error>> {
         None => Stdio::null(),
     };
     command.args(arguments).stdin(input).stdout(Stdio::null()).stderr(Stdio::piped());
+    let passed = start.files.iter().map(|(child_fd, path)| -> std::io::Result<FdMapping> {
+        Ok(FdMapping { parent_fd: fs::File::open(path)?.into(), child_fd: *child_fd })
+    });
+    command.fd_mappings(passed.collect::<Result<_, _>>()?)?;
     let begin = Instant::now();
     let mut child = command.spawn()?;
     if start.launches {

@@ -1,7 +1,7 @@
 //! What a world costs: to start one, beside bubblewrap; to keep two hundred; to work in one, beside the same work outside.
 
-use crate::median;
 use crate::starts::{Start, seal, time};
+use crate::{bubblewrap, median};
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
@@ -69,10 +69,9 @@ fn static_program(at: &Path, name: &str, text: &str) -> Result<Option<PathBuf>, 
 fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(at)?;
     println!(
-        "\n| from the start to the end of, {rounds} times in turn | by itself | bubblewrap | capc | capc beside bubblewrap |"
+        "\n| from the start to the end of, {rounds} times in turn | by itself | capc | bubblewrap, the same world | capc beside it | bubblewrap, as usual | capc beside it |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: |");
-    let has_peer = Command::new("bwrap").arg("--version").output().is_ok();
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (number, (name, command)) in programs(at)?.into_iter().enumerate() {
         let words: String = command.iter().map(|word| format!(" {word:?}")).collect();
         let text = format!(
@@ -82,14 +81,15 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
         let (launcher, generation) = seal(capc, &at.join(number.to_string()), &text)?;
         // A file is remembered once its last change is two seconds ago.
         std::thread::sleep(Duration::from_secs(3));
-        let start = |name: &str, command: Vec<PathBuf>| Start::of(name, command);
         let own: Vec<PathBuf> = command.iter().map(PathBuf::from).collect();
+        let manifest = generation.join("manifests/s0");
         let mut all = vec![
-            start("by itself", own.clone()),
-            start("capc", vec![launcher, generation, "s0".into()]).waited_for_by_an_init(),
+            Start::of("by itself", own.clone()),
+            Start::of("capc", vec![launcher, generation, "s0".into()]).waited_for_by_an_init(),
         ];
-        if has_peer {
-            all.push(start("bubblewrap", beside(&own)));
+        if bubblewrap::is_here() {
+            let passed = at.join(format!("passed-{number}"));
+            all.extend([bubblewrap::same_world(&manifest, &own, &passed)?, bubblewrap::usual(&own)]);
         }
         for round in 0..=rounds {
             for one in &mut all {
@@ -101,11 +101,21 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
         }
         let elapsed = |start: &Start| median(start.took.iter().map(|took| took.0.as_secs_f64() * 1000.0));
         let times: Vec<f64> = all.iter().map(elapsed).collect();
-        let [bare, capc, peer] = [0, 1, 2].map(|at| times.get(at).copied());
+        let [bare, capc, same, usual] = [0, 1, 2, 3].map(|at| times.get(at).copied());
         let shown =
             |time: Option<f64>| time.map_or("not installed".to_owned(), |time| format!("{time:.2} ms"));
-        let ratio = capc.zip(peer).map_or(String::new(), |(capc, peer)| format!("{:.2}", capc / peer));
-        println!("| {name} | {} | {} | {} | {ratio} |", shown(bare), shown(peer), shown(capc));
+        let ratio = |peer: Option<f64>| {
+            capc.zip(peer).map_or(String::new(), |(capc, peer)| format!("{:.2}", capc / peer))
+        };
+        println!(
+            "| {name} | {} | {} | {} | {} | {} | {} |",
+            shown(bare),
+            shown(capc),
+            shown(same),
+            ratio(same),
+            shown(usual),
+            ratio(usual)
+        );
     }
     Ok(())
 }
@@ -138,11 +148,7 @@ fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
     let text =
         format!("system restarts\ncode {:?}\nservice s0 {{ run {tick:?}; }}\n", at.display().to_string());
     let mut up = Up::new(capc, at, &text)?;
-    let mut peer = Command::new("bwrap")
-        .arg("--version")
-        .output()
-        .is_ok()
-        .then(|| Start::of("bubblewrap", beside(&[end])));
+    let mut peer = bubblewrap::is_here().then(|| bubblewrap::usual(&[end]));
     let seconds = |line: &str, word: &str| line.split_once(word)?.1.trim().parse::<f64>().ok();
     up.lines(|line| seconds(line, "| begin "))?;
     std::thread::sleep(Duration::from_secs(3));
@@ -166,34 +172,6 @@ fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
     });
     println!("| how long a service is away that is restarted | {away:.2} ms | {beside} |");
     Ok(())
-}
-
-/// Returns a program in a sandbox of bubblewrap's that sees no more than it needs.
-fn beside(command: &[PathBuf]) -> Vec<PathBuf> {
-    let mut words: Vec<PathBuf> =
-        ["bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--cap-drop", "ALL"]
-            .iter()
-            .map(PathBuf::from)
-            .collect();
-    words.extend(
-        ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"].map(PathBuf::from),
-    );
-    let program = command.first().cloned().unwrap_or_default();
-    match program.starts_with("/usr") {
-        true => {
-            words.extend(
-                ["--ro-bind", "/usr", "/usr", "--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-                    .map(PathBuf::from),
-            );
-            for place in ["/lib", "/lib64"] {
-                words.extend(["--ro-bind", place, place].map(PathBuf::from));
-            }
-        }
-        false => words.extend(["--ro-bind".into(), program.clone(), program]),
-    }
-    words.push("--".into());
-    words.extend(command.iter().cloned());
-    words
 }
 
 /// `capc up`, until it is dropped.
