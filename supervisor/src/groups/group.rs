@@ -22,6 +22,7 @@ const LOOKS: (u32, Duration) = (200, Duration::from_millis(1));
 pub(crate) struct Group {
     path: PathBuf,
     directory: OwnedFd,
+    limits: Limits,
 }
 
 /// How often a service came up against its limits.
@@ -46,7 +47,7 @@ impl Group {
         let directory =
             rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
                 .inspect_err(|_| drop(remove(&path)))?;
-        let group = Group { path, directory };
+        let group = Group { path, directory, limits: *limits };
         let Limits { memory, tasks, cpu, needs: _ } = limits;
         if let Some(memory) = memory {
             group.set("memory.max", &memory.to_string())?;
@@ -86,12 +87,13 @@ impl Group {
             let mut lines = text.lines().filter_map(|line| line.split_once(' '));
             lines.find(|(name, _)| *name == word).and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
         };
+        let Limits { memory, tasks, cpu, needs: _ } = self.limits;
         // Where the whole machine has no memory left, it is not by this limit that somebody is killed.
-        let by_limit = count("memory.events", "oom") > 0;
+        let by_limit = memory.is_some() && count("memory.events", "oom") > 0;
         Felt {
             killed: if by_limit { count("memory.events", "oom_kill") } else { 0 },
-            refused: count("pids.events", "max"),
-            withheld: count("cpu.stat", "nr_throttled"),
+            refused: tasks.map_or(0, |_| count("pids.events", "max")),
+            withheld: cpu.map_or(0, |_| count("cpu.stat", "nr_throttled")),
         }
     }
 
