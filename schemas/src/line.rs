@@ -108,13 +108,22 @@ fn write_number(number: u64, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Resul
     out.write_str(digits.ok_or(fmt::Error)?)
 }
 
-/// Takes the first line off a text; none at its end or if the line has no newline or is not ASCII.
+/// Returns a text up to the first byte that is not ASCII, and whatever comes from there on.
+///
+/// Lines are taken off the first; where the second is not empty, the last of them is none.
 #[must_use]
-pub fn split_line(text: &[u8]) -> Option<(&str, &[u8])> {
-    let length = text.iter().position(|byte| *byte == b'\n')?;
-    let (line, rest) = text.split_at_checked(length)?;
-    let line = core::str::from_utf8(line).ok().filter(|line| line.is_ascii())?;
-    Some((line, rest.get(1..)?))
+pub fn ascii(text: &[u8]) -> (&str, &[u8]) {
+    let length =
+        if text.is_ascii() { text.len() } else { text.iter().take_while(|byte| byte.is_ascii()).count() };
+    let (ascii, rest) = text.split_at_checked(length).unwrap_or((&[], text));
+    core::str::from_utf8(ascii).map_or(("", text), |ascii| (ascii, rest))
+}
+
+/// Takes the first line off a text; none at its end or if the line has no newline.
+#[must_use]
+pub fn split_line(text: &str) -> Option<(&str, &str)> {
+    let length = text.bytes().position(|byte| byte == b'\n')?;
+    Some((text.get(..length)?, text.get(length + 1..)?))
 }
 
 /// Returns whether `write` writes exactly this line and a newline.

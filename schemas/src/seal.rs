@@ -2,7 +2,7 @@
 //!
 //! It is a valid SHA256SUMS file, so that `sha256sum --strict -c SEAL` checks a generation without capc.
 
-use crate::line::{Field, Words, split_line, writes_line};
+use crate::line::{Field, Words, ascii, split_line, writes_line};
 use crate::public_key::PublicKey;
 use crate::token::{Digest, RelPath, Token};
 use crate::words;
@@ -161,9 +161,9 @@ impl core::error::Error for Error {}
 pub struct Seal<'a> {
     /// What stands once.
     pub header: Header<'a>,
-    signers: &'a [u8],
-    sources: &'a [u8],
-    entries: &'a [u8],
+    signers: &'a str,
+    sources: &'a str,
+    entries: &'a str,
 }
 
 impl<'a> Seal<'a> {
@@ -175,6 +175,7 @@ impl<'a> Seal<'a> {
         if text.len() > MAX_BYTES {
             return Err(Error::TooLong);
         }
+        let (text, foreign) = ascii(text);
         let mut lines = Lines { rest: text, count: 0 };
         let version: u32 = lines.header("capc-seal")?;
         if version != VERSION {
@@ -190,7 +191,7 @@ impl<'a> Seal<'a> {
         let compiler = lines.header("compiler")?;
         let (sources, source_count) = lines.ascending(read_source)?;
         let (entries, _) = lines.ascending(read_entry)?;
-        if !lines.rest.is_empty() || source_count == 0 {
+        if !lines.rest.is_empty() || !foreign.is_empty() || source_count == 0 {
             return Err(Error::Line(lines.count + 1));
         }
         let follows = match previous {
@@ -314,7 +315,7 @@ impl Rank for Entry<'_> {
     }
 }
 
-fn each<'a, T>(text: &'a [u8], read: impl Fn(&'a str) -> Option<T>) -> impl Iterator<Item = T> {
+fn each<'a, T>(text: &'a str, read: impl Fn(&'a str) -> Option<T>) -> impl Iterator<Item = T> {
     let mut rest = text;
     core::iter::from_fn(move || {
         let (line, after) = split_line(rest)?;
@@ -325,7 +326,7 @@ fn each<'a, T>(text: &'a [u8], read: impl Fn(&'a str) -> Option<T>) -> impl Iter
 
 /// The lines that are not read yet, and how many were.
 struct Lines<'a> {
-    rest: &'a [u8],
+    rest: &'a str,
     count: u32,
 }
 
@@ -350,7 +351,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Takes the lines that `read` reads, which must ascend; returns them and their number.
-    fn ascending<T: Rank>(&mut self, read: impl Fn(&'a str) -> Option<T>) -> Result<(&'a [u8], u32), Error> {
+    fn ascending<T: Rank>(&mut self, read: impl Fn(&'a str) -> Option<T>) -> Result<(&'a str, u32), Error> {
         let (start, mut before, mut taken) = (self.rest, None, 0);
         while let Some((line, after)) = split_line(self.rest) {
             let Some(item) = read(line) else { break };

@@ -3,7 +3,7 @@
 //! The record is [`RECORD_BYTES`] long: [`MAGIC`], the text, then NULs.
 //! A launcher without text in its record refuses everything.
 
-use crate::line::{Field, Words, split_line, writes_line};
+use crate::line::{Field, Words, ascii, split_line, writes_line};
 use crate::public_key::PublicKey;
 use crate::seal::Scope;
 use crate::token::{AbsPath, Digest};
@@ -60,7 +60,7 @@ impl core::error::Error for Error {}
 pub struct Trust<'a> {
     /// What stands once.
     pub root: Root<'a>,
-    signers: &'a [u8],
+    signers: &'a str,
 }
 
 impl<'a> Trust<'a> {
@@ -75,6 +75,7 @@ impl<'a> Trust<'a> {
         if text.is_empty() || padding.iter().any(|byte| *byte != 0) {
             return Err(Error::Empty);
         }
+        let (text, foreign) = ascii(text);
         let mut lines = Lines { rest: text, count: 0 };
         let root = Root {
             scope: lines.take("scope")?,
@@ -91,6 +92,9 @@ impl<'a> Trust<'a> {
                 return Err(Error::Line(lines.count));
             }
             before = Some(key);
+        }
+        if !foreign.is_empty() {
+            return Err(Error::Line(lines.count + 1));
         }
         let trust = Self { root, signers };
         let enough = root.threshold > 0 && root.threshold as usize <= trust.signers().count();
@@ -132,7 +136,7 @@ pub fn record_of(text: &str) -> Option<[u8; RECORD_BYTES]> {
 
 /// The lines that are not read yet, and how many were.
 struct Lines<'a> {
-    rest: &'a [u8],
+    rest: &'a str,
     count: u32,
 }
 

@@ -48,8 +48,13 @@ pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
     sys::attach_at(&root, world.anchor).or_refuse(Layer::Root, "attaching it")?;
     // Who is granted a directory above the anchor sees what is there, and not the root.
     sys::set_cloning(&root, Cloning::LeftOut).or_refuse(Layer::Root, "making it unbindable")?;
-    let (mut maps, mut copies) = (Maps::default(), Copies::default());
-    world.plan.places.iter().try_for_each(|place| put(&mut world, &root, place, &mut maps, &mut copies))?;
+    let (mut maps, mut copies, mut tree) = (Maps::default(), Copies::default(), Tree { root, above: b"" });
+    world
+        .plan
+        .places
+        .iter()
+        .try_for_each(|place| put(&mut world, &mut tree, place, &mut maps, &mut copies))?;
+    let root = tree.root;
     copies.seal(&root)?;
     world.identities.keep();
     sys::set_attributes(&root, INERT | MOUNT_ATTR_RDONLY, Depth::One, None)
@@ -57,9 +62,16 @@ pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
     Ok(root)
 }
 
+/// The root while things are put in it.
+struct Tree<'m> {
+    root: Fd,
+    /// The directory above a place of ours that was there last: the next place often lies in it too.
+    above: &'m [u8],
+}
+
 fn put<'m>(
     world: &mut World<'_, 'm>,
-    root: &Fd,
+    tree: &mut Tree<'m>,
     place: &Place<'m>,
     maps: &mut Maps,
     copies: &mut Copies,
@@ -67,29 +79,29 @@ fn put<'m>(
     let own = world.plan.outside;
     match place.what {
         What::Tmpfs { bytes, mode } => {
-            let tree = contents::memory(bytes, mode, own).or_refuse_at(
+            let memory = contents::memory(bytes, mode, own).or_refuse_at(
                 Layer::Place,
                 "mounting a tmpfs",
                 place.at,
             )?;
-            attach(root, place, FileKind::Dir, &tree)
+            attach(tree, place, FileKind::Dir, &memory)
         }
         What::Link { target } => {
-            above(root, place)?;
-            sys::make_link(target, At::Dir(root), relative(place.at)).or_refuse_at(
+            above(tree, place)?;
+            sys::make_link(target, At::Dir(&tree.root), relative(place.at)).or_refuse_at(
                 Layer::Place,
                 "making a link",
                 place.at,
             )
         }
         What::Text { mode, content } => {
-            let file = file(root, place, u32::from(mode))?;
+            let file = file(tree, place, u32::from(mode))?;
             sys::write_all(&file, content).or_refuse_at(Layer::Place, "writing it", place.at)?;
-            settle(root, place, &file)
+            settle(tree, place, &file)
         }
         What::Secret { from } => {
             let content = contents::secret(from, world.scratch)?;
-            let file = file(root, place, 0o400)?;
+            let file = file(tree, place, 0o400)?;
             sys::write_all(&file, content).or_refuse_at(Layer::Place, "writing it", place.at)?;
             content.fill(0);
             sys::give(&file, own.uid, own.gid).or_refuse_at(
@@ -97,65 +109,77 @@ fn put<'m>(
                 "giving it to the service",
                 place.at,
             )?;
-            settle(root, place, &file)
+            settle(tree, place, &file)
         }
-        What::Device { from } => bind(root, place, &sources::device(from)?, maps, world.plan),
+        What::Device { from } => bind(tree, place, &sources::device(from)?, maps, world.plan),
         What::Sealed { from, digest, execution, integrity } => {
             let source = match integrity {
                 Integrity::Store => sources::stored(from)?,
                 Integrity::Pinned => sources::pinned(from, digest, &mut world.identities, world.scratch)?,
-                Integrity::Memfd => copies.copy(root, (from, digest), execution, world.scratch)?,
+                Integrity::Memfd => copies.copy(&tree.root, (from, digest), execution, world.scratch)?,
             };
-            bind(root, place, &source, maps, world.plan)
+            bind(tree, place, &source, maps, world.plan)
         }
-        What::Image { from } => bind(root, place, &sources::any(from)?, maps, world.plan),
-        What::Grant { from, kind, .. } => bind(root, place, &sources::granted(from, kind)?, maps, world.plan),
-        What::Facet { key, .. } => bind(root, place, &sources::facet(world.trust, key)?, maps, world.plan),
-        What::Notify => bind(root, place, &sources::notification(world.notify_socket)?, maps, world.plan),
+        What::Image { from } => bind(tree, place, &sources::any(from)?, maps, world.plan),
+        What::Grant { from, kind, .. } => bind(tree, place, &sources::granted(from, kind)?, maps, world.plan),
+        What::Facet { key, .. } => bind(tree, place, &sources::facet(world.trust, key)?, maps, world.plan),
+        What::Notify => bind(tree, place, &sources::notification(world.notify_socket)?, maps, world.plan),
         // The file system itself is made by the service, inside its PID namespace.
-        What::Proc => ground(root, place, FileKind::Dir).map(drop),
+        What::Proc => ground(tree, place, FileKind::Dir).map(drop),
     }
 }
 
 fn bind<'m>(
-    root: &Fd,
+    tree: &mut Tree<'m>,
     place: &Place<'m>,
     source: &Source,
     maps: &mut Maps,
     plan: &Plan<'_>,
 ) -> Result<(), Refusal<'m>> {
-    let tree = mounts::tree(place, source, maps, plan)?;
-    attach(root, place, source.kind, &tree)
+    let mount = mounts::tree(place, source, maps, plan)?;
+    attach(tree, place, source.kind, &mount)
 }
 
-fn attach<'m>(root: &Fd, place: &Place<'m>, kind: FileKind, tree: &Fd) -> Result<(), Refusal<'m>> {
-    let ground = ground(root, place, kind)?;
-    sys::attach(tree, &ground).or_refuse_at(Layer::Place, "mounting it", place.at)
+fn attach<'m>(tree: &mut Tree<'m>, place: &Place<'m>, kind: FileKind, mount: &Fd) -> Result<(), Refusal<'m>> {
+    let ground = ground(tree, place, kind)?;
+    sys::attach(mount, &ground).or_refuse_at(Layer::Place, "mounting it", place.at)
 }
 
 /// Returns what a place is mounted on, made if it is ours.
-fn ground<'m>(root: &Fd, place: &Place<'m>, kind: FileKind) -> Result<Fd, Refusal<'m>> {
+fn ground<'m>(tree: &mut Tree<'m>, place: &Place<'m>, kind: FileKind) -> Result<Fd, Refusal<'m>> {
     let (layer, path) = (Layer::Place, relative(place.at));
-    if place.ground == Ground::Ours {
-        above(root, place)?;
-        let made = match kind {
-            FileKind::Dir => sys::make_dir(At::Dir(root), path, 0o755),
-            FileKind::File => open(root, path, O_CREAT | O_EXCL | O_WRONLY, 0o444).map(drop),
-        };
-        made.or_refuse_at(layer, "making it", place.at)?;
+    let is_ours = place.ground == Ground::Ours;
+    if is_ours {
+        above(tree, place)?;
     }
-    let flags = if kind == FileKind::Dir { O_PATH | O_DIRECTORY } else { O_PATH };
-    let asked = if place.ground == Ground::Ours { "opening it" } else { "what is granted has no such place" };
-    open(root, path, flags, 0).or_refuse_at(layer, asked, place.at)
+    let (flags, asked) = match (kind, is_ours) {
+        (FileKind::Dir, true) => {
+            sys::make_dir(At::Dir(&tree.root), path, 0o755).or_refuse_at(layer, "making it", place.at)?;
+            (O_PATH | O_DIRECTORY, "opening it")
+        }
+        (FileKind::File, true) => (O_CREAT | O_EXCL, "making it"),
+        (FileKind::Dir, false) => (O_PATH | O_DIRECTORY, "what is granted has no such place"),
+        (FileKind::File, false) => (O_PATH, "what is granted has no such place"),
+    };
+    let mode = if flags & O_CREAT == 0 { 0 } else { 0o444 };
+    open(&tree.root, path, flags, mode).or_refuse_at(layer, asked, place.at)
 }
 
 /// Makes the directories above a place of ours.
-fn above<'m>(root: &Fd, place: &Place<'m>) -> Result<(), Refusal<'m>> {
+fn above<'m>(tree: &mut Tree<'m>, place: &Place<'m>) -> Result<(), Refusal<'m>> {
     let path = relative(place.at).to_bytes();
     let parent = |slash: usize| Sentence::raw(path.get(..slash).unwrap_or(&[]));
     let Some(last) = path.iter().rposition(|byte| *byte == b'/') else { return Ok(()) };
+    let (root, whole) = (&tree.root, path.get(..last).unwrap_or(&[]));
+    if tree.above == whole {
+        return Ok(());
+    }
+    tree.above = b"";
     match open(root, parent(last).c_str(), O_PATH | O_DIRECTORY, 0) {
-        Ok(_) => return Ok(()),
+        Ok(_) => {
+            tree.above = whole;
+            return Ok(());
+        }
         Err(Errno::ENOENT) => {}
         Err(errno) => return Err(errno).or_refuse_at(Layer::Place, "opening the directory above", place.at),
     }
@@ -168,6 +192,7 @@ fn above<'m>(root: &Fd, place: &Place<'m>) -> Result<(), Refusal<'m>> {
         };
         made.or_refuse_at(Layer::Place, "making the directory above", place.at)?;
     }
+    tree.above = whole;
     Ok(())
 }
 
@@ -175,13 +200,13 @@ fn above<'m>(root: &Fd, place: &Place<'m>) -> Result<(), Refusal<'m>> {
 const UNSETTLED: &CStr = c".unsettled";
 
 /// Returns a new file: at its place if that is ours, else where it can be bound from.
-fn file<'m>(root: &Fd, place: &Place<'m>, mode: u32) -> Result<Fd, Refusal<'m>> {
+fn file<'m>(tree: &mut Tree<'m>, place: &Place<'m>, mode: u32) -> Result<Fd, Refusal<'m>> {
     let file = match place.ground {
         Ground::Ours => {
-            above(root, place)?;
-            open(root, relative(place.at), O_CREAT | O_EXCL | O_WRONLY, mode)
+            above(tree, place)?;
+            open(&tree.root, relative(place.at), O_CREAT | O_EXCL | O_WRONLY, mode)
         }
-        Ground::Given => open(root, UNSETTLED, O_CREAT | O_EXCL | O_WRONLY, mode),
+        Ground::Given => open(&tree.root, UNSETTLED, O_CREAT | O_EXCL | O_WRONLY, mode),
     };
     let file = file.or_refuse_at(Layer::Place, "making it", place.at)?;
     sys::permit(&file, mode).or_refuse_at(Layer::Place, "setting its mode", place.at)?;
@@ -189,24 +214,24 @@ fn file<'m>(root: &Fd, place: &Place<'m>, mode: u32) -> Result<Fd, Refusal<'m>> 
 }
 
 /// Binds a file to its place if it is not there yet.
-fn settle<'m>(root: &Fd, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>> {
+fn settle<'m>(tree: &mut Tree<'m>, place: &Place<'m>, file: &Fd) -> Result<(), Refusal<'m>> {
     if place.ground == Ground::Ours {
         return Ok(());
     }
     let clone = || {
-        sys::set_cloning(root, Cloning::Allowed)?;
-        let tree = sys::clone_tree(file, Depth::One)?;
-        sys::set_cloning(root, Cloning::LeftOut)?;
-        Ok(tree)
+        sys::set_cloning(&tree.root, Cloning::Allowed)?;
+        let mount = sys::clone_tree(file, Depth::One)?;
+        sys::set_cloning(&tree.root, Cloning::LeftOut)?;
+        Ok(mount)
     };
-    let tree = clone().or_refuse_at(Layer::Place, "binding it", place.at)?;
-    sys::set_attributes(&tree, INERT | MOUNT_ATTR_RDONLY, Depth::One, None).or_refuse_at(
+    let mount = clone().or_refuse_at(Layer::Place, "binding it", place.at)?;
+    sys::set_attributes(&mount, INERT | MOUNT_ATTR_RDONLY, Depth::One, None).or_refuse_at(
         Layer::Place,
         "making it read-only",
         place.at,
     )?;
-    attach(root, place, FileKind::File, &tree)?;
-    sys::unlink(At::Dir(root), UNSETTLED).or_refuse_at(Layer::Place, "taking its first name", place.at)
+    attach(tree, place, FileKind::File, &mount)?;
+    sys::unlink(At::Dir(&tree.root), UNSETTLED).or_refuse_at(Layer::Place, "taking its first name", place.at)
 }
 
 fn open(root: &Fd, path: &CStr, flags: u32, mode: u32) -> sys::Answer<Fd> {

@@ -25,10 +25,14 @@ pub struct Source {
 /// # Errors
 /// When it is not there or behind a link.
 pub fn any(from: &CStr) -> Result<Source, Refusal<'_>> {
+    looked_at(from).map(|(source, _)| source)
+}
+
+fn looked_at(from: &CStr) -> Result<(Source, FileType), Refusal<'_>> {
     let fd = sys::open(At::Here, from, O_PATH, 0, NO_LINKS).or_refuse_at(Layer::Place, "opening it", from)?;
-    let status = sys::status(&fd).or_refuse_at(Layer::Place, "looking at it", from)?;
-    let kind = if status.file_type == FileType::Directory { FileKind::Dir } else { FileKind::File };
-    Ok(Source { fd, kind })
+    let file_type = sys::status(&fd).or_refuse_at(Layer::Place, "looking at it", from)?.file_type;
+    let kind = if file_type == FileType::Directory { FileKind::Dir } else { FileKind::File };
+    Ok((Source { fd, kind }, file_type))
 }
 
 /// Opens a granted path.
@@ -49,12 +53,9 @@ pub fn granted(from: &CStr, kind: FileKind) -> Result<Source, Refusal<'_>> {
 /// # Errors
 /// When it is none.
 pub fn device(from: &CStr) -> Result<Source, Refusal<'_>> {
-    let source = any(from)?;
-    let status = sys::status(&source.fd).or_refuse_at(Layer::Place, "looking at it", from)?;
-    if status.file_type == FileType::Device {
-        Ok(source)
-    } else {
-        Err(Refusal::at(Layer::Place, from, "it is no device"))
+    match looked_at(from)? {
+        (source, FileType::Device) => Ok(source),
+        _ => Err(Refusal::at(Layer::Place, from, "it is no device")),
     }
 }
 

@@ -123,25 +123,6 @@ impl<'m, T: Copy> List<'m, T> {
     }
 }
 
-/// The counts of each kind of line.
-struct Counts([usize; Kind::ALL.len()]);
-
-impl Counts {
-    fn of(manifest: &Manifest<'_>) -> Self {
-        let mut counts = Self([0; _]);
-        manifest.lines().for_each(|line| {
-            if let Some(count) = counts.0.get_mut(line.kind() as usize) {
-                *count += 1;
-            }
-        });
-        counts
-    }
-
-    fn count(&self, kind: Kind) -> usize {
-        self.0.get(kind as usize).copied().unwrap_or(0)
-    }
-}
-
 const NO_ROOM: Refusal<'static> = Refusal::of(Layer::Manifest, "it does not fit the launcher's memory");
 
 /// Returns what is to be done for the service of a manifest.
@@ -150,8 +131,7 @@ const NO_ROOM: Refusal<'static> = Refusal::of(Layer::Manifest, "it does not fit 
 /// When the places contradict each other, or a layer would be missing.
 pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<Plan<'m>, Refusal<'m>> {
     let arena = &mut arena;
-    let counts = Counts::of(manifest);
-    let count = |kind| counts.count(kind);
+    let count = |kind| manifest.count(kind);
     let place_count: usize = places::KINDS.iter().map(|kind| count(*kind)).sum();
     let nothing = Place { at: c"", ground: Ground::Ours, within: None, what: What::Proc };
     let no_rule = Rule { at: c"", rights: Rights::NONE };

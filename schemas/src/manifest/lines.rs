@@ -397,38 +397,48 @@ impl<'a> Line<'a> {
     /// # Errors
     /// When it is no line of a manifest or not written in the one way.
     pub fn parse(line: &'a str) -> Result<Self, Problem> {
+        let parsed = Self::read(line)?;
+        // An instruction is read in its one spelling only.
+        let same = parsed.kind() == Kind::Bpf || writes_line(line, |out| parsed.write(out));
+        if same { Ok(parsed) } else { Err(Problem::BadValue(parsed.kind())) }
+    }
+
+    /// Reads one line that may be written in another way than the one.
+    pub(super) fn read(line: &'a str) -> Result<Self, Problem> {
         if let Some(line) = Self::instruction(line) {
             return Ok(line);
         }
         let mut words = Words::new(line);
         let kind = words.word().and_then(Kind::from_word).ok_or(Problem::UnknownWord)?;
-        let parsed = Self::fields(kind, &mut words).ok_or(Problem::BadValue(kind))?;
-        let same = writes_line(line, |out| parsed.write(out));
-        if same { Ok(parsed) } else { Err(Problem::BadValue(kind)) }
+        match kind {
+            Kind::Bpf => Err(Problem::BadValue(kind)),
+            _ => Self::fields(kind, &mut words).ok_or(Problem::BadValue(kind)),
+        }
     }
 
     /// Reads an instruction of the filter in its one spelling; none for anything else.
     ///
     /// Nine lines of ten are such, and this takes a fourth of the time of reading and writing again.
     fn instruction(line: &'a str) -> Option<Self> {
-        let mut words = Words::new(line);
-        if words.word()? != Kind::Bpf.word() {
-            return None;
-        }
-        let mut number = || canonical(words.word()?);
+        let mut rest = line.strip_prefix(Kind::Bpf.word())?.as_bytes();
+        let mut number = || canonical(&mut rest);
         let [code, jt, jf, k] = [number()?, number()?, number()?, number()?];
-        words.rest().is_none().then_some(())?;
+        rest.is_empty().then_some(())?;
         Some(Self::Bpf { code: code.try_into().ok()?, jt: jt.try_into().ok()?, jf: jf.try_into().ok()?, k })
     }
 }
 
-/// Reads a decimal number without leading zeros.
-fn canonical(word: &str) -> Option<u32> {
-    if word.is_empty() || (word.starts_with('0') && word.len() > 1) {
-        return None;
+/// Reads a blank and a decimal number without leading zeros.
+fn canonical(rest: &mut &[u8]) -> Option<u32> {
+    let digit = |byte: u8| Some(byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+    let [b' ', first, after @ ..] = *rest else { return None };
+    *rest = after;
+    let mut number = u32::from(digit(*first)?);
+    while let [next, after @ ..] = *rest
+        && let Some(next) = digit(*next)
+    {
+        number = Some(number).filter(|number| *number > 0)?.checked_mul(10)?.checked_add(next.into())?;
+        *rest = after;
     }
-    word.bytes().try_fold(0_u32, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        number.checked_mul(10).filter(|_| digit < 10)?.checked_add(digit.into())
-    })
+    Some(number)
 }

@@ -11,7 +11,7 @@ pub use fields::{
 };
 pub use lines::{Kind, Line, SealedFile, Times};
 
-use crate::line::split_line;
+use crate::line::{ascii, split_line};
 use crate::token::RelPath;
 use core::fmt;
 
@@ -90,8 +90,9 @@ impl core::error::Error for Error {}
 /// INVARIANT: made by [`Manifest::parse`] alone, so every line parses, in order, and the necessary ones are there.
 #[derive(Copy, Clone, Debug)]
 pub struct Manifest<'a> {
-    text: &'a [u8],
+    text: &'a str,
     service: RelPath<'a>,
+    counts: [u32; Kind::ALL.len()],
 }
 
 impl<'a> Manifest<'a> {
@@ -104,19 +105,26 @@ impl<'a> Manifest<'a> {
         if text.len() > MAX_BYTES {
             return Err(Error { line: 1, problem: Problem::TooLong });
         }
+        let (text, foreign) = ascii(text);
         let mut rest = text;
         let mut count = 0;
+        let mut counts = [0; _];
         while !rest.is_empty() {
             count += 1;
             let at = |problem| Error { line: count, problem };
             let (line, after) = split_line(rest).ok_or(at(Problem::NoLine))?;
-            Line::parse(line).and_then(|line| order.take(line)).map_err(at)?;
+            let line = Line::parse(line).map_err(at)?;
+            order.take(line).map_err(at)?;
+            counts.get_mut(line.kind() as usize).into_iter().for_each(|count| *count += 1);
             rest = after;
         }
         let at_end = |problem| Error { line: count + 1, problem };
+        if !foreign.is_empty() {
+            return Err(at_end(Problem::NoLine));
+        }
         order.skip_to(None).map_err(at_end)?;
         let service = order.service.ok_or(at_end(Problem::Missing(Kind::Service)))?;
-        Ok(Self { text, service })
+        Ok(Self { text, service, counts })
     }
 
     /// Returns the object path of the service.
@@ -128,7 +136,13 @@ impl<'a> Manifest<'a> {
     /// Returns its text.
     #[must_use]
     pub const fn text(&self) -> &'a [u8] {
-        self.text
+        self.text.as_bytes()
+    }
+
+    /// Returns how many lines of a kind it has.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        self.counts.get(kind as usize).map_or(0, |count| *count as usize)
     }
 
     /// Returns its lines in order.
@@ -137,7 +151,7 @@ impl<'a> Manifest<'a> {
         core::iter::from_fn(move || {
             let (line, after) = split_line(rest)?;
             rest = after;
-            Line::parse(line).ok()
+            Line::read(line).ok()
         })
     }
 }
