@@ -178,6 +178,51 @@ fn a_network_a_privilege_and_a_group_of_system_calls_are_there_when_granted() {
     greeter.join().unwrap();
 }
 
+/// Answers every question for an address on the loopback of a network of its own, beside a command.
+const NAME_SERVER: &str = r#"
+import fcntl, socket, struct, subprocess, sys, threading
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+flags = struct.pack("16sH14x", b"lo", 1)
+fcntl.ioctl(server, 0x8914, flags)
+server.bind(("127.0.0.1", 53))
+def serve():
+    while True:
+        question, asker = server.recvfrom(512)
+        end = question.index(0, 12) + 5
+        is_known = question[end - 3] == 1
+        answer = question[:2] + b"\x81\x80\0\1\0" + bytes([is_known]) + b"\0\0\0\0" + question[12:end]
+        address = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + bytes([192, 0, 2, 7])
+        server.sendto(answer + address * is_known, asker)
+threading.Thread(target=serve, daemon=True).start()
+sys.exit(subprocess.call(sys.argv[1:]))
+"#;
+
+const NAMES: &str = r#"system names
+network net
+file resolver "./resolv.conf"
+service knows { run "/usr/bin/getent" "hosts" "far.example"; image "std:nss"; holds net; holds resolver read at="/etc/resolv.conf"; oneshot; }
+service lost { run "/bin/sh" "-c" "getent hosts far.example || echo unknown"; image "/usr/bin/getent" "std:nss"; holds net; oneshot; }
+"#;
+
+#[test]
+fn a_service_with_the_network_and_a_resolver_finds_other_machines_by_name() {
+    if !needs_root("a network of a test's own") {
+        return;
+    }
+    let scene = Scene::new("names");
+    scene.write("system.kdl", NAMES);
+    scene.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+    scene.write("names.py", NAME_SERVER);
+    let up = scene.command(["up", "system.kdl", "--store", "store"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "python3", "names.py"]).arg(up.get_program()).args(up.get_args());
+    command.current_dir(&scene.path).envs(up.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = crate::scene::run(command).exits(0);
+    assert!(said(&run, "knows").iter().any(|line| line.starts_with("192.0.2.7")), "{}", run.out);
+    // Without a resolver glibc asks 127.0.0.1: that is the network's, and so is what it answers.
+    assert!(said(&run, "lost").iter().any(|line| line.starts_with("192.0.2.7")), "{}", run.out);
+}
+
 #[test]
 fn a_device_is_there_when_granted_as_root_and_as_a_plain_user() {
     if !needs_root("a device of a test's own") {
