@@ -2,32 +2,32 @@
 //!
 //! One thread and nothing shared. It may be the first process of a container, so it reaps every child there is.
 
+mod start;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::pipe::PipeFlags;
-use rustix::process::Signal;
 
-use crate::ahead::{self, Ahead, Started};
+use crate::ahead::Ahead;
 use crate::calendar::Timetable;
 use crate::clock::Clock;
 use crate::control::{Answer, CallerId, Control, Ps, PsFormat, PsService, Request};
 use crate::error::Error;
-use crate::groups::{Controller, Felt, Group, Groups};
+use crate::groups::{Controller, Group, Groups};
 use crate::journal::Journal;
 use crate::logs::{Log, Pipes};
 use crate::notification;
-use crate::plan::{Plan, Service, SignalName};
-use crate::process::{self, Passed, Starter};
+use crate::plan::Plan;
+use crate::process::{self, Starter};
 use crate::readiness;
 use crate::roster::{News, Roster};
 use crate::signals::Signals;
-use crate::state::{Action, Attempt, Ending, Event, Moment, ServiceId, State, View, Wish};
+use crate::state::{Action, Ending, Event, Moment, ServiceId, State, View, Wish};
 use crate::world::World;
 
 /// The program that starts services, and what it starts them from.
@@ -139,7 +139,7 @@ struct Watch {
     pause: Duration,
 }
 
-impl<'a> Supervisor<'a> {
+impl Supervisor<'_> {
     fn run(mut self) -> Result<Outcome, Error> {
         self.happen(Event::Begin);
         loop {
@@ -239,88 +239,6 @@ impl<'a> Supervisor<'a> {
         watches.retain(|id, _| awaiting.contains(id));
         for id in awaiting {
             watches.entry(id).or_insert(Watch { at: now, pause: LOOKS.0 });
-        }
-    }
-
-    /// Starts a service, in the world that was built ahead if there is one.
-    fn launch(&mut self, id: ServiceId, attempt: Attempt) -> Result<(), Error> {
-        let service = self.service(id)?;
-        let is_fit = || self.world.refresh(self.plan, service);
-        let begun = self.ahead.begin(id, self.begin.elapsed(), is_fit);
-        let Started { launcher, output, group } = match begun {
-            Some(started) => started,
-            None => self.start(id, attempt, None)?,
-        };
-        self.entered.extend(group.map(|group| (id, group)));
-        self.roster.enter(id, launcher);
-        self.pipes.add(id, output);
-        Ok(())
-    }
-
-    /// Builds a service's next world, which then waits for its start.
-    fn build(&mut self, id: ServiceId) -> Result<(), Error> {
-        let (waiting, start) = ahead::start_pipe().map_err(Error::when("make a pipe to start by"))?;
-        // Channels are emptied when it begins: whom it replaces may still use them.
-        let started = self.start(id, Attempt::First, Some(waiting.as_fd()))?;
-        self.ahead.enter(id, started, start, self.now());
-        Ok(())
-    }
-
-    fn service(&self, id: ServiceId) -> Result<&'a Service, Error> {
-        self.plan.services.get(id.0).ok_or(Errno::NOENT).map_err(Error::when("find a service"))
-    }
-
-    /// Starts a service's launcher, which waits before the program begins if there is an end to wait on.
-    fn start(
-        &mut self,
-        id: ServiceId,
-        attempt: Attempt,
-        start: Option<BorrowedFd<'_>>,
-    ) -> Result<Started, Error> {
-        let service = self.service(id)?;
-        let descriptors = self.world.descriptors(self.plan, service, attempt)?;
-        let (output, input) =
-            rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(Error::when("make a log pipe"))?;
-        // Only our end must not block: the flag belongs to the end, not to the pipe.
-        rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK)
-            .map_err(Error::when("make a log pipe"))?;
-        let (_, notify) = self.world.notify();
-        let group = self.groups.enter(&service.name, &service.limits, self.entered.get(&id))?;
-        let passed = Passed {
-            descriptors,
-            life: self.world.life(),
-            notify,
-            output: input,
-            group: group.as_ref().map(Group::as_fd),
-            start,
-        };
-        let launcher =
-            self.starter.start(&service.name, passed).map_err(Error::when("start the launcher"))?;
-        Ok(Started { launcher, output, group })
-    }
-
-    fn kill(&self, id: ServiceId) {
-        self.roster.all(id).into_iter().for_each(|child| process::send(child, SignalName::Kill));
-        // The launcher first, which is not in the group: what it makes there afterwards ends by itself.
-        self.entered.get(&id).into_iter().for_each(Group::kill);
-    }
-
-    /// Lets go of the group of a service that has ended, with whatever is left in it, and says what its limits did.
-    fn leave(&mut self, id: ServiceId, ending: Ending) -> Ending {
-        let Some(group) = self.entered.remove(&id) else { return ending };
-        let Felt { killed, refused, withheld } = group.felt();
-        let name = self.names.get(id.0).copied().unwrap_or_default();
-        if refused > 0 {
-            let text = format!("{name}: its limit of tasks refused it {refused} more");
-            self.log.event_of(Some(name), &text);
-        }
-        if withheld > 0 {
-            let text = format!("{name}: its limit of processor time made it wait {withheld} times");
-            self.log.event_of(Some(name), &text);
-        }
-        match ending {
-            Ending::Signal(signal) if killed > 0 && signal == Signal::KILL.as_raw() => Ending::OutOfMemory,
-            ending => ending,
         }
     }
 
