@@ -11,6 +11,8 @@ const HERE: u64 = -100i64 as u64;
 const WRITES: u64 = 0o3;
 const CREATES: u64 = 0o100;
 const TRUNCATES: u64 = 0o1000;
+/// `O_PATH`: names something, and opens nothing of it.
+const NAMES: u64 = 0o10_000_000;
 const PROT_EXEC: u64 = 4;
 const MAP_ANONYMOUS: u64 = 0x20;
 const SOCKET_OR_FIFO: [u64; 2] = [0o140000, 0o010000];
@@ -25,6 +27,8 @@ pub struct Call {
     paths: Vec<PathBuf>,
     /// Whether what it opens was there before.
     was_there: bool,
+    /// By which name it opens or executes something, links and all.
+    asked: Option<PathBuf>,
 }
 
 impl Call {
@@ -34,8 +38,8 @@ impl Call {
         let [a, b, c, d, ..] = arguments;
         let at = |directory: u64, path: u64| memory::path(pid, directory, path);
         let paths: Vec<Option<PathBuf>> = match Sysno::new(number as usize) {
-            Some(Sysno::open | Sysno::creat) => vec![at(HERE, a)],
-            Some(Sysno::openat | Sysno::openat2) => vec![at(a, b)],
+            Some(Sysno::open | Sysno::creat | Sysno::execve) => vec![at(HERE, a)],
+            Some(Sysno::openat | Sysno::openat2 | Sysno::execveat) => vec![at(a, b)],
             Some(Sysno::mkdir | Sysno::unlink | Sysno::rmdir | Sysno::mknod | Sysno::truncate) => {
                 vec![at(HERE, a)]
             }
@@ -54,13 +58,37 @@ impl Call {
         };
         let paths: Vec<PathBuf> = paths.into_iter().flatten().collect();
         let was_there = paths.first().is_none_or(|path| path.exists());
-        Self { number, arguments, paths, was_there }
+        let asked = match Sysno::new(number as usize) {
+            Some(Sysno::open | Sysno::creat | Sysno::execve) => memory::asked(pid, HERE, a),
+            Some(Sysno::openat | Sysno::openat2 | Sysno::execveat) => memory::asked(pid, a, b),
+            _ => None,
+        };
+        Self { number, arguments, paths, was_there, asked }
+    }
+
+    /// Adds what a call executed that has become another program, of which this is the file without links.
+    pub fn became(self, pid: Pid, program: PathBuf, uses: &mut Uses) {
+        let script = self.paths.first().and_then(|path| path.canonicalize().ok());
+        let mut executed = |path: PathBuf| {
+            uses.add(Use::File(path, Access::Execute), "execve", || memory::name(pid));
+        };
+        // Of a script the program is its interpreter, by a name that stands in it.
+        if let Some(script) = script.as_ref().filter(|script| **script != program) {
+            executed(script.clone());
+        }
+        executed(program.clone());
+        if let Some(asked) = self.asked {
+            uses.ask(script.as_ref().unwrap_or(&program), asked);
+        }
     }
 
     /// Adds what a call used that has ended well with this result.
     pub fn ended(self, pid: Pid, result: u64, uses: &mut Uses) {
         let Some(call) = Sysno::new(self.number as usize) else { return };
         let [a, b, c, d, e, f] = self.arguments;
+        if let (Some(asked), Some(path)) = (self.asked, memory::descriptor(pid, result)) {
+            uses.ask(&path, asked);
+        }
         let mut add = |used: Use| uses.add(used, call.name(), || memory::name(pid));
         let mut files = |paths: &[PathBuf], access: Access| {
             paths.iter().for_each(|path| add(Use::File(path.clone(), access)));
@@ -74,6 +102,10 @@ impl Call {
                     _ => CREATES | TRUNCATES | 1,
                 };
                 let Some(path) = memory::descriptor(pid, result) else { return };
+                // Whoever walks along a path by its directories uses where it leads.
+                if flags & NAMES != 0 && path.is_dir() {
+                    return;
+                }
                 let mode = flags & WRITES;
                 if mode != 1 {
                     files(std::slice::from_ref(&path), Access::Read);
@@ -141,10 +173,16 @@ impl Call {
         matches!(Sysno::new(self.number as usize), Some(Sysno::execve | Sysno::execveat))
     }
 
-    /// Returns whether a result may still count as a success: a connection may be under way.
+    /// Returns whether a result may still count as a success: a connection may be under way, and who makes a directory
+    /// that is there has what it wants.
     pub fn went_well(&self, result: i64) -> bool {
+        const EEXIST: i64 = 17;
         const EINPROGRESS: i64 = 115;
-        let connects = Sysno::new(self.number as usize) == Some(Sysno::connect);
-        result >= 0 || (connects && result == -EINPROGRESS)
+        let enough = match Sysno::new(self.number as usize) {
+            Some(Sysno::connect) => EINPROGRESS,
+            Some(Sysno::mkdir | Sysno::mkdirat) => EEXIST,
+            _ => return result >= 0,
+        };
+        result >= 0 || result == -enough
     }
 }

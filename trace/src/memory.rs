@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The longest path (limits.h).
 const LONGEST: usize = 4096;
@@ -55,6 +55,21 @@ pub fn path(pid: Pid, directory: u64, at: u64) -> Option<PathBuf> {
         (Some(parent), Some(name)) => Some(parent.canonicalize().ok()?.join(name)),
         _ => whole.canonicalize().ok(),
     }
+}
+
+/// Returns the name that a path argument is, from the root, links and all; none where it goes back up.
+pub fn asked(pid: Pid, directory: u64, at: u64) -> Option<PathBuf> {
+    let text = text(pid, at)?;
+    let path = Path::new(&text);
+    let base = match directory as i32 {
+        _ if path.is_absolute() => PathBuf::from("/"),
+        HERE => fs::read_link(format!("/proc/{pid}/cwd")).ok()?,
+        number => fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?,
+    };
+    // Collected anew, it has no `.` and no doubled `/`.
+    let whole: PathBuf = base.join(path).components().collect();
+    let goes_back = whole.components().any(|part| part == Component::ParentDir);
+    (whole.is_absolute() && !goes_back).then_some(whole)
 }
 
 /// Returns what a descriptor is, if it has a path.

@@ -2,26 +2,27 @@
 
 use super::calls::Call;
 use super::memory;
-use super::uses::{Access, Use, Uses};
+use super::uses::Uses;
 use command_fds::{CommandFdExt, FdMapping};
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 /// `-ENOSYS`, which stands for the result of a call that has only begun.
 const BEGUN: u64 = -38i64 as u64;
+
+/// After so long whoever still runs is killed again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What to run.
 pub struct Request<'a> {
@@ -33,6 +34,8 @@ pub struct Request<'a> {
     pub environment: &'a [(String, String)],
     /// Where it begins.
     pub directory: &'a Path,
+    /// As whom it runs, by uid and gid, if not as who asks.
+    pub user: Option<(u32, u32)>,
     /// Listening sockets, passed from descriptor 3 on.
     pub passed: Vec<OwnedFd>,
     /// How long it may run.
@@ -56,6 +59,9 @@ pub fn run(request: Request<'_>) -> io::Result<Uses> {
     let mappings = passed.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
     command.fd_mappings(mappings).map_err(io::Error::other)?;
     command.current_dir(request.directory).stdin(Stdio::null()).process_group(0);
+    if let Some((uid, gid)) = request.user {
+        command.uid(uid).gid(gid);
+    }
     let child = command.spawn()?;
     let first = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     waitpid(first, Some(WaitPidFlag::WUNTRACED))?;
@@ -64,19 +70,22 @@ pub fn run(request: Request<'_>) -> io::Result<Uses> {
         follow | Options::PTRACE_O_TRACEEXEC | Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
     ptrace::seize(first, options)?;
     kill(first, Signal::SIGCONT)?;
-    let over = Arc::new(AtomicBool::new(false));
+    let alive = Arc::new(Mutex::new(BTreeSet::from([first])));
     let (done, patience) = mpsc::channel::<()>();
-    let limit = request.limit;
-    let told = over.clone();
+    let mut limit = request.limit;
+    let known = alive.clone();
     let watch = std::thread::spawn(move || {
-        if patience.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-            told.store(true, Ordering::Relaxed);
-            // Whatever it waits for, this wakes the tracer.
-            let _ = kill(Pid::from_raw(-first.as_raw()), Signal::SIGKILL);
+        // Whatever they wait for, and whichever session they are in; who was just being made is killed the next time.
+        while patience.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+            for pid in known.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let _ = kill(*pid, Signal::SIGKILL);
+            }
+            limit = AGAIN;
         }
     });
-    let mut tracer = Tracer { begun: BTreeMap::new(), uses: Uses::default(), is_program: false };
-    let followed = tracer.follow(&over);
+    let mut tracer =
+        Tracer { first, begun: BTreeMap::new(), alive, uses: Uses::default(), is_program: false };
+    let followed = tracer.follow();
     drop(done);
     let _ = watch.join();
     followed?;
@@ -84,29 +93,38 @@ pub fn run(request: Request<'_>) -> io::Result<Uses> {
 }
 
 struct Tracer {
+    first: Pid,
     /// The call in which each process is; none between two.
     begun: BTreeMap<Pid, Option<Call>>,
+    /// All that are followed and have not been seen to end.
+    alive: Arc<Mutex<BTreeSet<Pid>>>,
     uses: Uses,
     /// Whether the shell has become the program.
     is_program: bool,
 }
 
 impl Tracer {
-    fn follow(&mut self, over: &AtomicBool) -> nix::Result<()> {
+    fn follow(&mut self) -> nix::Result<()> {
         loop {
             // Of this thread alone: another may be tracing too.
             let mine = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
-            let status = match waitpid(None, Some(mine)) {
+            let looked = mine | WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
+            let pid = match waitid(Id::All, looked) {
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(Errno::EINTR) => continue,
-                other => other?,
+                other => other?.pid(),
             };
-            let Some(pid) = status.pid() else { continue };
-            if over.load(Ordering::Relaxed) {
-                for known in self.begun.keys() {
-                    let _ = kill(*known, Signal::SIGKILL);
-                }
-            }
+            let Some(pid) = pid else { continue };
+            let status = {
+                // Nobody is killed by a number that belongs to somebody else by then.
+                let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+                let status = waitpid(pid, Some(mine))?;
+                match status {
+                    WaitStatus::Exited(..) | WaitStatus::Signaled(..) => alive.remove(&pid),
+                    _ => alive.insert(pid),
+                };
+                status
+            };
             let deliver = match status {
                 WaitStatus::PtraceSyscall(_) => {
                     self.at_call(pid);
@@ -121,6 +139,9 @@ impl Tracer {
                 WaitStatus::Stopped(_, signal) => Some(signal),
                 WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
                     self.begun.remove(&pid);
+                    if pid == self.first && matches!(status, WaitStatus::Exited(..)) {
+                        self.uses.left = self.begun.keys().next().map(|left| memory::name(*left));
+                    }
                     continue;
                 }
                 _ => None,
@@ -157,9 +178,9 @@ impl Tracer {
         if !std::mem::replace(&mut self.is_program, true) {
             return;
         }
-        if let Ok(program) = std::fs::read_link(format!("/proc/{pid}/exe")) {
-            let program: PathBuf = program;
-            self.uses.add(Use::File(program, Access::Execute), "execve", || memory::name(pid));
+        let call = self.begun.get(&pid).cloned().flatten();
+        if let (Some(call), Ok(program)) = (call, std::fs::read_link(format!("/proc/{pid}/exe"))) {
+            call.became(pid, program, &mut self.uses);
         }
     }
 }
@@ -167,8 +188,15 @@ impl Tracer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uses::{Access, Use};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     fn used(script: &str, limit: Duration) -> Vec<Use> {
+        uses(script, limit).all().map(|(used, _)| used.clone()).collect()
+    }
+
+    fn uses(script: &str, limit: Duration) -> Uses {
         let arguments = ["-c".to_owned(), script.to_owned()];
         let environment = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
         let request = Request {
@@ -176,10 +204,11 @@ mod tests {
             arguments: &arguments,
             environment: &environment,
             directory: Path::new("/"),
+            user: None,
             passed: Vec::new(),
             limit,
         };
-        run(request).unwrap().all().map(|(used, _)| used.clone()).collect()
+        run(request).unwrap()
     }
 
     #[track_caller]
@@ -235,6 +264,35 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_that_leaves_its_session_and_waits_for_ever_is_ended_too() {
+        let begun = std::time::Instant::now();
+        let script = "setsid sh -c 'cat /etc/hostname; sleep 600 & wait' & sleep 0.1; exit 0";
+        let uses = uses(script, Duration::from_secs(1));
+        let read = Use::File("/etc/hostname".into(), Access::Read);
+        assert!(uses.left().is_some() && uses.all().any(|(used, _)| *used == read), "{uses:#?}");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_file_is_told_with_the_name_by_which_it_was_asked_for() {
+        let at = directory("names");
+        std::fs::create_dir(at.join("real")).unwrap();
+        std::fs::write(at.join("real/file"), "text").unwrap();
+        std::fs::write(at.join("real/script"), "#!/bin/sh\nexit 0\n").unwrap();
+        std::fs::set_permissions(at.join("real/script"), PermissionsExt::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink("real", at.join("link")).unwrap();
+        let script = format!("cat {0}/link/file; cd {0}; ./link/script", at.display());
+        let uses = uses(&script, Duration::from_secs(60));
+        for name in ["file", "script"] {
+            let asked: Vec<&Path> = uses.asked(&at.join("real").join(name)).collect();
+            assert_eq!(asked, [at.join("link").join(name)]);
+        }
+        let executed = Use::File(at.join("real/script"), Access::Execute);
+        assert!(uses.all().any(|(used, _)| *used == executed), "{uses:#?}");
+        std::fs::remove_dir_all(at).unwrap();
+    }
+
+    #[test]
     fn sockets_are_told_by_their_addresses() {
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap();
@@ -245,6 +303,7 @@ mod tests {
             arguments: &arguments,
             environment: &[],
             directory: Path::new("/"),
+            user: None,
             passed: Vec::new(),
             limit: Duration::from_secs(60),
         };

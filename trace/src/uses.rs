@@ -1,8 +1,8 @@
 //! What a program used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing of the machine that was used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +53,12 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default)]
 pub struct Uses {
     all: BTreeMap<Use, Evidence>,
+    /// By which names files were asked for that have others without links.
+    asked: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     /// Sockets for datagrams that were given an address to send to; naming one is not sending.
     named: BTreeMap<String, SocketAddr>,
+    /// The name of a process that went on when the first had ended by itself.
+    pub(crate) left: Option<String>,
 }
 
 impl Uses {
@@ -62,6 +66,25 @@ impl Uses {
     pub(crate) fn add(&mut self, used: Use, call: &'static str, by: impl FnOnce() -> String) {
         let known = self.all.entry(used).or_insert_with(|| Evidence { by: by(), call, times: 0 });
         known.times = known.times.saturating_add(1);
+    }
+
+    /// Returns the name of a process that went on when the first had ended by itself, as those of daemons do that go to
+    /// the background.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
+        self.left.as_deref()
+    }
+
+    /// Notes by which name a file was asked for.
+    pub(crate) fn ask(&mut self, file: &Path, asked: PathBuf) {
+        if asked != file {
+            self.asked.entry(file.to_owned()).or_default().insert(asked);
+        }
+    }
+
+    /// Returns the other names, with links in them, by which a file was asked for.
+    pub fn asked(&self, file: &Path) -> impl Iterator<Item = &Path> {
+        self.asked.get(file).into_iter().flatten().map(PathBuf::as_path)
     }
 
     /// Notes where a socket sends to.

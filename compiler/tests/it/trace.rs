@@ -118,3 +118,59 @@ fn a_group_of_system_calls_that_is_there_is_not_asked_for_again() {
     let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
     assert!(!traced.out.contains("+    syscalls"), "{}", traced.out);
 }
+
+#[test]
+fn a_file_that_is_reached_by_a_link_and_a_place_that_does_not_last_are_named_as_the_program_needs_them() {
+    let scene = Scene::new("trace-links");
+    let here = scene.path.display().to_string();
+    scene.write("real/file", "by a link\n");
+    std::os::unix::fs::symlink("real", scene.path.join("link")).unwrap();
+    let script =
+        format!("cat {here}/link/file; awk 'BEGIN {{ print 6 * 7 }}'; echo shared > /dev/shm/capc-links");
+    let service = format!("service job {{\n    run \"/bin/sh\" \"-c\" {script:?}\n    oneshot\n}}\n");
+    scene.write("system.kdl", format!("system links\n{service}"));
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    let _ = std::fs::remove_file("/dev/shm/capc-links");
+    for line in
+        ["+    image \"/usr/bin/awk\"", "+    scratch \"/dev/shm\"", &format!("read at=\"{here}/link/file\"")]
+    {
+        assert!(traced.out.contains(line), "{line} is not in\n{}", traced.out);
+    }
+    assert!(!traced.out.contains(".so"), "what a program needs comes with it:\n{}", traced.out);
+    apply(&scene, &traced.out);
+    scene.plain_capc(["up", "system.kdl"]).exits(0).says("by a link").says("42");
+}
+
+#[test]
+fn a_daemon_that_goes_to_the_background_is_told_to_stay() {
+    let scene = Scene::new("trace-background");
+    let script = "setsid sleep 60 & sleep 0.2; exit 0";
+    scene.write("system.kdl", format!("system s\nservice job {{ run \"/bin/sh\" \"-c\" {script:?}; }}\n"));
+    let begun = std::time::Instant::now();
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl", "--seconds", "1"]).exits(0);
+    traced.complains(
+        "others went on (sleep): a service ends with its first process, so let it stay in the foreground",
+    );
+    assert!(begun.elapsed().as_secs() < 40);
+}
+
+#[test]
+fn who_runs_as_somebody_is_traced_as_him() {
+    if !crate::scene::needs_root("a trace as somebody else") {
+        return;
+    }
+    let scene = Scene::new("trace-as");
+    let service =
+        "identity worker user=\"nobody\"\nservice job { run \"/usr/bin/id\" \"-u\"; as worker; oneshot; }\n";
+    scene.write("system.kdl", format!("system s\n{service}"));
+    let nobody = uid_of("nobody");
+    let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    let traced = traced.complains(&format!("with all that the user {nobody}, as which it runs, may do"));
+    assert!(traced.out.lines().any(|line| line == nobody), "{}", traced.out);
+}
+
+fn uid_of(name: &str) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
+    let account = accounts.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap();
+    account.split(':').nth(2).unwrap().to_owned()
+}

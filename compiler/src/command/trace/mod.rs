@@ -12,7 +12,7 @@ use crate::lower;
 use crate::machine::RealMachine;
 use crate::model::{Address, Kind, Model, Object, ObjectId, Resource, Service, Target};
 use crate::source::{Files, RealFiles, SourceFile};
-use capc_schemas::manifest::Manifest;
+use capc_schemas::manifest::{Line, Manifest};
 use capc_trace::Request;
 use offered::Offered;
 use std::collections::BTreeMap;
@@ -55,8 +55,13 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
     };
     let offered = offered(&lowered, service, &arguments.service).unwrap_or_default();
     let limit = Duration::from_secs(arguments.seconds);
+    let user = user(&lowered, service, &arguments.service);
+    let whose = match user {
+        Some((uid, _)) => format!("the user {uid}, as which it runs, may do"),
+        None => "you may do yourself".to_owned(),
+    };
     super::complain!(
-        "capc: `{}` runs without a world for at most {} s, with all that you may do yourself",
+        "capc: `{}` runs without a world for at most {} s, with all that {whose}",
         arguments.service,
         arguments.seconds
     );
@@ -75,6 +80,7 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect::<Vec<_>>(),
         directory: Path::new(service.workdir.as_ref().map_or("/", |workdir| &*workdir.path)),
+        user,
         passed: passed(model, service)?,
         limit,
     });
@@ -93,8 +99,25 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
         suggestion.stated.extend(libraries.stated);
         new = file.and_then(|file| patch::added(file, span, &suggestion));
     }
+    if let Some(left) = uses.left() {
+        super::complain!(
+            "capc: its first process ended and others went on ({}): a service ends with its first process, so let it stay in \
+             the foreground",
+            one_line(left)
+        );
+    }
     print(file.zip(new.as_deref()), &suggestion);
     Ok(Exit::Clean)
+}
+
+/// Returns as whom root runs a service that says so: some programs refuse root, and others do as root what they do not otherwise.
+fn user(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<(u32, u32)> {
+    service.identity.filter(|_| generation::mode() == lower::Mode::Root)?;
+    let (_, manifest) = lowered.manifests.iter().find(|(known, _)| known == name)?;
+    Manifest::parse(manifest.as_bytes()).ok()?.lines().find_map(|line| match line {
+        Line::Uid { uid, gid } => Some((uid, gid)),
+        _ => None,
+    })
 }
 
 /// Returns what the world of a service offers.

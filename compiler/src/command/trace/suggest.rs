@@ -22,6 +22,10 @@ const SHARED: [&str; 6] = [
     "/var/log",
     "/var/cache",
 ];
+/// Where nothing lasts longer than until the next boot.
+const FLEETING: [&str; 4] = ["/tmp", "/var/tmp", "/run", "/dev/shm"];
+/// Of these every world has its own.
+const OWN: [&str; 3] = ["/tmp", "/var/tmp", "/run"];
 /// Where every world has its own, or what none can have.
 const NEVER: [&str; 2] = ["/proc", "/sys"];
 
@@ -60,8 +64,17 @@ pub fn suggest(
         Reach::Libraries => is_library(used),
     };
     let missing: Vec<(&Use, &Evidence)> =
-        uses.all().filter(|(used, _)| is_meant(used) && !offered.has(used)).collect();
-    suggesting.files(&missing);
+        uses.all().filter(|(used, _)| is_meant(used) && !offered.has(used, uses)).collect();
+    let own = |path: &Path| {
+        let accesses = [Access::Modify, Access::Create];
+        let mut writes = accesses.iter().map(|access| Use::File(path.to_owned(), *access));
+        writes.any(|write| uses.all().any(|(used, _)| *used == write))
+    };
+    suggesting.files(&missing, own, |path, access| {
+        let names = uses.asked(path).map(|asked| offered.leads(asked));
+        let names: Vec<PathBuf> = names.filter(|name| !offered.has_file(name, access)).collect();
+        if names.is_empty() { vec![path.to_owned()] } else { names }
+    });
     for (used, evidence) in &missing {
         suggesting.other(used, evidence);
     }
@@ -72,7 +85,7 @@ pub fn suggest(
 #[must_use]
 pub fn for_one(used: &Use, evidence: &Evidence, known: &BTreeMap<String, Option<String>>) -> Suggestion {
     let mut suggesting = Suggesting { known: known.clone(), found: Suggestion::default() };
-    suggesting.files(&[(used, evidence)]);
+    suggesting.files(&[(used, evidence)], |_| false, |path, _| vec![path.to_owned()]);
     suggesting.other(used, evidence);
     suggesting.found
 }
@@ -90,28 +103,56 @@ struct Needed {
 }
 
 impl Suggesting {
-    fn files(&mut self, missing: &[(&Use, &Evidence)]) {
+    /// Adds what gives files; `is_own` says of one that the program wrote it, `names` by which names one was asked for that
+    /// lack.
+    fn files(
+        &mut self,
+        missing: &[(&Use, &Evidence)],
+        is_own: impl Fn(&Path) -> bool,
+        names: impl Fn(&Path, Access) -> Vec<PathBuf>,
+    ) {
         let mut needed: BTreeMap<PathBuf, Needed> = BTreeMap::new();
         for (used, evidence) in missing {
             let Use::File(path, access) = used else { continue };
-            let is_fleeting =
-                ["/tmp", "/var/tmp", "/run", "/dev/shm"].iter().any(|own| path.starts_with(own));
-            if path.as_os_str() == "/etc/ld.so.cache" || (is_fleeting && *access != Access::Read) {
+            if path.as_os_str() == "/etc/ld.so.cache" {
+                continue;
+            }
+            let is_read = matches!(access, Access::Read | Access::Execute);
+            if FLEETING.iter().any(|own| path.starts_with(own)) && (!is_read || is_own(path)) {
+                if !is_read {
+                    self.fleeting(path, &names(path, *access), evidence);
+                }
                 continue;
             }
             // Names are made in directories, so it is the directory that is granted.
             let granted = match access {
-                Access::Create | Access::Remove | Access::Socket => path.parent().unwrap_or(path),
-                Access::Read | Access::Execute | Access::Modify => path,
+                Access::Create | Access::Remove | Access::Socket => {
+                    vec![path.parent().unwrap_or(path).to_owned()]
+                }
+                Access::Modify => vec![path.clone()],
+                Access::Read | Access::Execute => names(path, *access),
             };
-            let entry = needed.entry(granted.to_owned()).or_default();
-            entry.accesses.insert(*access);
-            if entry.said.is_empty() {
-                entry.said = said(evidence);
+            for granted in granted {
+                let entry = needed.entry(granted).or_default();
+                entry.accesses.insert(*access);
+                if entry.said.is_empty() {
+                    entry.said = said(evidence);
+                }
             }
         }
         for (path, needed) in gathered(needed) {
             self.file(&path, &needed);
+        }
+    }
+
+    /// What a program makes for itself where nothing lasts needs no more than a place.
+    fn fleeting(&mut self, path: &Path, names: &[PathBuf], evidence: &Evidence) {
+        let name = names.first().map_or(path, PathBuf::as_path);
+        let Some(place) = name.parent().and_then(Path::to_str) else { return };
+        let needed = Needed { accesses: BTreeSet::new(), said: said(evidence) };
+        // The world's own are there; what is missing in one is missing on the machine too.
+        if !OWN.contains(&place) {
+            self.state(format!("scratch {}", string(place)), &needed);
         }
     }
 
@@ -122,6 +163,7 @@ impl Suggesting {
         };
         let value = string(text);
         let changes = needed.accesses.iter().any(|access| !matches!(access, Access::Read | Access::Execute));
+        let real = path.canonicalize().ok().filter(|real| real != path && !changes);
         if NEVER.iter().any(|never| path.starts_with(never)) {
             self.ungranted(format!("{text} ({}): no world has it", needed.said));
         } else if path.starts_with("/dev") {
@@ -147,12 +189,16 @@ impl Suggesting {
                 "file"
             };
             self.held(kind, path, &value, &words.join(" "), needed);
-        } else if path.starts_with("/etc") {
+        } else if let Some(real) = real.filter(|real| !is_code(real) && !real.starts_with("/etc")) {
+            // A link to something that is the machine's and may become another at any time.
+            let Some(place) = real.to_str().map(string) else { return };
+            let kind = if real.is_dir() { "dir" } else { "file" };
+            let words = if needed.accesses.contains(&Access::Execute) { "read exec" } else { "read" };
+            self.held(kind, &real, &place, &format!("{words} at={value}"), needed);
+        } else if path.starts_with("/etc") && path.canonicalize().is_ok_and(|real| real == path) {
             self.state(format!("config {value}"), needed);
-        } else if ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"]
-            .iter()
-            .any(|code| path.starts_with(code))
-        {
+        } else if is_code(path) || path.starts_with("/etc") {
+            // An image brings the links that lead to it.
             let standard = standard_images().find(|(_, paths)| paths.iter().any(|own| path.starts_with(own)));
             let image = standard.map_or(value, |(name, _)| string(&format!("std:{name}")));
             self.state(format!("image {image}"), needed);
@@ -266,7 +312,7 @@ fn gathered(mut needed: BTreeMap<PathBuf, Needed>) -> BTreeMap<PathBuf, Needed> 
         let into = above.filter(|above| {
             // A right that only some of it needs is not given for all of it.
             let whole = all.get(above).map(|whole| &whole.accesses);
-            !changes || whole.is_some_and(|whole| more.accesses.is_subset(whole))
+            !changes || whole.is_some_and(|whole| more.accesses.is_subset(&given(whole)))
         });
         let entry = all.entry(into.unwrap_or(path)).or_default();
         entry.accesses.extend(more.accesses);
@@ -276,6 +322,20 @@ fn gathered(mut needed: BTreeMap<PathBuf, Needed>) -> BTreeMap<PathBuf, Needed> 
     }
     all.retain(|_, needed| !needed.accesses.is_empty());
     all
+}
+
+/// Returns what the rights let do that are granted for some uses: who may make files may change them.
+fn given(accesses: &BTreeSet<Access>) -> BTreeSet<Access> {
+    let mut given = accesses.clone();
+    given.insert(Access::Read);
+    if accesses.contains(&Access::Create) || accesses.contains(&Access::Remove) {
+        given.extend([Access::Create, Access::Modify, Access::Remove]);
+    }
+    given
+}
+
+fn is_code(path: &Path) -> bool {
+    ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"].iter().any(|code| path.starts_with(code))
 }
 
 fn is_library(used: &Use) -> bool {
