@@ -129,10 +129,10 @@ pub enum Command {
     ///
     /// Follows what Landlock and the filters of system calls refuse, by the kernel's audit, which is switched on for as long; no
     /// daemon is needed, but root. Each denial is one line: the service, what it tried, what would grant it. It ends with
-    /// Ctrl-C or after `--seconds`. System calls are told of services that start while it runs. What is not seen: what a world does not
-    /// contain (`No such file`) and what is mounted read-only there (`Read-only file system`), which no record tells: `capc
-    /// trace` does.
-    #[command(after_help = "Example: capc why-denied web --seconds 30")]
+    /// Ctrl-C or after `--seconds`. System calls are told of services that start while it runs. What is not seen this way: what a
+    /// world does not contain (`No such file`) and what is mounted read-only there (`Read-only file system`), which no record
+    /// tells. With --trace it follows every system call instead, and tells of that too, also to a plain user of his own services.
+    #[command(after_help = "Example: capc why-denied web --trace")]
     WhyDenied(WhyDenied),
     /// List the generations of a store: what each changed, who signed it, what runs
     #[command(after_help = "Example: capc generations")]
@@ -385,6 +385,9 @@ pub struct Trace {
 pub struct WhyDenied {
     /// Only this service; by default every one that runs.
     pub service: Option<String>,
+    /// Follow every system call, as a debugger does, which makes services slower; tells of files that a world lacks, too.
+    #[arg(long)]
+    pub trace: bool,
     /// How long to follow; by default until it is interrupted.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: Option<u64>,

@@ -103,6 +103,13 @@ pub fn address(pid: Pid, at: u64, length: u64) -> Option<Address> {
     }
 }
 
+/// Returns the name of a unix socket that has no path, if that is what stands at an address.
+pub fn abstract_name(pid: Pid, at: u64, length: u64) -> Option<String> {
+    let bytes = read(pid, at, usize::try_from(length).ok()?.min(128))?;
+    let name = bytes.strip_prefix(&1_u16.to_ne_bytes())?.strip_prefix(&[0])?;
+    Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned())
+}
+
 /// Returns the name that the kernel has for a socket, `socket:[INODE]`.
 pub fn socket(pid: Pid, number: u64) -> Option<String> {
     let name = fs::read_link(format!("/proc/{pid}/fd/{}", number as i32)).ok()?;

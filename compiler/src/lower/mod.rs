@@ -32,9 +32,11 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use data_only::data_only_facet;
+pub use data_only::{data_only_facet, full_name};
 pub use identity::is_given;
-pub use seccomp::{calls_beyond, group_of_call, name_of_call, passes_descriptors, usual_calls};
+pub use seccomp::{
+    calls_beyond, group_of_call, name_of_call, passes_descriptors, privilege_of_call, usual_calls,
+};
 
 use crate::check::Checked;
 use crate::diag::Diagnostic;

@@ -1,8 +1,9 @@
 //! `capc why-denied`: what a running service is refused becomes a line with the statement that would grant it.
 
-use crate::scene::{Running, Scene, needs_root, until};
+use crate::scene::{Running, Scene, is_root, needs_root, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -117,4 +118,101 @@ fn what_a_service_is_denied_is_told_with_the_statement_that_grants_it() {
 fn why_something_was_denied_is_told_to_root_alone() {
     let scene = Scene::new("why-denied-plain");
     scene.plain_capc(["why-denied"]).exits(3).complains("only root may read");
+}
+
+const TRIED: &str = r#"
+import os, socket, time
+def tried(what):
+    try: what()
+    except OSError as error: print(error, flush=True)
+def unix(kind, path): socket.socket(socket.AF_UNIX, kind).connect(path)
+tried(lambda: open("HERE/hidden"))
+tried(lambda: open("HERE/read/old", "a"))
+tried(lambda: open("HERE/read/new", "w"))
+tried(lambda: open("HERE/mine/secret"))
+tried(lambda: open("/dev/shm/mine", "w"))
+tried(lambda: os.spawnv(os.P_WAIT, "/usr/bin/id", ["id"]))
+tried(lambda: os.spawnv(os.P_WAIT, "HERE/read/old", ["old"]))
+tried(lambda: unix(socket.SOCK_STREAM, "\0capc-nobody"))
+tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+tried(lambda: os.kill(1, 15))
+tried(lambda: os.nice(-5))
+tried(lambda: open("/dev/ptmx"))
+tried(lambda: unix(socket.SOCK_STREAM, "/run/other/talk"))
+"#;
+
+/// Asks by following system calls, before anything runs, what a service is denied that ends at once.
+fn traced(scene: &Scene, service: &str) -> String {
+    let mut command = scene.command(["why-denied", service, "--trace"]);
+    let mut child: Child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (out, err) = (heard(child.stdout.take().unwrap()), heard(child.stderr.take().unwrap()));
+    let mut asking = Running(child);
+    until("it follows", || err.lock().unwrap().contains("following"));
+    scene.capc(["up", "system.kdl", "--store", "store"]).exits(0);
+    kill_process(Pid::from_child(&asking.0), Signal::TERM).unwrap();
+    assert_eq!(asking.0.wait().unwrap().code(), Some(0), "{}", err.lock().unwrap());
+    until("the last of it is told", || out.lock().unwrap().contains("/run/other/talk"));
+    let out = out.lock().unwrap();
+    out.clone()
+}
+
+#[test]
+fn what_a_world_does_not_have_is_told_of_a_service_that_is_followed() {
+    let scene = Scene::new("why-denied-trace");
+    let here = scene.path.display().to_string();
+    for name in ["hidden", "read/old", "mine/secret"] {
+        scene.write(name, "text\n");
+    }
+    std::fs::set_permissions(scene.path.join("read/old"), PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(scene.path.join("mine/secret"), PermissionsExt::from_mode(0o000)).unwrap();
+    let service = r#"system tries
+dir read "HERE/read"
+dir mine "HERE/mine"
+service job {
+    run "/usr/bin/python3" "HERE/tried.py"
+    image "std:python3"
+    config "HERE/tried.py"
+    holds read read
+    holds mine read
+    oneshot
+}
+service other {
+    run "/bin/sh" "-c" "read -r x </etc/hostname || true"
+    oneshot
+    provides talk socket="/run/other/talk"
+}
+"#;
+    scene.write("tried.py", TRIED.replace("HERE", &here));
+    scene.write("system.kdl", service.replace("HERE", &here));
+    let told = traced(&scene, "job");
+    for line in [
+        format!("find {here}/hidden: file hidden \"{here}/hidden\"; holds hidden read\n"),
+        format!("write to {here}/read/old: holds read read modify\n"),
+        format!("make a file in {here}/read: holds read read create\n"),
+        format!("execute {here}/read/old: holds read read exec\n"),
+        "find and execute /usr/bin/id: image \"/usr/bin/id\"\n".to_owned(),
+        "make /dev/shm/mine: scratch \"/dev/shm\"\n".to_owned(),
+        "connect to the abstract socket @capc-nobody: nothing grants it: what has no path".to_owned(),
+        "find the socket /run/other/talk: holds other.talk connect\n".to_owned(),
+        "make a socket of AF_INET for datagrams: network net; holds net use\n".to_owned(),
+        "signal a process outside of its world, or its keeper: nothing grants it".to_owned(),
+        "call setpriority: privilege sys-nice \"CAP_SYS_NICE\"; holds sys-nice use\n".to_owned(),
+        "find /dev/ptmx: device ptmx \"/dev/ptmx\"; holds ptmx read\n".to_owned(),
+    ] {
+        assert!(told.contains(&format!("job (python3) may not {line}")), "{line} is not in\n{told}");
+    }
+    if is_root() {
+        let line =
+            format!("use {here}/mine/secret: granted, but its owner and mode keep it from the service");
+        assert!(told.contains(&line), "{line} is not in\n{told}");
+    }
+    assert!(!told.contains("other ("), "only what was asked for is told:\n{told}");
+}
+
+#[test]
+fn a_service_that_does_not_run_is_asked_for_with_a_word_about_it() {
+    let scene = Scene::new("why-denied-nobody");
+    let asked = scene.plain_capc(["why-denied", "capc-nobody", "--trace", "--seconds", "1"]).exits(0);
+    asked.complains("no service `capc-nobody` runs here by now").complains("nothing was denied");
 }

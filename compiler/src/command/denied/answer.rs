@@ -5,12 +5,14 @@ use super::worlds::Owner;
 use crate::command::sealed_words::path_of;
 use crate::command::trace::suggest::{Suggestion, for_one};
 use crate::emit::harmless::one_line;
-use crate::lower::{calls_beyond, group_of_call, name_of_call, passes_descriptors, usual_calls};
+use crate::lower::{group_of_call, name_of_call, passes_descriptors, privilege_of_call, usual_calls};
+use crate::model::PRIVILEGES;
 use crate::syntax::print::kdl::word;
 use capc_schemas::manifest::{Line, Rights};
 use capc_trace::{Access, Evidence, Use};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What was denied.
@@ -28,6 +30,20 @@ pub enum Denial {
     Foreign,
     /// Something else of Landlock's: a scope.
     Other(String),
+    /// Using a file that the world has not.
+    Missing(Access, PathBuf),
+    /// Using a file that the service holds, and that its owner and mode keep from it.
+    Mode(PathBuf),
+    /// Giving a file to somebody else.
+    Owner(PathBuf),
+    /// Connecting to a unix socket that the world has not.
+    Socket(PathBuf),
+    /// Connecting to a unix socket without a path.
+    Abstract(String),
+    /// Making a socket of a family and kind.
+    Family(u32, u32),
+    /// Sending a signal to somebody else.
+    Signal,
 }
 
 /// A right of Landlock's on files: its name, what it lets do, and what grants it.
@@ -74,6 +90,21 @@ impl Denial {
         }
     }
 
+    /// Returns that a right lacks on a file or directory that the world has.
+    #[must_use]
+    pub fn lacks(access: Access, path: PathBuf) -> Self {
+        let right = match access {
+            Access::Read if path.is_dir() => "fs.read_dir",
+            Access::Read => "fs.read_file",
+            Access::Execute => "fs.execute",
+            Access::Modify => "fs.write_file",
+            Access::Create => "fs.make_reg",
+            Access::Remove => "fs.remove_file",
+            Access::Socket => "fs.make_sock",
+        };
+        Self::File(vec![right.to_owned()], path)
+    }
+
     /// Says what was tried, as what one may not do.
     #[must_use]
     pub fn tried(&self) -> String {
@@ -100,6 +131,23 @@ impl Denial {
             },
             Self::Foreign => "make system calls of another architecture".to_owned(),
             Self::Other(rights) => format!("reach out of its world ({rights})"),
+            Self::Missing(access, path) => {
+                let doing = match access {
+                    Access::Read => "find",
+                    Access::Execute => "find and execute",
+                    Access::Modify => "find and write to",
+                    Access::Create => "make",
+                    Access::Remove => "remove",
+                    Access::Socket => "make the socket",
+                };
+                format!("{doing} {}", one_line(&path.to_string_lossy()))
+            }
+            Self::Mode(path) => format!("use {}", one_line(&path.to_string_lossy())),
+            Self::Owner(path) => format!("give away {}", one_line(&path.to_string_lossy())),
+            Self::Socket(path) => format!("find the socket {}", one_line(&path.to_string_lossy())),
+            Self::Abstract(name) => format!("connect to the abstract socket @{}", one_line(name)),
+            Self::Family(family, kind) => format!("make a socket {}", family_name(*family, *kind)),
+            Self::Signal => "signal a process outside of its world, or its keeper".to_owned(),
         }
     }
 
@@ -112,7 +160,81 @@ impl Denial {
             Self::Bind(address) => written(&Use::Bind(*address), "bind", owner),
             Self::Call(call) => of_call(*call, owner),
             Self::Foreign => "nothing grants it".to_owned(),
+            Self::Other(rights) if rights.contains("signal") => Self::Signal.granted_by(owner),
+            Self::Other(rights) if rights.contains("abstract") => Self::Abstract(String::new()).granted_by(owner),
             Self::Other(_) => "nothing grants it: a world's scopes always hold".to_owned(),
+            Self::Missing(access, path) => match (path.parent(), access) {
+                (Some(parent), Access::Create | Access::Remove | Access::Socket)
+                    if parent == Path::new("/") =>
+                {
+                    "nothing grants it: `/` is the world's own; let it use a directory that it can hold".to_owned()
+                }
+                _ => written(&Use::File(path.clone(), *access), "open", owner),
+            },
+            Self::Mode(path) => of_mode(path, owner),
+            Self::Owner(_) => {
+                "nothing grants it: what a service makes is its own; let it run `as` whom the files should belong to".to_owned()
+            }
+            Self::Socket(path) => written(&Use::Socket(path.clone()), "connect", owner),
+            Self::Abstract(_) => {
+                "nothing grants it: what has no path cannot be held; let both use a socket with a path".to_owned()
+            }
+            Self::Family(family, kind) => of_family(*family, *kind).to_owned(),
+            Self::Signal => {
+                "nothing grants it: services are stopped and restarted by the init (`capc stop`, `capc restart`)".to_owned()
+            }
+        }
+    }
+}
+
+/// `AF_UNIX`, `AF_INET`, `AF_INET6`, `AF_NETLINK`, `AF_PACKET` of socket(2).
+const FAMILIES: [(u32, &str); 5] =
+    [(1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6"), (16, "AF_NETLINK"), (17, "AF_PACKET")];
+
+fn family_name(family: u32, kind: u32) -> String {
+    let name = FAMILIES.iter().find(|(number, _)| *number == family);
+    let name = name.map_or_else(|| format!("of family {family}"), |(_, name)| format!("of {name}"));
+    match kind {
+        1 => format!("{name} for streams"),
+        2 => format!("{name} for datagrams"),
+        3 => format!("{name} for raw packets"),
+        _ => name,
+    }
+}
+
+fn of_family(family: u32, kind: u32) -> &'static str {
+    match (family, kind) {
+        (2 | 10, 1) => {
+            "`connect NAME tcp=\"HOST:PORT\"` and `holds NAME connect`, or `listen NAME tcp=\"HOST:PORT\"` and `holds NAME bind`, \
+             give the one port that it wants"
+        }
+        (2 | 10, 2) => "network net; holds net use",
+        (2 | 10 | 17, 3) => "privilege net-raw \"CAP_NET_RAW\"; holds net-raw use",
+        (16, _) => {
+            "network net; holds net use (addresses and routes); all of it: privilege net-admin \"CAP_NET_ADMIN\"; holds net-admin use"
+        }
+        _ => "nothing grants it: worlds have no sockets of this family",
+    }
+}
+
+/// Says of a file that is held and could not be used, whose it is.
+fn of_mode(path: &Path, owner: &Owner) -> String {
+    let uid = owner.manifest().and_then(|manifest| {
+        manifest.lines().find_map(|line| match line {
+            Line::Uid { uid, gid: _ } => Some(uid),
+            _ => None,
+        })
+    });
+    let who = uid.map_or_else(|| "the service".to_owned(), |uid| format!("the service, whose uid is {uid}"));
+    let found = path
+        .metadata()
+        .map(|found| format!("{}:{} with mode {:04o}", found.uid(), found.gid(), found.mode() & 0o7777));
+    match found {
+        Ok(found) => format!(
+            "granted, but its owner and mode keep it from {who}: it belongs to {found}; `chown` or `chmod` it, or run `as` its owner"
+        ),
+        Err(_) => {
+            format!("granted, but owners and modes, of it or of a directory above it, keep it from {who}")
         }
     }
 }
@@ -123,8 +245,26 @@ fn with_host(address: SocketAddr) -> SocketAddr {
 }
 
 fn of_call(call: u32, owner: &Owner) -> String {
+    if group_of_call(call) == Some("mount") {
+        return "nothing grants it: no world may mount; mount it outside, and let the service hold it as a `dir`".to_owned();
+    }
     if group_of_call(call).is_some() {
         return written(&Use::Call(call), "call", owner);
+    }
+    if name_of_call(call) == Some("memfd_create") {
+        return "granted with the flag MFD_NOEXEC_SEAL; most programs do without it, as on an older kernel"
+            .to_owned();
+    }
+    let privilege = privilege_of_call(call).and_then(|number| PRIVILEGES.get(usize::from(number)));
+    if let Some(privilege) = privilege {
+        let name = privilege.to_lowercase().replace('_', "-");
+        let statements = format!("privilege {name} \"CAP_{privilege}\"; holds {name} use");
+        return match *privilege {
+            "SETUID" | "SETGID" => {
+                format!("nothing has to: it runs `as` who it is from the beginning ({statements} would)")
+            }
+            _ => statements,
+        };
     }
     if matches!(name_of_call(call), Some("clone3" | "openat2")) {
         return "nothing grants it: programs do without, as on an older kernel".to_owned();
@@ -137,8 +277,8 @@ fn of_call(call: u32, owner: &Owner) -> String {
     if name_of_call(call) == Some("socket") {
         return "its family is not granted: `connect` and `listen` give TCP, a `network` UDP".to_owned();
     }
-    if usual_calls().contains(&call) || calls_beyond(Vec::new(), (0..64).collect()).any(|more| more == call) {
-        return "granted with other arguments, or with a `privilege` alone".to_owned();
+    if usual_calls().contains(&call) {
+        return "granted with other arguments alone".to_owned();
     }
     "nothing grants it: no group of `syscalls` has it".to_owned()
 }
@@ -203,7 +343,8 @@ fn held(path: &Path, owner: &Owner) -> Held {
     match best {
         Some((name, place)) => {
             let rules = manifest.lines().filter_map(|line| match line {
-                Line::Allow { at, rights } if path_of(at) == place => Some(rights),
+                // What several places below one have in common is allowed there.
+                Line::Allow { at, rights } if Path::new(&place).starts_with(path_of(at)) => Some(rights),
                 _ => None,
             });
             Held::As { name, rights: rules.fold(Rights::NONE, Rights::or) }
@@ -216,7 +357,11 @@ fn held(path: &Path, owner: &Owner) -> Held {
 /// Writes the statements that give one thing.
 fn written(used: &Use, call: &'static str, owner: &Owner) -> String {
     let evidence = Evidence { by: String::new(), call, times: 1 };
-    let Suggestion { declared, stated, ungranted: _ } = for_one(used, &evidence, &owner.known);
+    let Suggestion { declared, stated, ungranted } = for_one(used, &evidence, &owner.known);
+    if let Some(why) = ungranted.first().filter(|_| stated.is_empty()).and_then(|told| told.split_once("): "))
+    {
+        return format!("nothing grants it: {}", one_line(why.1));
+    }
     let statements: Vec<String> =
         declared.into_iter().chain(stated).map(|(statement, _)| one_line(&statement)).collect();
     if statements.is_empty() { "nothing grants it".to_owned() } else { statements.join("; ") }
@@ -261,6 +406,16 @@ mod tests {
         );
         let call = |name| Denial::Call((0..500).find(|number| name_of_call(*number) == Some(name)).unwrap());
         check(&call("unshare"), "call unshare", "syscalls \"namespaces\"");
+        check(
+            &call("clock_settime"),
+            "call clock_settime",
+            "privilege sys-time \"CAP_SYS_TIME\"; holds sys-time use",
+        );
+        check(
+            &call("mount"),
+            "call mount",
+            "nothing grants it: no world may mount; mount it outside, and let the service hold it as a `dir`",
+        );
         check(
             &call("recvmsg"),
             "call recvmsg",

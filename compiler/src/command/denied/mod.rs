@@ -1,6 +1,7 @@
 //! `capc why-denied`: what running services were refused, and which statement would grant it.
 
 mod answer;
+mod closely;
 mod netlink;
 mod record;
 mod switch;
@@ -8,6 +9,7 @@ mod worlds;
 
 use super::{Failure, complain, doctor, say};
 use crate::cli::{Exit, WhyDenied};
+use crate::diag::nearest;
 use answer::Denial;
 use netlink::{Read, Records};
 use record::{Process, Record, Refused};
@@ -44,6 +46,17 @@ pub fn run(arguments: &WhyDenied) -> Exit {
 }
 
 fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
+    let only = arguments.service.as_deref();
+    let mut telling = Telling { only, is_followed: arguments.trace, ..Telling::default() };
+    telling.worlds.look();
+    telling.expect();
+    if arguments.trace {
+        let cannot = |error: io::Error| Failure::refused(format!("signals cannot be heard: {error}"));
+        let end = interrupted().map_err(cannot)?;
+        closely::follow(arguments, &mut telling, &end);
+        telling.sum();
+        return Ok(());
+    }
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::refused("only root may read what the kernel's audit tells: run it as root"));
     }
@@ -56,13 +69,7 @@ fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
         _ => cannot(error),
     })?;
     must_tell()?;
-    let (end, writer) = UnixStream::pair().map_err(cannot)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        let writer = writer.try_clone().map_err(cannot)?;
-        pipe::register(signal, writer).map_err(cannot)?;
-    }
-    let mut telling = Telling { only: arguments.service.as_deref(), ..Telling::default() };
-    telling.worlds.look();
+    let end = interrupted().map_err(cannot)?;
     let switched = SwitchedOn::now()?;
     if !hears(&records).map_err(cannot)? {
         return Err(Failure::refused(
@@ -78,6 +85,15 @@ fn follow(arguments: &WhyDenied) -> Result<(), Failure> {
     drop(switched);
     telling.sum();
     outcome
+}
+
+/// Returns what has something to read once somebody asks for the end.
+fn interrupted() -> io::Result<UnixStream> {
+    let (end, writer) = UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(end)
 }
 
 /// Returns whether what is told is heard: the kernel tells it in the first network namespace alone, and refuses nobody.
@@ -136,6 +152,8 @@ struct Event {
 #[derive(Default)]
 struct Telling<'a> {
     only: Option<&'a str>,
+    /// By their system calls, and not by the audit.
+    is_followed: bool,
     worlds: Worlds,
     events: BTreeMap<u64, Event>,
     told: BTreeMap<(String, Denial), u64>,
@@ -144,6 +162,21 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
+    /// Says so if the service that is asked for does not run.
+    fn expect(&self) {
+        let Some(only) = self.only.filter(|only| self.worlds.services().all(|service| service != *only))
+        else {
+            return;
+        };
+        let meant = nearest(only, self.worlds.services()).map(|meant| format!("; did you mean `{meant}`?"));
+        complain!("capc: no service {} runs here by now{}", self.named(), meant.unwrap_or_default());
+    }
+
+    fn named(&self) -> String {
+        let name = self.only.map(crate::emit::harmless::one_line);
+        name.map_or_else(|| "services".to_owned(), |name| format!("`{name}`"))
+    }
+
     fn whom(&self) -> String {
         self.only.map_or_else(
             || "services are".to_owned(),
@@ -300,7 +333,8 @@ impl Telling<'_> {
         }
         if self.told.is_empty() {
             complain!(
-                "capc: nothing was denied that is told this way; what a world does not have, `capc trace` finds"
+                "capc: nothing was denied that is told this way{}",
+                if self.is_followed { "" } else { "; `--trace` tells of what a world does not have, too" }
             );
         }
     }

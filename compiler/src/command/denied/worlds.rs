@@ -8,7 +8,7 @@ use crate::lower::{data_only_facet, is_given};
 use capc_schemas::manifest::{Line, Manifest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How many processes that ended are remembered.
 const REMEMBERED: usize = 4096;
@@ -50,11 +50,11 @@ impl Owner {
 #[derive(Default)]
 pub struct Worlds {
     /// By their PID namespaces, with their keepers.
-    worlds: BTreeMap<PathBuf, (u32, Rc<Owner>)>,
+    worlds: BTreeMap<PathBuf, (u32, Arc<Owner>)>,
     /// By their Landlock domains.
-    domains: BTreeMap<u64, Rc<Owner>>,
+    domains: BTreeMap<u64, Arc<Owner>>,
     /// By processes that had been seen alive.
-    processes: BTreeMap<u32, Rc<Owner>>,
+    processes: BTreeMap<u32, Arc<Owner>>,
 }
 
 impl Worlds {
@@ -68,7 +68,7 @@ impl Worlds {
                 Some((_, owner)) => owner,
                 None => {
                     let Some((generation, service)) = launched(keeper) else { continue };
-                    Rc::new(Owner::of(&generation, service))
+                    Arc::new(Owner::of(&generation, service))
                 }
             };
             worlds.insert(world, (keeper, owner));
@@ -76,8 +76,13 @@ impl Worlds {
         self.worlds = worlds;
     }
 
+    /// Returns the services whose worlds are known.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.worlds.values().map(|(_, owner)| owner.service.as_str())
+    }
+
     /// Returns in whose world a process lives, or lived when it was last seen.
-    pub fn of_process(&mut self, pid: u32) -> Option<Rc<Owner>> {
+    pub fn of_process(&mut self, pid: u32) -> Option<Arc<Owner>> {
         let Some(world) = world_of(pid) else { return self.processes.get(&pid).cloned() };
         let is_known = |worlds: &Self| {
             // Numbers of namespaces are used again.
@@ -97,7 +102,7 @@ impl Worlds {
     }
 
     /// Returns in whose world a process lives or lived, or if it ended unseen, whose number it had.
-    pub fn of_user(&mut self, pid: u32, uid: u32) -> Option<Rc<Owner>> {
+    pub fn of_user(&mut self, pid: u32, uid: u32) -> Option<Arc<Owner>> {
         let owner = self.of_process(pid);
         if owner.is_some() || !is_given(uid) || world_of(pid).is_some() {
             return owner;
@@ -126,7 +131,7 @@ impl Worlds {
 
     /// Returns whose a Landlock domain is.
     #[must_use]
-    pub fn of_domain(&self, domain: u64) -> Option<Rc<Owner>> {
+    pub fn of_domain(&self, domain: u64) -> Option<Arc<Owner>> {
         self.domains.get(&domain).cloned()
     }
 }

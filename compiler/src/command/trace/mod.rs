@@ -1,6 +1,6 @@
 //! `capc trace`: runs one service without a world, and prints what to add to its configuration.
 
-mod offered;
+pub mod offered;
 mod patch;
 pub mod suggest;
 
@@ -10,7 +10,7 @@ use crate::diag::nearest;
 use crate::emit::harmless::one_line;
 use crate::lower;
 use crate::machine::RealMachine;
-use crate::model::{Address, Kind, Model, Object, ObjectId, Resource, Service, Target};
+use crate::model::{Address, Kind, Model, Object, ObjectId, Resource, Service, Target, Transport};
 use crate::source::{Files, RealFiles, SourceFile};
 use capc_schemas::manifest::{Line, Manifest};
 use capc_trace::Request;
@@ -190,13 +190,19 @@ fn passed(model: &Model, service: &Service) -> Result<Vec<OwnedFd>, Failure> {
 /// Names, with the paths that they stand for.
 pub type Known = BTreeMap<String, Option<String>>;
 
-/// Returns the names that the system has.
+/// Returns the names that the system has, with those of its sockets.
 pub fn known(model: &Model) -> Known {
     let path = |object: &Object| match object.resource() {
         Some(Resource::Path { path, .. }) => Some(path.to_string()),
         _ => None,
     };
-    model.objects().map(|(_, object)| (object.name.to_string(), path(object))).collect()
+    let objects = model.objects().map(|(_, object)| (object.name.to_string(), path(object)));
+    let facets = model.objects().flat_map(|(_, object)| object.facets()).map(|id| model.facet(*id));
+    let sockets = facets.filter_map(|facet| match &facet.transport {
+        Transport::Socket(path) => Some((lower::full_name(model, facet), Some(path.path.to_string()))),
+        _ => None,
+    });
+    objects.chain(sockets).collect()
 }
 
 fn print(patched: Option<(&SourceFile, &str)>, suggestion: &Suggestion) {

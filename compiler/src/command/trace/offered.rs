@@ -140,9 +140,14 @@ impl Offered {
     /// Returns whether a file can be used in the world by this very name.
     #[must_use]
     pub fn has_file(&self, path: &Path, access: Access) -> bool {
-        let leads_on = self.places.keys().any(|at| Path::new(at).starts_with(path));
+        let leads_on = || self.places.keys().any(|at| Path::new(at).starts_with(path));
+        (access == Access::Read && path.is_dir() && leads_on()) || self.grants(path, access)
+    }
+
+    /// Returns whether something is granted, or lies in what is.
+    #[must_use]
+    pub fn grants(&self, path: &Path, access: Access) -> bool {
         let needed = match access {
-            Access::Read if leads_on && path.is_dir() => return true,
             Access::Read => Rights::READ,
             Access::Execute => Rights::EXEC,
             Access::Modify => Rights::MODIFY,

@@ -118,7 +118,7 @@ impl Suggesting {
                 continue;
             }
             let is_read = matches!(access, Access::Read | Access::Execute);
-            if FLEETING.iter().any(|own| path.starts_with(own)) && (!is_read || is_own(path)) {
+            if is_fleeting(path) && (!is_read || is_own(path)) {
                 if !is_read {
                     self.fleeting(path, &names(path, *access), evidence);
                 }
@@ -332,6 +332,12 @@ fn given(accesses: &BTreeSet<Access>) -> BTreeSet<Access> {
         given.extend([Access::Create, Access::Modify, Access::Remove]);
     }
     given
+}
+
+/// Returns whether what lies there is gone with the next boot.
+#[must_use]
+pub fn is_fleeting(path: &Path) -> bool {
+    FLEETING.iter().any(|own| path.starts_with(own))
 }
 
 fn is_code(path: &Path) -> bool {

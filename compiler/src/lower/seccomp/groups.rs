@@ -47,6 +47,15 @@ const GATED: &[(u8, &[Sysno])] = &[
     (39, &[Sysno::bpf]),                                                        // CAP_BPF
 ];
 
+/// What everybody may call, and to any use only who has a privilege.
+#[rustfmt::skip]
+const OF_ONESELF: &[(u8, &[Sysno])] = &[
+    (6, &[setgid, setregid, setresgid, setgroups, setfsgid]),                   // CAP_SETGID
+    (7, &[setuid, setreuid, setresuid, setfsuid]),                              // CAP_SETUID
+    (23, &[setpriority, ioprio_set, sched_setscheduler, sched_setparam, sched_setattr, sched_setaffinity]), // CAP_SYS_NICE
+    (24, &[setrlimit, prlimit64]),                                              // CAP_SYS_RESOURCE
+];
+
 /// `CAP_NET_ADMIN`, `CAP_AUDIT_WRITE`, `CAP_AUDIT_CONTROL`, `CAP_AUDIT_READ`: used by talking to the kernel over sockets.
 const OVER_NETLINK: [u8; 4] = [12, 29, 30, 37];
 /// `CAP_NET_RAW`.
@@ -104,6 +113,13 @@ pub fn uses_messages(privilege: u8) -> bool {
 pub fn group_of_call(number: u32) -> Option<&'static str> {
     let has = |calls: &[Sysno]| calls.iter().any(|call| super::table::number(*call) == number);
     GROUPS.iter().find(|(_, calls)| has(calls)).map(|(word, _)| *word)
+}
+
+/// Returns the number of the kernel privilege that a call is of no use without.
+#[must_use]
+pub fn privilege_of_call(number: u32) -> Option<u8> {
+    let has = |calls: &[Sysno]| calls.iter().any(|call| super::table::number(*call) == number);
+    GATED.iter().chain(OF_ONESELF).find(|(_, calls)| has(calls)).map(|(privilege, _)| *privilege)
 }
 
 /// Returns the numbers of the calls that some groups of `syscalls` and some privileges admit.

@@ -14,7 +14,7 @@ mod second;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use groups::{Beyond, IO_URING, calls_beyond, group_of_call, uses_messages};
+pub use groups::{Beyond, IO_URING, calls_beyond, group_of_call, privilege_of_call, uses_messages};
 pub use program::Instruction;
 pub use table::name_of_call;
 
