@@ -62,10 +62,14 @@ pub fn add_plugin(host: &Host<'_>, closure: &mut Closure, at: &str, real: &str) 
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> NoClosure {
-    NoClosure::new(
-        format!("`{path}` cannot be read: {error}"),
-        "install it, or write the path of the program that you mean",
-    )
+    let message = format!("`{path}` cannot be read: {error}");
+    match path.split_once(' ') {
+        Some((program, _)) => NoClosure::new(
+            message,
+            format!("write each argument in quotes of its own: `run \"{program}\" \"…\"`"),
+        ),
+        None => NoClosure::new(message, "install it, or write the path of the program that you mean"),
+    }
 }
 
 /// Pins a file, with the links that lead to it, and returns where it really lies.

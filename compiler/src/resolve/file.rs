@@ -197,7 +197,10 @@ pub fn unknown_statement(word: &str, span: Span, known: &[&str]) -> Diagnostic {
         span,
         "not known here",
     );
-    with_suggestion(unknown, word, known.iter().copied())
+    match super::elsewhere::instead_of(word, known) {
+        Some(instead) => unknown.help(instead),
+        None => with_suggestion(unknown, word, known.iter().copied()),
+    }
 }
 
 fn not_in(reader: &mut Reader<'_>, node: NodeId, kind: FileKind, label: &str, help: &str) -> Option<Item> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub const MOST_NAMES_LOOKED_AT: usize = 2_000_000;
 
 /// What helps when nothing else is known about a name.
+const DECLARE_CAPABILITY: &str = "declare it in this file, like `dir site \"/srv/site\"`, or in a module take it from the file that uses it";
 const DECLARE_OR_TAKE: &str = "declare it in this file, or take it from the file that uses this one";
 
 /// The most facets of one object that are listed.
@@ -271,7 +272,10 @@ impl Binder<'_> {
     pub fn not_a_capability(&mut self, scope: ScopeId, word: &Word, found: Meaning) -> Meaning {
         match found {
             Meaning::Unknown => {
-                let diagnostic = self.unknown(scope, word);
+                let mut diagnostic = self.unknown(scope, word);
+                if diagnostic.help.as_deref() == Some(DECLARE_OR_TAKE) {
+                    diagnostic.help = Some(DECLARE_CAPABILITY.to_owned());
+                }
                 self.diagnostics.push(diagnostic);
                 Meaning::Broken
             }
@@ -315,6 +319,12 @@ impl Binder<'_> {
         }
         let facet_words = self.facet_words(names, &word.text);
         self.names_looked_at += facet_words.len();
+        if word.text.starts_with('/') {
+            let what = if names.user.is_some() { "takes site dir read" } else { "dir site \"/srv/site\"" };
+            return unknown.help(format!(
+                "paths are named once, beside the services: `{what}`; then hold it by that name"
+            ));
+        }
         let own = names.names.keys().map(|name| &**name);
         if let Some(meant) = nearest(&word.text, own.chain(facet_words.iter().map(String::as_str))) {
             return unknown.help(format!("did you mean `{meant}`?"));

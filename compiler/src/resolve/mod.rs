@@ -8,6 +8,7 @@ mod bind;
 mod calendar;
 mod claim;
 mod declaration;
+mod elsewhere;
 mod endowment;
 mod file;
 mod grants;

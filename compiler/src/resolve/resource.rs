@@ -115,6 +115,7 @@ fn resource_at_address(
     let mut words = reader.words(node, Properties::Only(known), Body::None);
     let name = reader.required(&mut words, "a name", example).and_then(|name| reader.name(name));
     let mut found: Vec<(Option<Address>, Span)> = Vec::new();
+    let complaints = reader.diagnostics.len();
     for (key, protocol) in [("tcp", Protocol::Tcp), ("udp", Protocol::Udp)] {
         if let Some(text) = reader.property(&mut words, key, "an address") {
             found.push((reader.address(&text, protocol, names), text.span));
@@ -124,8 +125,19 @@ fn resource_at_address(
         let span = text.span;
         found.push((reader.host_path(text, directory).map(|path| Address::Unix(path.path)), span));
     }
-    if found.is_empty() {
-        reader.missing(words.node, "an address", example);
+    if found.is_empty() && reader.diagnostics.len() == complaints {
+        // An address is often written as if it were a path.
+        let left = reader.rest(&mut words, "an address");
+        let bare = left.first().filter(|bare| bare.text.len() <= 60 && !bare.text.contains(['"', '\\']));
+        match bare {
+            Some(bare) => {
+                let message = "an address is said with its protocol";
+                let label = "an address belongs behind `tcp=`";
+                let instead = format!("write `tcp=\"{}\"`", bare.text);
+                reader.report(Diagnostic::new(Code::MissingWord, message, bare.span, label).help(instead));
+            }
+            None => reader.missing(words.node, "an address", example),
+        }
     }
     if let [_, (_, second), ..] = found.as_slice() {
         let second = *second;

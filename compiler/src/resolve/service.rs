@@ -336,7 +336,10 @@ fn environment(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: 
         }
         service.environment.push((name, value.text));
     }
-    reader.end(words);
+    for Word { span, .. } in reader.rest(&mut words, "a name and a value") {
+        let wrong = Diagnostic::new(Code::UnknownWord, "a word too many", span, "no name and value");
+        reader.report(wrong.help("write the name before the quotes: `env LANG=\"C.UTF-8\"`"));
+    }
 }
 
 /// Reports variables that are set twice; the first of them counts.
@@ -449,9 +452,15 @@ pub fn unknown_right(word: &Word, kind: crate::model::Kind) -> Diagnostic {
             .help(format!("its rights are {}", super::words::list(names)));
     }
     let message = format!("`{}` is no right", word.text);
-    with_suggestion(
-        Diagnostic::new(Code::UnknownWord, message, word.span, "not known here"),
-        &word.text,
-        names.iter().copied().chain(["write"]),
-    )
+    let unknown = Diagnostic::new(Code::UnknownWord, message, word.span, "not known here");
+    let has = |right: &str| names.contains(&right);
+    match &*word.text {
+        "rw" | "readwrite" | "read-write" | "read,write" if has("read") => {
+            return unknown.help("write `read write`");
+        }
+        "ro" | "r" | "readonly" | "read-only" if has("read") => return unknown.help("write `read`"),
+        "rx" | "x" if has("exec") => return unknown.help("write `read exec`"),
+        _ => {}
+    }
+    with_suggestion(unknown, &word.text, names.iter().copied().chain(["write"]))
 }

@@ -414,7 +414,13 @@ impl<'a> Binder<'a> {
         let Some(word) = &declaration.identity else { return };
         let found = self.meaning(scope, &word.text);
         let Meaning::Capability { capability, limited_at, .. } = found else {
+            let is_unknown = matches!(found, Meaning::Unknown);
             self.not_a_capability(scope, word, found);
+            // Whoever writes an account's name here means it.
+            if let Some(unknown) = self.diagnostics.last_mut().filter(|_| is_unknown) {
+                unknown.help =
+                    Some(format!("declare it beside the services: `identity {0} user=\"{0}\"`", word.text));
+            }
             return;
         };
         self.passings.asked(limited_at, Kind::Identity.all());

@@ -53,6 +53,13 @@ pub fn relative_problem(path: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns the normal path that an absolute one stands for; none where it goes back up, or is no path otherwise.
+fn meant_path(path: &str) -> Option<String> {
+    let parts = path.strip_prefix('/')?.split('/').filter(|part| !matches!(*part, "" | "."));
+    let meant = parts.fold(String::new(), |meant, part| meant + "/" + part);
+    (path_problem(&meant).is_none() && meant.len() <= 60 && !meant.contains(['"', '\\'])).then_some(meant)
+}
+
 impl Reader<'_> {
     /// Reports a value that is none of its kind.
     pub fn bad(&mut self, word: &Word, problem: &str, help: &str) {
@@ -94,7 +101,11 @@ impl Reader<'_> {
         match path_problem(&word.text) {
             None => Some(PathUse { path: word.text, span: word.span }),
             Some(problem) => {
-                self.bad(&word, problem, "write an absolute path like \"/srv/site\"");
+                let help = match meant_path(&word.text) {
+                    Some(meant) => format!("write \"{meant}\""),
+                    None => "write an absolute path like \"/srv/site\"".to_owned(),
+                };
+                self.bad(&word, problem, &help);
                 None
             }
         }
@@ -139,7 +150,13 @@ impl Reader<'_> {
             HostNames::Allowed => "write a host and a port like \"api.example.org:443\" or \"192.0.2.7:443\"",
         };
         let Some((host, port)) = word.text.rsplit_once(':') else {
-            self.bad(word, "an address ends with `:` and a port", help);
+            let port = word.text.parse::<u16>().ok().filter(|port| *port > 0 && names == HostNames::Refused);
+            let meant = port.map(|port| {
+                format!(
+                    "write \"0.0.0.0:{port}\" for all addresses, or \"127.0.0.1:{port}\" for this machine"
+                )
+            });
+            self.bad(word, "an address ends with `:` and a port", meant.as_deref().unwrap_or(help));
             return None;
         };
         let port = match port.parse::<u16>() {
@@ -158,7 +175,14 @@ impl Reader<'_> {
             }
         };
         if !valid {
-            self.bad(word, "this is no address", help);
+            let meant = match (host, names) {
+                ("" | "*", HostNames::Refused) => Some(format!(
+                    "write \"0.0.0.0:{port}\" for all addresses, or \"[::]:{port}\" for those of IPv6"
+                )),
+                ("localhost", HostNames::Refused) => Some(format!("write \"127.0.0.1:{port}\"")),
+                _ => None,
+            };
+            self.bad(word, "this is no address", meant.as_deref().unwrap_or(help));
             return None;
         }
         Some(Address::Ip { protocol, host: inner.unwrap_or(host).to_owned(), port })

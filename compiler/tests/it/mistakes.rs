@@ -116,3 +116,51 @@ fn every_mistake_is_reported_once_where_it_is_made() {
     expected.sort();
     assert_eq!(found, expected, "{}", run.out);
 }
+
+// What other inits say otherwise is answered with what to write here.
+#[test]
+fn words_of_other_inits_are_answered_with_what_to_write_here() {
+    let in_service =
+        |line: &str| format!("system s\nservice web {{\n    run \"/usr/sbin/web\"\n    {line}\n}}\n");
+    let in_system = |line: &str| format!("system s\n{line}\n");
+    for (text, help) in [
+        (
+            in_service("user \"www-data\""),
+            "declare `identity www user=\"www-data\"` beside the services, and write `as www` here",
+        ),
+        (in_service("ExecStart \"/usr/sbin/web\""), "each argument in quotes of its own"),
+        (
+            in_service("listen tcp=\"0.0.0.0:80\""),
+            "declare `listen http tcp=\"0.0.0.0:80\"` beside the services",
+        ),
+        (in_service("after \"redis\""), "nothing is ordered by hand"),
+        (in_service("read \"/srv/www\""), "and write `holds site read` here"),
+        (in_service("env \"LANG=C\""), "write the name before the quotes"),
+        (in_service("as www-data"), "declare it beside the services: `identity www-data user=\"www-data\"`"),
+        (in_service("holds \"/etc/nginx\" read"), "paths are named once, beside the services"),
+        (in_system("daemon web"), "write `service web { run \"/usr/sbin/nginx\" }`"),
+        (in_system("listen http \"0.0.0.0:80\""), "write `tcp=\"0.0.0.0:80\"`"),
+        (in_system("listen http tcp=\":80\""), "write \"0.0.0.0:80\" for all addresses"),
+        (in_system("listen http tcp=\"localhost:80\""), "write \"127.0.0.1:80\""),
+        (in_system("dir www \"/var//www/\""), "write \"/var/www\""),
+        (
+            in_system("dir www \"/var/www\"\nservice web { run \"/usr/sbin/web\"; holds www rw; }"),
+            "write `read write`",
+        ),
+    ] {
+        let scene = Scene::new("other-words");
+        scene.write("system.kdl", &text);
+        let checked = scene.capc(["check", "--format", "plain", "system.kdl"]).exits(1).says(help);
+        assert_eq!(checked.out.lines().filter(|line| line.contains(".kdl:")).count(), 1, "{}", checked.out);
+    }
+}
+
+#[test]
+fn a_command_in_one_piece_is_answered_with_how_its_words_are_written() {
+    let scene = Scene::new("one-piece");
+    scene.write("system.kdl", "system s\nservice web { run \"/usr/sbin/nginx -g x\"; }\n");
+    scene
+        .capc(["up", "system.kdl", "--store", "store"])
+        .exits(3)
+        .complains("`run \"/usr/sbin/nginx\" \"…\"`");
+}
