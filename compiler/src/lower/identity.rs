@@ -107,6 +107,24 @@ pub fn allocate(
     (identities, numbers)
 }
 
+/// Says how a service runs as the owner of something: with the statements, if that is an account and not root.
+#[must_use]
+pub fn as_its_owner(machine: &dyn Machine, uid: u32) -> String {
+    let users = Names::read(machine, "/etc/passwd");
+    let mut named = users.numbers.iter().filter(|(_, (number, _))| *number == uid && uid != 0);
+    let named = named
+        .next()
+        .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    match named {
+        Some((name, _)) => {
+            format!(
+                "let the service run `as` its owner: `identity owner user=\"{name}\"` beside it, `as owner` in it"
+            )
+        }
+        None => "let the service run `as` its owner".to_owned(),
+    }
+}
+
 /// The lines of `/etc/passwd` or `/etc/group`: name to number, and to the primary group.
 struct Names {
     numbers: BTreeMap<String, (u32, u32)>,

@@ -1,5 +1,6 @@
 //! Whose a granted path is on disk, and how the service comes to see it as its own.
 
+use super::identity::as_its_owner;
 use super::{Mode, Run};
 use crate::machine::{FileType, Metadata, Wish};
 use crate::model::{Kind, Rights};
@@ -97,7 +98,8 @@ pub fn owner(run: &mut Run<'_>, granted: &Granted<'_>) -> Option<Owner> {
         None => "and what is root's is never changed in its name".to_owned(),
     };
     let message = format!("`{holder}` could not use `{path}`: {}, {reason}", words(metadata));
-    let help = "give it to a user of its own (`chown`), declare it as a `state`, or let the service run `as` its owner";
+    let otherwise = as_its_owner(run.host.machine, uid);
+    let help = format!("give it to a user of its own (`chown`), declare it as a `state`, or {otherwise}");
     run.refusals.refuse(span, message, "granted here", help);
     None
 }

@@ -1,6 +1,7 @@
 //! State: a directory that belongs to the one service that changes it, made by the launcher when it is not there.
 
 use super::grants::{rights, straight};
+use super::identity::as_its_owner;
 use super::owner::{CHANGE, words};
 use super::place::{Grant, Place};
 use super::world::World;
@@ -107,9 +108,8 @@ fn check_state(
             if metadata.file_type != FileType::Directory || (metadata.uid != uid && !is_empty) {
                 let keeper = &run.model.object(keeper).name;
                 let message = format!("`{base}` is not the state of `{keeper}`: {}", words(metadata));
-                let help = format!(
-                    "give it to that service (`chown -R {uid} {base}`), or let the service run `as` its owner"
-                );
+                let otherwise = as_its_owner(run.host.machine, metadata.uid);
+                let help = format!("give it to that service (`chown -R {uid} {base}`), or {otherwise}");
                 run.refusals.refuse(held.span, message, "there is something of another's", help);
                 return false;
             }

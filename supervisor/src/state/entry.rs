@@ -225,6 +225,11 @@ impl Entry {
                 self.begin_anew();
                 return;
             }
+            Phase::Starting { .. } if well && !self.oneshot && stopping == Stopping::No => {
+                how = format!(
+                    "{how} before it was ready: one that goes to the background has to stay in the foreground"
+                );
+            }
             Phase::Launching { .. }
             | Phase::Starting { .. }
             | Phase::Healthy { .. }

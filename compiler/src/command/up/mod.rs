@@ -89,6 +89,13 @@ fn inside_world(arguments: &Up, mode: Mode) -> Result<Exit, Failure> {
         Ok(Outcome::AllEndedWell) => Ok(Exit::Clean),
         Ok(Outcome::Stopped) => Ok(Exit::Clean),
         Ok(Outcome::SomeFailed(names)) => {
+            if let Some(name) = names.first().filter(|_| !arguments.file.is_dir()) {
+                super::complain!(
+                    "capc: what a world lacks is told by `capc why-denied {name} --trace` while `capc up` starts it again, and by \
+                     `capc trace {name} --config {}`, which runs it without a world",
+                    arguments.file.display()
+                );
+            }
             Err(Failure { exit: Exit::Refused, message: format!("did not end well: {}", names.join(", ")) })
         }
         Err(error) => Err(Failure::refused(error.to_string())),

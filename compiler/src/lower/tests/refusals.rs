@@ -127,7 +127,8 @@ fn state_belongs_to_the_service_that_changes_it() {
         Mode::Root,
         &kdl,
         "`/var/lib/data` is not the state of `a`: it belongs to 105:109 with mode 0700 \
-         | give it to that service (`chown -R 1879048192 /var/lib/data`), or let the service run `as` its owner\n",
+         | give it to that service (`chown -R 1879048192 /var/lib/data`), or let the service run `as` its owner: \
+         `identity owner user=\"pg\"` beside it, `as owner` in it\n",
     );
     let as_owner = format!(
         "identity pg user=\"pg\"\nstate data \"/var/lib/data\"\nservice a {{ {TOOL}; as pg; holds pg; holds data read write }}"

@@ -315,7 +315,8 @@ fn a_service_that_ends_before_it_is_ready_lets_nobody_start() {
     scene.check("launched db", "\"db started\"");
     scene.check(
         "ended db 0",
-        "\"db ended well\"; \"web not started: it waits for db, which ended before it was ready\"",
+        "\"db ended well before it was ready: one that goes to the background has to stay in the foreground\"; \"web not \
+         started: it waits for db, which ended before it was ready\"",
     );
     scene.outcome(Some(Outcome::SomeFailed(vec!["web".into()])));
 }
