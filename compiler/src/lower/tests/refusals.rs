@@ -86,7 +86,8 @@ fn a_file_system_without_mapping_leaves_what_the_mode_allows() {
         Mode::Root,
         &format!("dir site \"/srv/site\"\nservice a {{ {TOOL}; holds site read }}"),
         "`a` could not use `/srv/site`: it belongs to 1000:1000 with mode 0750, and nfs has no id-mapped mounts \
-         | give it to a user of its own (`chown`), declare it as a `state`, or let the service run `as` its owner\n",
+         | give it to a user of its own (`chown`), declare it as a `state`, or let the service run `as` its owner: \
+         `identity owner user=\"me\"` beside it, `as owner` in it\n",
     );
 }
 
