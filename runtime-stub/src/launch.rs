@@ -211,7 +211,7 @@ impl<'m> World<'_, 'm> {
         let ready = self.sealed.plan.ready;
         let introduces = self.stay == Stay::Introduce;
         if first == [ABOUT_TO] {
-            if !self.begins()? {
+            if !self.begins(words)? {
                 return Ok(Some(0));
             }
             let must_be_known = ready == Ready::Notify || introduces;
@@ -249,12 +249,18 @@ impl<'m> World<'_, 'm> {
 
     /// Waits until a world that was built ahead of its start is to begin; returns false if it never will.
     ///
-    /// Sockets of the run before it are removed only then: that may have been at work until now.
-    fn begins(&self) -> Result<bool, Refusal<'m>> {
+    /// Sockets of the run before it are removed only then: that may have been at work until now. A service that ends meanwhile is
+    /// told at once: later its number could be another's.
+    fn begins(&self, words: &Fd) -> Result<bool, Refusal<'m>> {
         let Some(Ahead { start, root }) = &self.ahead else { return Ok(true) };
         if let Some(notify) = self.notify {
             sys::send_datagram(notify, b"X_CAPC_BUILT=1")
                 .or_refuse(Layer::Notification, "telling the init")?;
+        }
+        let mut waits = [sys::wait_for(start.number()), sys::wait_for(words.number())];
+        while sys::poll(&mut waits, -1) == Err(sys::Errno::EINTR) {}
+        if waits[1].revents != 0 {
+            return Err(Refusal::of(Layer::Program, "its process ended while it waited to begin"));
         }
         if sys::read(start, &mut [0]).or_refuse(Layer::Program, "waiting to begin")? != 1 {
             return Ok(false);

@@ -80,7 +80,7 @@ impl Ahead {
         is_fit: impl FnOnce() -> bool,
     ) -> Option<Started> {
         let mut waiting = self.worlds.remove(&id)?;
-        if now.saturating_sub(waiting.since) > FRESH_FOR || !is_fit() {
+        if waiting.stale_at() <= now || !is_fit() {
             return None;
         }
         // One whose launcher has ended cannot be written to.
@@ -88,9 +88,25 @@ impl Ahead {
         waiting.started.take()
     }
 
+    /// Returns when the first of them has waited for too long.
+    pub(crate) fn wake_at(&self) -> Option<Duration> {
+        self.worlds.values().map(Waiting::stale_at).min()
+    }
+
+    /// Ends those that have waited for too long.
+    pub(crate) fn drop_stale(&mut self, now: Duration) {
+        self.worlds.retain(|_, waiting| now < waiting.stale_at());
+    }
+
     /// Ends all but those of the services that are to start.
     pub(crate) fn keep_only(&mut self, is_to_start: impl Fn(ServiceId) -> bool) {
         self.worlds.retain(|id, _| is_to_start(*id));
+    }
+}
+
+impl Waiting {
+    fn stale_at(&self) -> Duration {
+        self.since.saturating_add(FRESH_FOR)
     }
 }
 

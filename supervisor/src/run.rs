@@ -117,8 +117,8 @@ struct Supervisor<'a> {
     signals: Signals,
     clock: Clock,
     control: Control,
-    /// Who waits until which service is settled.
-    waiting: Vec<(CallerId, ServiceId)>,
+    /// Who waits until which service is settled, and what they wished.
+    waiting: Vec<(CallerId, ServiceId, Wish)>,
     log: Journal<'a>,
     state: State,
     roster: Roster,
@@ -162,6 +162,7 @@ impl Supervisor<'_> {
             if self.clock.take() {
                 self.happen(Event::Clock);
             }
+            self.ahead.drop_stale(self.begin.elapsed());
             self.attend();
         }
     }
@@ -173,7 +174,8 @@ impl Supervisor<'_> {
     /// Sleeps until something is to be read or a moment has come.
     fn wait(&self) -> Result<(), Error> {
         let looks = self.watches.values().map(|watch| watch.at).min();
-        let timeout = self.state.wake_at().into_iter().chain(looks).min().map(|moment| {
+        let wishes = [self.state.wake_at(), looks, self.ahead.wake_at()];
+        let timeout = wishes.into_iter().flatten().min().map(|moment| {
             let rest = moment.saturating_sub(self.now());
             Timespec {
                 tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
@@ -200,10 +202,7 @@ impl Supervisor<'_> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = Moment { since: self.now(), clock: Clock::now() };
-            let not_built = match &event {
-                Event::NotBuilt(id, why) if self.state.is_replacing(*id) => Some((*id, why.clone())),
-                _ => None,
-            };
+            let put_off = self.put_off(&event);
             for action in self.state.step(now, event) {
                 match action {
                     Action::Launch(id, attempt) => {
@@ -214,11 +213,12 @@ impl Supervisor<'_> {
                             events.push_back(Event::Ended(id, Ending::Unborn(error.to_string())));
                         }
                     }
-                    Action::Build(id) => {
-                        if let Err(error) = self.build(id) {
-                            events.push_back(Event::NotBuilt(id, error.to_string()));
-                        }
-                    }
+                    Action::Build(id) => match self.build(id) {
+                        Ok(true) => {}
+                        // It is built when what it replaces has ended.
+                        Ok(false) => events.push_back(Event::Built(id)),
+                        Err(error) => events.push_back(Event::NotBuilt(id, error.to_string())),
+                    },
                     Action::Signal(id, signal) => {
                         self.roster.main(id).into_iter().for_each(|main| process::send(main, signal));
                     }
@@ -229,9 +229,9 @@ impl Supervisor<'_> {
                     }
                 }
             }
-            if let Some((id, why)) = not_built {
-                self.tell_not_built(id, &why);
-            }
+            put_off
+                .into_iter()
+                .for_each(|(caller, why)| self.control.answer(caller, &Answer::Refused { why }));
         }
         self.ahead.keep_only(|id| self.state.is_to_start(id));
         let (watches, now) = (&mut self.watches, self.begin.elapsed());
@@ -293,14 +293,22 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Answers those who wait for a service to start again, which goes on as it was.
-    fn tell_not_built(&mut self, id: ServiceId, why: &str) {
-        let name = self.names.get(id.0).copied().unwrap_or_default();
-        let Supervisor { control, waiting, .. } = self;
-        for (caller, _) in waiting.extract_if(.., |(_, waits_for)| *waits_for == id) {
-            let why = format!("`{name}` goes on as it was: its next world could not be built: {why}");
-            control.answer(caller, &Answer::Refused { why });
-        }
+    /// Takes out those who wait for a service to start again that after this event will not, and what they are told.
+    fn put_off(&mut self, event: &Event) -> Vec<(CallerId, String)> {
+        let Supervisor { state, waiting, names, .. } = self;
+        let why = |id: ServiceId| match event {
+            _ if !state.is_replacing(id) => None,
+            Event::NotBuilt(of, why) if *of == id => {
+                let name = names.get(id.0).copied().unwrap_or_default();
+                Some(format!("`{name}` goes on as it was: its next world could not be built: {why}"))
+            }
+            Event::Stop => Some("the system is stopping".to_owned()),
+            _ => None,
+        };
+        let waits =
+            |(_, id, wish): &mut (CallerId, ServiceId, Wish)| *wish == Wish::Restart && why(*id).is_some();
+        let out: Vec<_> = waiting.extract_if(.., waits).collect();
+        out.into_iter().filter_map(|(caller, id, _)| Some((caller, why(id)?))).collect()
     }
 
     /// Answers those who ask, and those whose service has come to where they wished it.
@@ -318,7 +326,7 @@ impl Supervisor<'_> {
             let why = match self.names.iter().position(|known| *known == name).map(ServiceId) {
                 None => Some(format!("no service is named `{name}`")),
                 Some(id) => self.state.refusal(id, wish).or_else(|| {
-                    self.waiting.push((caller, id));
+                    self.waiting.push((caller, id, wish));
                     self.happen(Event::Wished(id, wish));
                     None
                 }),
@@ -328,8 +336,8 @@ impl Supervisor<'_> {
             }
         }
         let Supervisor { state, control, waiting, .. } = self;
-        waiting.retain(|(caller, id)| {
-            let settled = state.view(*id).filter(|_| state.is_settled(*id));
+        waiting.retain(|(caller, id, wish)| {
+            let settled = state.view(*id).filter(|_| state.is_settled(*id, *wish));
             if let Some(view) = &settled {
                 control.answer(*caller, &Answer::Done { state: view.state.to_owned() });
             }

@@ -113,22 +113,39 @@ impl World {
         Ok(descriptors)
     }
 
-    /// Makes what a service was handed ahead of its start as good as new; returns false if that cannot be done.
+    /// Returns what a service is handed ahead of its start, or nothing if some of it is spoiled.
+    ///
+    /// Nothing is done to it: whom the service replaces may be at work with the very same sockets.
+    pub(crate) fn lent(&self, plan: &Plan, service: &Service) -> Result<Option<Vec<OwnedFd>>, Error> {
+        let ends = service.descriptors.iter().map(|descriptor| self.sound(plan, service, descriptor));
+        let Some(ends) = ends.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let copies = ends.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>();
+        copies.map(Some).map_err(Error::when("copy a descriptor"))
+    }
+
+    /// Makes what a service was lent ahead of its start as good as new; returns false if that cannot be done.
     pub(crate) fn refresh(&self, plan: &Plan, service: &Service) -> bool {
         service.descriptors.iter().all(|descriptor| {
-            let end = match (self.place(descriptor, plan), descriptor) {
-                (Some((address, _)), _) => {
-                    let listener = self.listeners.get(&address).map(|(_, socket)| socket.as_fd());
-                    listener.filter(|socket| sockets::is_sound(*socket, &address))
-                }
-                (None, Descriptor::Channel { name }) => {
-                    let end = self.channels.get(&(service.name.clone(), name.clone())).map(AsFd::as_fd);
-                    end.inspect(|end| sockets::drain(*end))
-                }
-                (None, Descriptor::Listen { .. } | Descriptor::Activated { .. }) => None,
-            };
-            end.is_some_and(|end| sockets::make_blocking(end).is_ok())
+            let Some(end) = self.sound(plan, service, descriptor) else { return false };
+            if matches!(descriptor, Descriptor::Channel { .. }) {
+                sockets::drain(end);
+            }
+            sockets::make_blocking(end).is_ok()
         })
+    }
+
+    /// Returns the end of a descriptor, unless it is spoiled.
+    fn sound(&self, plan: &Plan, service: &Service, descriptor: &Descriptor) -> Option<BorrowedFd<'_>> {
+        match (self.place(descriptor, plan), descriptor) {
+            (Some((address, _)), _) => {
+                let listener = self.listeners.get(&address).map(|(_, socket)| socket.as_fd());
+                listener.filter(|socket| sockets::is_sound(*socket, &address))
+            }
+            (None, Descriptor::Channel { name }) => {
+                self.channels.get(&(service.name.clone(), name.clone())).map(AsFd::as_fd)
+            }
+            (None, Descriptor::Listen { .. } | Descriptor::Activated { .. }) => None,
+        }
     }
 
     /// Returns where a descriptor listens, if it does.

@@ -106,17 +106,19 @@ fn a_world_that_is_never_to_start_leaves_nothing() {
         waiting.launcher.kill().unwrap();
         all_end(&made);
         assert_eq!(waiting.launcher.wait_with_output().unwrap().stdout, b"");
-        // The keeper is killed, and then it is to start.
+        // The keeper is killed: that is told at once, not when it is to start.
         let mut waiting = build(caller, &store);
         let made = made_by(&waiting.launcher);
         let name = |pid: &Pid| fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_pid())).unwrap();
         let keeper = made.iter().find(|process| name(process) == "capc-keeper\n").unwrap();
         kill_process(*keeper, Signal::KILL).unwrap();
         all_end(&made);
-        waiting.start.as_mut().unwrap().write_all(b".").unwrap();
+        let _start = waiting.start.take();
         let output = waiting.launcher.wait_with_output().unwrap();
-        assert_ne!(output.status.code(), Some(0));
+        refused(&output, "its process ended while it waited to begin");
         assert_eq!(output.stdout, b"");
+        assert!(waiting.socket.set_nonblocking(true).is_ok());
+        assert!(waiting.socket.recv(&mut [0]).is_err(), "a process that is gone was named");
     }
 }
 

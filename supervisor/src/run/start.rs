@@ -1,6 +1,6 @@
 //! Starting a service's launcher, ahead of the service's start or for it, and ending what is left of a run.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -22,7 +22,10 @@ impl<'a> Supervisor<'a> {
         let begun = self.ahead.begin(id, self.begin.elapsed(), is_fit);
         let Started { launcher, output, group } = match begun {
             Some(started) => started,
-            None => self.start(id, attempt, None)?,
+            None => {
+                let descriptors = self.world.descriptors(self.plan, service, attempt)?;
+                self.start(id, descriptors, None)?
+            }
         };
         self.entered.extend(group.map(|group| (id, group)));
         self.roster.enter(id, launcher);
@@ -30,13 +33,14 @@ impl<'a> Supervisor<'a> {
         Ok(())
     }
 
-    /// Builds a service's next world, which then waits for its start.
-    pub(super) fn build(&mut self, id: ServiceId) -> Result<(), Error> {
+    /// Builds a service's next world, which then waits for its start; returns false if that is not possible while it runs.
+    pub(super) fn build(&mut self, id: ServiceId) -> Result<bool, Error> {
+        // What a service has spoiled cannot be made anew before it has let go of it.
+        let Some(descriptors) = self.world.lent(self.plan, self.service(id)?)? else { return Ok(false) };
         let (waiting, start) = ahead::start_pipe().map_err(Error::when("make a pipe to start by"))?;
-        // Channels are emptied when it begins: whom it replaces may still use them.
-        let started = self.start(id, Attempt::First, Some(waiting.as_fd()))?;
+        let started = self.start(id, descriptors, Some(waiting.as_fd()))?;
         self.ahead.enter(id, started, start, self.now());
-        Ok(())
+        Ok(true)
     }
 
     fn service(&self, id: ServiceId) -> Result<&'a Service, Error> {
@@ -47,11 +51,10 @@ impl<'a> Supervisor<'a> {
     fn start(
         &mut self,
         id: ServiceId,
-        attempt: Attempt,
+        descriptors: Vec<OwnedFd>,
         start: Option<BorrowedFd<'_>>,
     ) -> Result<Started, Error> {
         let service = self.service(id)?;
-        let descriptors = self.world.descriptors(self.plan, service, attempt)?;
         let (output, input) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(Error::when("make a log pipe"))?;
         // Only our end must not block: the flag belongs to the end, not to the pipe.

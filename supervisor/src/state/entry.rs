@@ -350,14 +350,14 @@ impl Entry {
     /// Gives it its time to end.
     pub(super) fn leave(&mut self, now: Moment, why: Why) {
         self.count_health(now);
-        self.next.take_replacing();
+        let why = self.next.ends(why);
         let kill_at = Some(now.since.saturating_add(self.stop_within));
         self.phase = Phase::Ending { why, order: Order::Stop, since: now.since, kill_at };
     }
 
     pub(super) fn kill(&mut self, now: Moment, why: Why, actions: &mut Vec<Action>) {
         self.count_health(now);
-        self.next.take_replacing();
+        let why = self.next.ends(why);
         actions.push(Action::Kill(self.id));
         self.phase = Phase::Ending { why, order: Order::Die, since: now.since, kill_at: None };
     }

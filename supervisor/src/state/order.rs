@@ -27,6 +27,10 @@ impl State {
     pub(super) fn ask_to_stop(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Orderly;
+            // One that others depend on is not to stop before them, as it would to start again.
+            for entry in &mut self.entries {
+                entry.next.take_replacing();
+            }
             actions.push(Action::Say(None, "stopping; once more kills what is left".to_owned()));
         } else {
             self.stopping = Stopping::AtOnce;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::entry::{Entry, Phase, Why};
-use super::{Action, Moment, ServiceId, State};
+use super::{Action, Moment, ServiceId, State, Stopping};
 use crate::plan::Service;
 
 /// How long before the end of a pause the next world is built.
@@ -46,6 +46,12 @@ impl Next {
     /// Records that nothing is to be replaced any more; returns whether something was.
     pub(super) fn take_replacing(&mut self) -> bool {
         self.replacing.take().is_some()
+    }
+
+    /// Returns why a service ends that is to, for this reason: who wished that it starts again still does, however it ends before
+    /// that; only who wishes that it stops takes that back.
+    pub(super) fn ends(&mut self, why: Why) -> Why {
+        if self.take_replacing() && why != Why::Asked { Why::Again } else { why }
     }
 
     /// Returns the moment at which [`Entry::see_to_next`] has something to do.
@@ -105,12 +111,13 @@ impl State {
 
     /// Returns whether a service is to start, so that a world that was built for it is still of use.
     pub(crate) fn is_to_start(&self, id: ServiceId) -> bool {
-        self.entry(id).is_some_and(|entry| {
-            let is_expected = matches!(
-                entry.phase,
-                Phase::Waiting | Phase::Pausing { .. } | Phase::Ending { why: Why::Again, .. }
-            );
-            is_expected || entry.next.replacing.is_some()
-        })
+        self.stopping == Stopping::No
+            && self.entry(id).is_some_and(|entry| {
+                let is_expected = matches!(
+                    entry.phase,
+                    Phase::Waiting | Phase::Pausing { .. } | Phase::Ending { why: Why::Again, .. }
+                );
+                is_expected || entry.next.replacing.is_some()
+            })
     }
 }

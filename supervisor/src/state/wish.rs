@@ -64,12 +64,12 @@ impl State {
         })
     }
 
-    /// Tells whether a service is neither on its way up nor down.
-    pub(crate) fn is_settled(&self, id: ServiceId) -> bool {
+    /// Tells whether a service has come to where it was wished: it is neither on its way up nor down. A signal to reload is just sent.
+    pub(crate) fn is_settled(&self, id: ServiceId, wish: Wish) -> bool {
         let on_its_way = |entry: &Entry| {
             matches!(entry.phase, Phase::Launching { .. } | Phase::Starting { .. } | Phase::Ending { .. })
         };
-        !self.entry(id).is_some_and(on_its_way) && !self.is_replacing(id)
+        wish == Wish::Reload || (!self.entry(id).is_some_and(on_its_way) && !self.is_replacing(id))
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `actor --supervise PLAN GENERATION RUNTIME`: a program such as `capc up`.
 //! - `actor --notify TEXT PROGRAM ARGS…`: says TEXT to the supervisor, then becomes the program.
 //! - `actor --send FD TEXT` and `actor --receive FD`: use a channel.
+//! - `actor --hurry FD`: lets nobody wait at a socket; `actor --spoil FD` makes it one that nobody can listen at, nor beside it.
 //! - `actor --listen PATH`: listens at a path, and stays.
 #![forbid(unsafe_code)]
 
@@ -44,6 +45,18 @@ fn main() -> Answer {
             let mut bytes = [0; 64];
             let (length, _) = rustix::net::recv(descriptor(number)?, &mut bytes, RecvFlags::empty())?;
             println!("{}", String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()));
+            Ok(ExitCode::SUCCESS)
+        }
+        ["--hurry", number] => {
+            let socket = descriptor(number)?;
+            let flags = rustix::fs::fcntl_getfl(&socket)?;
+            rustix::fs::fcntl_setfl(&socket, flags | rustix::fs::OFlags::NONBLOCK)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ["--spoil", number] => {
+            let socket = descriptor(number)?;
+            rustix::net::sockopt::set_socket_reuseaddr(&socket, false)?;
+            rustix::net::shutdown(&socket, rustix::net::Shutdown::Both)?;
             Ok(ExitCode::SUCCESS)
         }
         ["--listen", path] => {

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use capc_supervisor::{Answer, Ps, Ready, Request, Restart, Service, SignalName, Until, ask, log_path};
 use rustix::process::Signal;
 
-use crate::scene::{Scene, service, wait};
+use crate::handing::{free_port, listen};
+use crate::scene::{Scene, at, service, wait};
 
 /// Waits until it is told to end, and tells what it hears.
 const ATTENTIVE: &str =
@@ -169,4 +170,86 @@ fn a_service_goes_on_when_its_next_world_is_refused_and_is_away_only_once_that_i
     assert!(second.is_some() && second != first);
     scene.signal(Signal::TERM);
     scene.end("stopped");
+}
+
+/// Returns whether nobody waits at the first socket of the only service.
+fn is_hurried(scene: &Scene) -> bool {
+    let pid = list(scene).services[0].pid.unwrap();
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/3")).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap().trim();
+    u32::from_str_radix(flags, 8).unwrap() & rustix::fs::OFlags::NONBLOCK.bits() != 0
+}
+
+// Both runs have one and the same socket, and what one sets on it the other has too.
+#[test]
+fn a_socket_stays_as_the_service_has_set_it_until_the_next_run_begins() {
+    let mut scene = Scene::new();
+    let descriptors = vec![listen("http", &format!("tcp:127.0.0.1:{}", free_port()))];
+    let script = "test -e @/second || $ACTOR --hurry 3; touch @/second;";
+    scene.add(Service { descriptors, ..service("web") }, &format!("{script} {ATTENTIVE}"));
+    scene.start();
+    scene.expect("web  | here");
+    assert!(is_hurried(&scene));
+    std::fs::write(scene.path("generation/web.refuse"), "no room").unwrap();
+    let goes_on = "`web` goes on as it was: its next world could not be built: refused: no room";
+    check(&scene, restart("web"), goes_on);
+    assert!(is_hurried(&scene));
+    std::fs::remove_file(scene.path("generation/web.refuse")).unwrap();
+    check(&scene, restart("web"), "running");
+    assert!(!is_hurried(&scene));
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
+}
+
+#[test]
+fn a_service_that_spoils_its_socket_is_not_spared_a_restart() {
+    let mut scene = Scene::new();
+    let port = free_port();
+    let descriptors = vec![listen("http", &format!("tcp:127.0.0.1:{port}"))];
+    let script = "test -e @/second || $ACTOR --spoil 3; touch @/second;";
+    scene.add(Service { descriptors, ..service("web") }, &format!("{script} {ATTENTIVE}"));
+    scene.start();
+    scene.expect("web  | here");
+    let connect = || std::net::TcpStream::connect(("127.0.0.1", port));
+    assert!(connect().is_err());
+    check(&scene, restart("web"), "running");
+    connect().unwrap();
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
+}
+
+#[test]
+fn who_waits_for_a_restart_is_told_that_everything_ends_and_who_asks_for_a_reload_waits_for_no_restart() {
+    let mut scene = Scene::new();
+    scene.add(Service { reload: Some(SignalName::Hup), ..service("web") }, ATTENTIVE);
+    scene.add(Service { waits: vec![wait("web", Until::Ready)], ..service("page") }, ATTENTIVE);
+    scene.start();
+    scene.expect_all(&["web  | here", "page | here"]);
+    std::fs::write(scene.path("generation/web.hang"), "").unwrap();
+    std::thread::scope(|scope| {
+        let runtime = scene.path("runtime");
+        let restarted = scope.spawn(move || ask(&runtime, &restart("web")).unwrap());
+        // The restart is on its way: a launcher hangs.
+        let hangs = || {
+            let all = std::fs::read_dir("/proc").unwrap().flatten();
+            let command = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+            let mut commands =
+                all.filter_map(command).map(|text| String::from_utf8_lossy(&text).into_owned());
+            let place = scene.path("generation").display().to_string();
+            commands
+                .any(|text| text.contains("capc-launcher") && text.contains(&place) && text.contains("web"))
+        };
+        while !hangs() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let asked = std::time::Instant::now();
+        check(&scene, reload("web"), "running");
+        assert!(asked.elapsed() < std::time::Duration::from_secs(3), "it waited for the restart");
+        assert!(!restarted.is_finished());
+        scene.signal(Signal::TERM);
+        let why = "the system is stopping".to_owned();
+        assert_eq!(restarted.join().unwrap(), Answer::Refused { why });
+    });
+    let lines = scene.end("stopped");
+    assert!(at(&lines, "page stopped") < at(&lines, "web stopped"), "{lines:#?}");
 }

@@ -11,11 +11,11 @@ use capc_supervisor::{Descriptor, Restart, Service, Until};
 
 use crate::scene::{Scene, at, service, wait};
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn listen(name: &str, address: &str) -> Descriptor {
+pub fn listen(name: &str, address: &str) -> Descriptor {
     Descriptor::Listen { name: name.to_owned(), address: address.to_owned().try_into().unwrap() }
 }
 

@@ -10,7 +10,7 @@ fn a_service_that_is_to_stop_stops_alone_and_starts_again_only_when_asked() {
     scene.check("launched db", "\"db started\"; launch web");
     scene.check("launched web", "\"web started\"");
     scene.check("stop db", "TERM db");
-    assert!(!scene.state.is_settled(ServiceId(0)));
+    assert!(!scene.state.is_settled(ServiceId(0), Wish::Restart));
     scene.check("died db 15", "\"db stopped\"");
     scene.check("after 100000", "");
     assert_eq!(scene.state.view(ServiceId(0)).unwrap().state, "stopped");
