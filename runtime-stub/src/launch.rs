@@ -6,7 +6,7 @@ use crate::apply::report::{ABOUT_TO, Report};
 use crate::apply::{descriptors, enter, facet, landlock, namespaces, places, state};
 use crate::load::{self, Buffers};
 use crate::plan::{self, Plan};
-use crate::refusal::{Layer, OrRefuse, REFUSED, Refusal, Sentence};
+use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Sentence, Subject};
 use crate::request::{self, Launch, Request, Stay};
 use crate::sys::memory::{self, Arena, Room};
 use crate::sys::start::Start;
@@ -195,6 +195,13 @@ struct World<'w, 'm> {
     ahead: Option<Ahead>,
 }
 
+/// A service that is no more before its program ran, though nothing was wrong with it.
+const GONE: Refusal<'_> = Refusal {
+    layer: Layer::Program,
+    subject: Subject::Itself,
+    reason: Reason::Gone("its process ended while it waited to begin"),
+};
+
 /// What is left to do for a world that was built ahead of its start.
 struct Ahead {
     /// A byte lets it begin; its end says that it never will.
@@ -223,7 +230,7 @@ impl<'m> World<'_, 'm> {
                 self.wait_until_known()?;
             }
             if must_be_known || self.ahead.is_some() {
-                sys::send_datagram(service_end, &[ABOUT_TO]).or_refuse(Layer::Program, "letting it go on")?;
+                sys::send_datagram(service_end, &[ABOUT_TO]).map_err(|_| GONE)?;
             }
         }
         let mut message = [0; 4096];
@@ -260,7 +267,7 @@ impl<'m> World<'_, 'm> {
         let mut waits = [sys::wait_for(start.number()), sys::wait_for(words.number())];
         while sys::poll(&mut waits, -1) == Err(sys::Errno::EINTR) {}
         if waits[1].revents != 0 {
-            return Err(Refusal::of(Layer::Program, "its process ended while it waited to begin"));
+            return Err(GONE);
         }
         if sys::read(start, &mut [0]).or_refuse(Layer::Program, "waiting to begin")? != 1 {
             return Ok(false);

@@ -124,6 +124,8 @@ pub enum Reason {
     },
     /// A program ended so.
     Ended(End),
+    /// A process ended that nothing was wrong with; another may fare better.
+    Gone(&'static str),
     /// A program is not executed.
     Exec(Errno),
 }
@@ -156,7 +158,7 @@ impl<'m> Refusal<'m> {
     pub const fn status(&self) -> u8 {
         match self.reason {
             Reason::Exec(Errno::ENOENT) => NOT_FOUND,
-            Reason::Exec(_) | Reason::Ended(_) => NOT_EXECUTABLE,
+            Reason::Exec(_) | Reason::Ended(_) | Reason::Gone(_) => NOT_EXECUTABLE,
             _ => REFUSED,
         }
     }
@@ -205,7 +207,7 @@ impl fmt::Display for Refusal<'_> {
             Subject::Name(name) => write!(f, "{name}: ")?,
         }
         match self.reason {
-            Reason::Words(words) => f.write_str(words),
+            Reason::Words(words) | Reason::Gone(words) => f.write_str(words),
             Reason::Kernel(asked, errno) => write!(f, "{asked}: {errno}"),
             Reason::Manifest(error) => error.fmt(f),
             Reason::Seal(error) => error.fmt(f),

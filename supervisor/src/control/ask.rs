@@ -32,6 +32,10 @@ pub fn ask(runtime: &Path, request: &Request) -> Result<Answer, Error> {
     socket.write_all(line.as_bytes()).map_err(Error::when("ask the supervisor"))?;
     let mut answer = Vec::new();
     socket.take(LONGEST).read_to_end(&mut answer).map_err(Error::when("hear the supervisor's answer"))?;
+    if answer.is_empty() {
+        let why = io::Error::other("it has ended, or too many others ask it at this moment");
+        return Err(Error::when::<io::Error>("hear the supervisor's answer")(why));
+    }
     serde_json::from_slice(&answer)
         .map_err(io::Error::from)
         .map_err(Error::when("read the supervisor's answer"))
