@@ -4,6 +4,7 @@
 //! verified and built as every world is; it waits for so short a time that what it was built from counts as what is there.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ struct Waiting {
     /// A byte lets it begin; closed, it never will.
     start: OwnedFd,
     since: Duration,
+    /// Namespaces of the world that it replaces: as long as they are held, the end of that world does not take the time that it
+    /// takes the kernel to clear them away.
+    replaced: Vec<File>,
 }
 
 /// Makes the pipe through which a world is let begin: the launcher's end and ours.
@@ -55,7 +59,7 @@ pub(crate) fn start_pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 impl Ahead {
     /// Enters a world that is being built; one of the same service ends.
     pub(crate) fn enter(&mut self, id: ServiceId, started: Started, start: OwnedFd, now: Duration) {
-        self.worlds.insert(id, Waiting { started: Some(started), start, since: now });
+        self.worlds.insert(id, Waiting { started: Some(started), start, since: now, replaced: Vec::new() });
     }
 
     /// Returns whose world a launcher builds.
@@ -63,6 +67,15 @@ impl Ahead {
         let builds =
             |waiting: &Waiting| waiting.started.as_ref().is_some_and(|started| started.launcher == launcher);
         self.worlds.iter().find(|(_, waiting)| builds(waiting)).map(|(id, _)| *id)
+    }
+
+    /// Holds on to the namespaces of the world that one replaces, until it has begun.
+    pub(crate) fn outlast(&mut self, id: ServiceId, keeper: Pid) {
+        let Some(waiting) = self.worlds.get_mut(&id) else { return };
+        let at = |name| format!("/proc/{}/ns/{name}", keeper.as_raw_pid());
+        // Where the kernel does not let us, the world ends in its own time.
+        waiting.replaced =
+            ["mnt", "net", "ipc"].iter().filter_map(|name| File::open(at(name)).ok()).collect();
     }
 
     /// Takes in the end of a launcher that was to build a world; returns why there is none.

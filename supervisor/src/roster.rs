@@ -67,6 +67,11 @@ impl Roster {
         }
     }
 
+    /// Returns the process on which a service's world stands.
+    pub(crate) fn keeper(&self, service: ServiceId) -> Option<Pid> {
+        self.crews.get(&service)?.keeper
+    }
+
     /// Returns all that is known to run of a service.
     pub(crate) fn all(&self, service: ServiceId) -> Vec<Pid> {
         let crew = self.crews.get(&service);

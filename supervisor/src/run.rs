@@ -250,7 +250,11 @@ impl Supervisor<'_> {
         let mut news = Vec::new();
         for (sender, notification) in notification::hear(self.world.notify().0.as_fd()) {
             match self.ahead.built_by(sender) {
-                Some(id) if notification.built => self.happen(Event::Built(id)),
+                Some(id) if notification.built => {
+                    let keeper = self.roster.keeper(id);
+                    keeper.into_iter().for_each(|keeper| self.ahead.outlast(id, keeper));
+                    self.happen(Event::Built(id));
+                }
                 Some(_) => {}
                 None => news.extend(self.roster.hear(sender, notification)),
             }
