@@ -29,7 +29,8 @@ fn steer(arguments: &Steer, request: &Request) -> Result<Exit, Failure> {
     match ask(&instance.runtime, request).map_err(|error| Failure::refused(error.to_string()))? {
         Answer::Done { state } => {
             say!("{service} is {state}");
-            let is_bad = matches!(state.as_str(), "failed" | "refused" | "not-started" | "pausing" | "stopped");
+            let is_bad =
+                matches!(state.as_str(), "failed" | "refused" | "not-started" | "pausing" | "stopped");
             match (request, is_bad) {
                 (Request::Restart { .. }, true) => {
                     Err(Failure::refused(format!("`{service}` did not start; see `capc logs {service}`")))

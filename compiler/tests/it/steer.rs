@@ -235,6 +235,13 @@ fn is_replaced(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
         until("it has bound its socket again", || count("server | bound") == round + 1);
     }
     assert_ne!(running(), first);
+    // Nothing of the worlds that were replaced is held.
+    let held = std::fs::read_dir(format!("/proc/{}/fd", up.0.id())).unwrap().flatten();
+    let held: Vec<String> = held
+        .filter_map(|entry| Some(std::fs::read_link(entry.path()).ok()?.display().to_string()))
+        .filter(|link| ["mnt:", "net:", "ipc:"].iter().any(|name| link.starts_with(name)))
+        .collect();
+    assert!(held.is_empty(), "{held:?}");
     up.signal(rustix::process::Signal::TERM);
     assert!(up.0.wait().unwrap().success());
     assert_eq!(alive(scene), 0);
