@@ -13,6 +13,7 @@ pub mod picture;
 pub mod drawing;
 pub mod dot;
 pub mod mermaid;
+pub mod labels;
 pub mod svg;
 pub mod init;
 pub mod store;

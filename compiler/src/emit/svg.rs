@@ -1,6 +1,7 @@
 //! A picture as SVG, laid out here, so that it needs no other program: columns in the direction of authority, and a lane
 //! for each scope.
 
+use super::labels::{Part, Taken};
 use super::picture::{Box, End, Line, Picture, Sort, Style};
 use super::report::harmless;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,8 +70,9 @@ pub fn svg(picture: &Picture) -> String {
         );
     }
     let mut labels = String::new();
+    let mut taken = taken(picture, &spots, &lanes);
     for line in &picture.lines {
-        draw_line(&mut out, &mut labels, line, &spots);
+        draw_line(&mut out, &mut labels, &mut taken, line, &spots);
     }
     for (drawn, spot) in picture.boxes.iter().zip(&spots) {
         draw_box(&mut out, drawn, *spot);
@@ -89,6 +91,22 @@ pub fn svg(picture: &Picture) -> String {
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// Returns what words of lines should not stand on: boxes, and the titles of scopes.
+fn taken(picture: &Picture, spots: &[Spot], lanes: &[Lane]) -> Taken {
+    let mut taken = Taken::default();
+    for spot in spots {
+        let half = spot.width / 2.0 + 2.0;
+        let (top, bottom) = (spot.y - 20.0, spot.y + 20.0);
+        taken.take(Part { left: spot.x - half, top, right: spot.x + half, bottom });
+    }
+    for (group, lane) in picture.groups.iter().zip(lanes).filter(|(_, lane)| lane.bottom > lane.top) {
+        let left = MARGIN / 2.0 + INSET * lane.depth as f64 + 8.0;
+        let right = left + group.title.chars().count() as f64 * LETTER;
+        taken.take(Part { left, top: lane.top, right, bottom: lane.top + TITLE });
+    }
+    taken
 }
 
 /// Returns for each box its column: one more than of whatever points at it, as far as nothing points round in a circle.
@@ -274,7 +292,7 @@ fn draw_box(out: &mut String, drawn: &Box, spot: Spot) {
     }
 }
 
-fn draw_line(out: &mut String, labels: &mut String, line: &Line, spots: &[Spot]) {
+fn draw_line(out: &mut String, labels: &mut String, taken: &mut Taken, line: &Line, spots: &[Spot]) {
     let (Some(from), Some(to)) = (spots.get(line.from), spots.get(line.to)) else { return };
     // Onward from the right side to the left one; back, or within a column, round by the same side.
     let is_onward = from.column < to.column;
@@ -310,9 +328,7 @@ fn draw_line(out: &mut String, labels: &mut String, line: &Line, spots: &[Spot])
         marker("end", line.head)
     );
     if !line.label.is_empty() {
-        // A third along the line, where those that end together are still apart.
-        let at = |a: f64, b: f64, c: f64, d: f64| 0.216 * a + 0.432 * b + 0.288 * c + 0.064 * d;
-        let (x, y) = (at(x1, c1, c2, x2), at(y1, y1, y2, y2) - 3.0);
+        let (x, y) = taken.place(&line.label, [(x1, y1), (c1, y1), (c2, y2), (x2, y2)]);
         let text = escaped(&line.label);
         // Twice, as not everything that draws SVG can put a stroke behind its letters.
         for look in [String::from("stroke=\"white\" stroke-width=\"3\""), format!("fill=\"{colour}\"")] {

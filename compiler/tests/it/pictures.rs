@@ -163,3 +163,48 @@ fn what_nobody_knows_is_refused_with_what_was_meant() {
         .complains("did you mean `seal-key`?");
     scene.capc(["graph", "office.kdl", "--kind", "servise"]).exits(2).complains("`service`");
 }
+
+const SHOP: &str = r#"system shop
+listen https tcp="0.0.0.0:443"
+dir site "/srv/site"
+dir uploads "/srv/uploads"
+secret tls-key "/etc/tls/key"
+state pgdata "/var/lib/pg"
+state cache "/var/lib/redis"
+service nginx { run "/usr/sbin/nginx"; holds https accept; holds site; holds tls-key; holds app.http }
+service app { run "/usr/bin/app"; holds uploads read write; holds postgres.sql; holds redis.api; holds mailer.queue; provides http socket="/run/app/http" }
+service postgres { run "/usr/bin/postgres"; holds pgdata read write; provides sql socket="/run/pg/sql" }
+service redis { run "/usr/bin/redis-server"; holds cache read write; provides api socket="/run/redis/api" }
+service mailer { run "/usr/bin/mailer"; holds uploads read; provides queue channel=#true; holds postgres.sql }
+service backup { run "/usr/bin/backup"; oneshot; holds uploads read; holds pgdata read; holds site read; holds cache read }
+service deploy { run "/usr/bin/deploy"; holds site read write; holds nginx.control signal restart; holds app.control restart }
+"#;
+
+// Services that share directories with many: their lines and words crowd.
+#[test]
+fn no_word_of_a_line_stands_on_a_box() {
+    let scene = Scene::new("pictures-crowded");
+    scene.write("system.kdl", SHOP);
+    let drawn = scene.capc(["graph", "system.kdl", "--format", "svg"]).exits(0).out;
+    let number = |line: &str, key: &str| -> f64 {
+        let value = line.split(&format!(" {key}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        value.parse().unwrap()
+    };
+    let boxes: Vec<(f64, f64, f64)> = drawn
+        .lines()
+        .filter(|line| line.starts_with("<rect") && line.contains("height=\"36\""))
+        .map(|line| (number(line, "x"), number(line, "y"), number(line, "width")))
+        .collect();
+    let words: Vec<(f64, f64)> = drawn
+        .lines()
+        .filter(|line| line.starts_with("<text") && line.contains("font-size=\"10\" fill"))
+        .map(|line| (number(line, "x"), number(line, "y")))
+        .collect();
+    assert!(boxes.len() >= 12 && words.len() > 20, "{} boxes and {} words", boxes.len(), words.len());
+    for (x, y) in words {
+        let on = boxes
+            .iter()
+            .find(|(left, top, width)| (*left..left + width).contains(&x) && (*top..top + 36.0).contains(&y));
+        assert_eq!(on, None, "a word at {x}, {y} stands on a box");
+    }
+}
