@@ -145,6 +145,12 @@ fn report(
         },
         (Some(_), None) => "take one of these steps away".to_owned(),
     };
+    // A descriptor crosses where somebody is talked to, unless the facet says that none does.
+    let talks = |step: &Step| step.rule == "pass";
+    let help = match *level == Level::Hold && !by_itself && steps.iter().any(talks) {
+        true => help + "; or let only data cross where they talk (`data-only` in the facet's braces)",
+        false => help,
+    };
     let trusted_base = base.map(|base| base.iter().map(|id| model.object(*id).name.to_string()).collect());
     diagnostic.help(help).detail(Detail::Witness { steps, trusted_base })
 }

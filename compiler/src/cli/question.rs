@@ -28,6 +28,14 @@ impl Source {
     }
 }
 
+impl Answering {
+    /// Returns the system file, however it was named.
+    #[must_use]
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref().or(self.config.as_ref())
+    }
+}
+
 /// A question about a configuration.
 #[derive(Debug, Args)]
 pub struct Questioned {
@@ -43,7 +51,9 @@ pub struct Questioned {
 #[derive(Debug, Args)]
 pub struct Answering {
     /// The system file; by default the current generation answers.
-    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The same, as an option.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub config: Option<PathBuf>,
     /// A user's home file beside the system file; may be given several times.
     #[arg(long = "home", value_name = "FILE")]

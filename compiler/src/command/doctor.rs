@@ -21,6 +21,14 @@ fn status() -> Result<bool, Failure> {
     let launcher = MemoryLauncher::new(&image)?;
     let status = Command::new(launcher.path()).arg("--doctor").env_clear().status();
     let status = status.map_err(|error| Failure::refused(format!("cannot run the launcher: {error}")))?;
+    let whose = match super::generation::mode() {
+        crate::lower::Mode::Root => "root's services",
+        crate::lower::Mode::User => "a plain user's services, which do without id-mapped mounts,",
+    };
+    match status.success() {
+        true => super::say!("all that {whose} need is here"),
+        false => super::say!("what {whose} need is not all here: they would be refused"),
+    }
     // No layer: services start without.
     super::say!("limits {}", Groups::make());
     Ok(status.success())

@@ -217,7 +217,7 @@ fn print(format: AnswerFormat, human: impl FnOnce() -> String, answer: &impl ser
 }
 
 fn ask(answering: &Answering, ask: impl FnOnce(&Asked<'_>) -> Result<Exit, Exit>) -> Exit {
-    match Answerable::open(answering.config.as_ref(), &answering.homes, &answering.store, Needed::Authority) {
+    match Answerable::open(answering.file(), &answering.homes, &answering.store, Needed::Authority) {
         Ok(open) => open.answer(ask),
         Err(exit) => exit,
     }
@@ -255,7 +255,7 @@ pub fn what(arguments: &What) -> Exit {
 /// Answers from the index of the current generation as it lies there; none when the whole is needed, or to say what is wrong.
 fn why_at_once(arguments: &Why) -> Option<Exit> {
     let Why { object, capability, answering, all: false } = arguments else { return None };
-    if answering.config.is_some() || !answering.homes.is_empty() {
+    if answering.file().is_some() || !answering.homes.is_empty() {
         return None;
     }
     let found = store::current(&answering.store).ok()??;

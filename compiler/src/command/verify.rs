@@ -91,6 +91,12 @@ fn keys(paths: &[std::path::PathBuf]) -> Result<Vec<PublicKey>, Failure> {
 fn verify(arguments: &Verify) -> Result<String, Failure> {
     let refused = |error: store::StoreError| Failure::refused(error.to_string());
     let found = match &arguments.generation {
+        Some(path) if path.join("generations").is_dir() => {
+            let path = path.display();
+            return Err(Failure::usage(format!(
+                "`{path}` is a store: say `--store {path}`, or name a generation in it"
+            )));
+        }
         Some(path) => Found::at(path).map_err(refused)?,
         None => {
             let none =

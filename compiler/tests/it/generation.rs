@@ -168,6 +168,7 @@ fn a_certificate_that_proves_less_than_is_asserted_is_refused() {
     let scene = scene("certificate");
     scene.write("system.kdl", ASSERTED);
     reconfigure(&scene).exits(0);
+    scene.capc(["verify", "store"]).exits(2).complains("`store` is a store: say `--store store`");
     let verify = || scene.capc(["verify", "--store", "store", "--key", "key.pub"]);
     verify().exits(0).says("2 assertions proved");
     let generation = scene.path.join("store/generations/1");

@@ -169,3 +169,30 @@ fn a_port_leads_to_services_alone() {
     let service = holder("service u { run \"/usr/bin/u\"; holds l; holds key; }");
     bank("why-port-service", &service).capc(["check", "bank.kdl"]).exits(1).complains("assertion-failed");
 }
+
+#[test]
+fn the_file_may_stand_behind_what_is_asked() {
+    let scene = Scene::new("why-positional");
+    scene.write(
+        "system.kdl",
+        "system s\ndir site \"/srv/site\"\nservice web { run \"/usr/bin/web\"; holds site; }\n",
+    );
+    scene.capc(["why", "web", "site", "system.kdl"]).exits(0).says("web holds site");
+    scene.capc(["who", "site", "system.kdl"]).exits(0).says("web");
+    scene.capc(["what", "web", "system.kdl"]).exits(0).says("site");
+}
+
+#[test]
+fn what_is_handed_over_where_two_talk_is_mended_by_a_facet_for_data_alone() {
+    let scene = Scene::new("why-data-only");
+    let system = |braces: &str| {
+        format!(
+            "system s\nfile key \"/etc/key\"\nservice web {{ run \"/usr/bin/web\"; holds key; holds app.http; }}\n\
+             service app {{ run \"/usr/bin/app\"; provides http socket=\"/run/app/http\"{braces}; }}\nnever app holds key\n"
+        )
+    };
+    scene.write("system.kdl", system(""));
+    scene.capc(["check", "system.kdl"]).exits(1).complains("(`data-only` in the facet's braces)");
+    scene.write("system.kdl", system(" { data-only; }"));
+    scene.capc(["check", "system.kdl"]).exits(0);
+}

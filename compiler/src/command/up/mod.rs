@@ -98,7 +98,12 @@ fn inside_world(arguments: &Up, mode: Mode) -> Result<Exit, Failure> {
             }
             Err(Failure { exit: Exit::Refused, message: format!("did not end well: {}", names.join(", ")) })
         }
-        Err(error) => Err(Failure::refused(error.to_string())),
+        Err(error) => {
+            let message = error.to_string();
+            let is_taken = message.contains("Address already in use");
+            let help = if is_taken { "; `ss -ltunp` names the process that has it" } else { "" };
+            Err(Failure::refused(message + help))
+        }
     }
 }
 
