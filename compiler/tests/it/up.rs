@@ -60,3 +60,14 @@ fn the_supervisor_has_the_lock_of_the_store_and_nobody_else_seals_into_it() {
     assert!(said.contains("the supervisor that this seals for is gone"), "{said}");
     assert_eq!(std::fs::read_link(store.join("current")).unwrap().to_str(), Some("generations/2"));
 }
+
+#[test]
+fn a_configuration_may_come_from_standard_input() {
+    let scene = Scene::new("up-stdin");
+    scene.write("system.kdl", "system fed\nservice it { run \"/usr/bin/true\"; oneshot; }\n");
+    let mut command = scene.plain_command(["up", "/dev/stdin", "--store", "plain-state/store"]);
+    let output = command.stdin(File::open(scene.path.join("system.kdl")).unwrap()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("it ended well"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+}

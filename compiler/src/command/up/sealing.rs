@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 
 /// What it tells the supervisor, on standard output.
@@ -34,6 +35,7 @@ pub fn run(arguments: &Up, mode: Mode, held: &[Held]) -> Result<Exit, Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
     end_with_supervisor()?;
     let store_path = arguments.store.as_deref().ok_or_else(|| Failure::usage("--seal goes with --store"))?;
+    let lock = take_lock().map_err(|error| refused(&error))?;
     let mut compilation = compile::named(&arguments.file)?;
     let complaint = compile::complain(&compilation);
     let (Exit::Clean, Some(model), Some(holdings), Some(checked)) =
@@ -41,7 +43,6 @@ pub fn run(arguments: &Up, mode: Mode, held: &[Held]) -> Result<Exit, Failure> {
     else {
         return Ok(complaint);
     };
-    let lock = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
     let store = Store::handed_on(store_path, lock).map_err(|error| refused(&error))?;
     store.clear().map_err(|error| refused(&error))?;
     let current = store::current(store_path).map_err(|error| refused(&error))?;
@@ -95,6 +96,15 @@ pub fn run(arguments: &Up, mode: Mode, held: &[Held]) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
+/// Takes the lock from standard input, and puts there what the supervisor has there: `/dev/stdin` may be what is compiled.
+fn take_lock() -> std::io::Result<OwnedFd> {
+    let lock = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let theirs = rustix::process::getppid().map(|parent| format!("/proc/{}/fd/0", parent.as_raw_nonzero()));
+    let theirs = theirs.and_then(|path| File::open(path).ok());
+    rustix::stdio::dup2_stdin(&theirs.map_or_else(|| File::open("/dev/null"), Ok)?)?;
+    Ok(lock)
+}
+
 /// Sees to it that the store is not locked for a supervisor that was killed.
 fn end_with_supervisor() -> Result<(), Failure> {
     let refused = |error: Errno| Failure::refused(format!("cannot watch the supervisor: {error}"));
@@ -112,7 +122,7 @@ fn end_with_supervisor() -> Result<(), Failure> {
 fn new_key() -> Result<MemoryKey, Failure> {
     use std::io::Read;
     let mut seed = [0; 32];
-    let random = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
+    let random = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
     random.map_err(|error| Failure::refused(format!("cannot read /dev/urandom: {error}")))?;
     Ok(MemoryKey::new(&seed))
 }
