@@ -174,3 +174,12 @@ fn uid_of(name: &str) -> String {
     let account = accounts.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap();
     account.split(':').nth(2).unwrap().to_owned()
 }
+
+#[test]
+fn what_only_the_world_has_is_told_before_a_program_fails_for_it() {
+    let scene = Scene::new("trace-absent");
+    let service = "service job { run \"/bin/true\"; oneshot; scratch \"/capc-absent\"; provides talk socket=\"/run/capc-absent/s\"; }";
+    scene.write("system.kdl", format!("system s\n{service}\n"));
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    traced.complains("what this machine has not: /capc-absent, /run/capc-absent; make it for the trace");
+}

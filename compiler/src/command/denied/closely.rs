@@ -14,17 +14,28 @@ use crate::command::trace::suggest::is_fleeting;
 use capc_trace::{Access, Refusal, Tried, Whom, Why};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// So often it looks for supervisors and worlds that are new: a supervisor compiles for longer before it starts anything.
 const LOOK: Duration = Duration::from_millis(10);
+/// Who has been there for longer than that seldom becomes either: it is looked at once in so many times.
+const YOUNG: Duration = Duration::from_secs(10);
+const SELDOM: u32 = 25;
+/// Whoever tries more than that waits until it has been told.
+const AT_ONCE: usize = 256;
+
+/// So many worlds are known at once.
+const WORLDS: usize = 4096;
+
+/// What worlds offer, by whose they are, which is kept with it.
+type Known = BTreeMap<*const Owner, (Arc<Owner>, Offered)>;
 
 /// What was tried in vain, and in whose world.
 type Heard = io::Result<(Refusal, Arc<Owner>)>;
@@ -32,15 +43,15 @@ type Heard = io::Result<(Refusal, Arc<Owner>)>;
 /// Follows until somebody asks for the end, or the time is over.
 pub fn follow(arguments: &WhyDenied, telling: &mut Telling<'_>, end: &UnixStream) {
     let until = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let (sender, receiver) = channel();
-    let mut followed = BTreeSet::new();
+    let (sender, receiver) = sync_channel(AT_ONCE);
+    let (mut seen, mut known) = (Seen::default(), Known::default());
     complain!("capc: following the system calls of {}, which makes them slower", telling.named());
     loop {
-        let whom = unfollowed(telling, &mut followed);
+        let whom = unfollowed(telling, &mut seen);
         if !whom.running.is_empty() || !whom.makers.is_empty() {
             begin(whom, telling.only.map(str::to_owned), sender.clone());
         }
-        hear(telling, &receiver);
+        hear(telling, &mut known, &receiver);
         if until.is_some_and(|until| Instant::now() >= until) {
             return;
         }
@@ -48,29 +59,43 @@ pub fn follow(arguments: &WhyDenied, telling: &mut Telling<'_>, end: &UnixStream
         let mut waits = [PollFd::new(end, PollFlags::IN)];
         let over = poll(&mut waits, patience.as_ref());
         if over.is_ok_and(|ready| ready > 0) {
-            return hear(telling, &receiver);
+            return hear(telling, &mut known, &receiver);
         }
     }
 }
 
+/// Which processes there were, and which of them are followed.
+#[derive(Default)]
+struct Seen {
+    since: BTreeMap<u32, Instant>,
+    followed: BTreeSet<u32>,
+    times: u32,
+}
+
 /// Returns supervisors, and processes of worlds that no supervisor of ours made, that nobody follows yet.
-fn unfollowed(telling: &mut Telling<'_>, followed: &mut BTreeSet<u32>) -> Whom {
+fn unfollowed(telling: &mut Telling<'_>, seen: &mut Seen) -> Whom {
     let mut whom = Whom::default();
     let here = world_of(std::process::id());
-    let pids = processes();
-    followed.retain(|pid| pids.contains(pid));
+    let now = Instant::now();
+    let pids: BTreeSet<u32> = processes().into_iter().collect();
+    seen.since.retain(|pid, _| pids.contains(pid));
+    seen.followed.retain(|pid| pids.contains(pid));
+    seen.times = seen.times.wrapping_add(1);
+    let looks_at_all = seen.times % SELDOM == 1;
     for pid in pids {
-        if followed.contains(&pid) {
+        let since = *seen.since.entry(pid).or_insert(now);
+        let is_young = now.duration_since(since) < YOUNG;
+        if seen.followed.contains(&pid) || !(is_young || looks_at_all) {
             continue;
         }
         if is_supervisor(pid) && is_ours(pid) {
-            followed.insert(pid);
+            seen.followed.insert(pid);
             whom.makers.extend(threads(pid));
         } else if world_of(pid).is_some_and(|world| Some(world) != here) && !is_traced(pid) {
             // Whether it is in a world is known once its keeper says so.
             let owner = telling.worlds.of_process(pid);
             if owner.is_some_and(|owner| is_asked(telling.only, &owner)) && !is_keeper(pid) {
-                followed.insert(pid);
+                seen.followed.insert(pid);
                 if is_launcher(pid) { &mut whom.makers } else { &mut whom.running }.extend(threads(pid));
             }
         }
@@ -115,7 +140,7 @@ fn threads(pid: u32) -> Vec<u32> {
 }
 
 /// Follows some in a thread of their own, which ends with them or with us.
-fn begin(whom: Whom, only: Option<String>, sender: Sender<Heard>) {
+fn begin(whom: Whom, only: Option<String>, sender: SyncSender<Heard>) {
     std::thread::spawn(move || {
         // Whose a process is is looked up while it waits for us.
         let worlds = RefCell::new(Worlds::default());
@@ -137,10 +162,10 @@ fn begin(whom: Whom, only: Option<String>, sender: Sender<Heard>) {
 }
 
 /// Tells what has been heard by now.
-fn hear(telling: &mut Telling<'_>, receiver: &Receiver<Heard>) {
-    for heard in receiver.try_iter() {
+fn hear(telling: &mut Telling<'_>, known: &mut Known, receiver: &Receiver<Heard>) {
+    for heard in receiver.try_iter().take(AT_ONCE) {
         match heard {
-            Ok((refusal, owner)) => tell(telling, refusal, &owner),
+            Ok((refusal, owner)) => tell(telling, known, refusal, &owner),
             Err(error) => {
                 let why = match error.kind() {
                     io::ErrorKind::PermissionDenied => {
@@ -154,18 +179,23 @@ fn hear(telling: &mut Telling<'_>, receiver: &Receiver<Heard>) {
     }
 }
 
-fn tell(telling: &mut Telling<'_>, refusal: Refusal, owner: &Owner) {
+fn tell(telling: &mut Telling<'_>, known: &mut Known, refusal: Refusal, owner: &Arc<Owner>) {
     let Refusal { pid, by, tried, why } = refusal;
-    if let Some(denial) = denial(tried, why, owner) {
+    if known.len() >= WORLDS {
+        known.clear();
+    }
+    let offered = || owner.manifest().map(|manifest| Offered::of(&manifest, Vec::new())).unwrap_or_default();
+    let (_, offered) = known.entry(Arc::as_ptr(owner)).or_insert_with(|| (owner.clone(), offered()));
+    if let Some(denial) = denial(tried, why, owner, offered) {
         let process = Process { pid, uid: 0, name: crate::emit::harmless::one_line(&by) };
         telling.line(Some(owner), Some(&process), denial);
     }
 }
 
 /// Returns what was denied; none where the world is not the reason.
-fn denial(tried: Tried, why: Why, owner: &Owner) -> Option<Denial> {
+fn denial(tried: Tried, why: Why, owner: &Owner, offered: &Offered) -> Option<Denial> {
     Some(match tried {
-        Tried::File(path, access) => return of_file(&path, access, why, owner),
+        Tried::File(path, access) => return of_file(&path, access, why, offered),
         Tried::Owner(path) => Denial::Owner(path),
         Tried::Socket(path) => match why {
             Why::Missing
@@ -186,8 +216,7 @@ fn denial(tried: Tried, why: Why, owner: &Owner) -> Option<Denial> {
     })
 }
 
-fn of_file(path: &Path, access: Access, why: Why, owner: &Owner) -> Option<Denial> {
-    let offered = owner.manifest().map(|manifest| Offered::of(&manifest, Vec::new())).unwrap_or_default();
+fn of_file(path: &Path, access: Access, why: Why, offered: &Offered) -> Option<Denial> {
     let place = offered.leads(path);
     // Names are made in directories.
     let needed = match access {

@@ -4,7 +4,7 @@ pub mod offered;
 mod patch;
 pub mod suggest;
 
-use super::{Failure, compile, generation};
+use super::{Failure, compile, generation, sealed_words};
 use crate::cli::{Exit, Trace};
 use crate::diag::nearest;
 use crate::emit::harmless::one_line;
@@ -71,6 +71,13 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
              is not told here"
         );
     }
+    let absent = absent(&lowered, &arguments.service);
+    if !absent.is_empty() {
+        super::complain!(
+            "capc: its world would have what this machine has not: {}; make it for the trace, or the program may fail for that",
+            absent.join(", ")
+        );
+    }
     let uses = capc_trace::run(Request {
         program: Path::new(service.program.as_ref().map_or("", |program| &*program.path)),
         arguments: &service.arguments.iter().map(|(text, _)| text.to_string()).collect::<Vec<_>>(),
@@ -118,6 +125,25 @@ fn user(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<(u32,
         Line::Uid { uid, gid } => Some((uid, gid)),
         _ => None,
     })
+}
+
+/// Returns what only the world of a service has: directories for its sockets, places in memory, and what it sees elsewhere.
+fn absent(lowered: &lower::Lowered, name: &str) -> Vec<String> {
+    let manifest = lowered.manifests.iter().find(|(known, _)| known == name);
+    let Some(manifest) = manifest.and_then(|(_, manifest)| Manifest::parse(manifest.as_bytes()).ok()) else {
+        return Vec::new();
+    };
+    let places = manifest.lines().filter_map(|line| match line {
+        Line::Tmpfs { at, .. }
+        | Line::Facet { at, .. }
+        | Line::Grant { at, .. }
+        | Line::Secret { at, .. } => Some(sealed_words::path_of(at)),
+        _ => None,
+    });
+    let mut absent: Vec<String> = places.filter(|place| !Path::new(place).exists()).collect();
+    absent.sort();
+    absent.dedup();
+    absent.into_iter().map(|place| one_line(&place)).collect()
 }
 
 /// Returns what the world of a service offers.
