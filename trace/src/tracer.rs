@@ -11,7 +11,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -58,7 +58,9 @@ pub fn run(request: Request<'_>) -> io::Result<Uses> {
     let passed = request.passed.into_iter().zip(3..);
     let mappings = passed.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
     command.fd_mappings(mappings).map_err(io::Error::other)?;
-    command.current_dir(request.directory).stdin(Stdio::null()).process_group(0);
+    // What it prints is no part of what is found out, and nobody is to take it for that.
+    let out = io::stderr().as_fd().try_clone_to_owned()?;
+    command.current_dir(request.directory).stdin(Stdio::null()).stdout(out).process_group(0);
     if let Some((uid, gid)) = request.user {
         command.uid(uid).gid(gid);
     }

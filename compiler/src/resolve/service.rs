@@ -253,7 +253,17 @@ fn statement(reader: &mut Reader<'_>, service: &mut ServiceDeclaration, node: No
         "ready" => {
             let choices = [("notify", Ready::Notify), ("socket", Ready::Socket), ("started", Ready::Started)];
             let word = single(reader, node, "when it is ready", "ready \"notify\"");
-            service.ready = word.and_then(|word| reader.choice(&word, &choices));
+            match word {
+                Some(word) if ["forking", "fork", "simple", "exec", "dbus"].contains(&&*word.text) => {
+                    let message = format!("no service is ready by `{}`", word.text);
+                    let wrong =
+                        Diagnostic::new(Code::UnknownWord, message, word.span, "a word of another init's");
+                    reader.report(wrong.help(
+                        "leave it out, and let the program stay in the foreground; `ready \"socket\"` waits until it listens",
+                    ));
+                }
+                word => service.ready = word.and_then(|word| reader.choice(&word, &choices)),
+            }
         }
         "limits" => service.limits = limits(reader, node),
         "stop" => {

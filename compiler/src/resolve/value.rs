@@ -53,6 +53,12 @@ pub fn relative_problem(path: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns whether something is a single plain word.
+fn is_bare(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=30).contains(&text.len()) && text.bytes().all(is_plain) && !text.starts_with('.')
+}
+
 /// Returns the normal path that an absolute one stands for; none where it goes back up, or is no path otherwise.
 fn meant_path(path: &str) -> Option<String> {
     let parts = path.strip_prefix('/')?.split('/').filter(|part| !matches!(*part, "" | "."));
@@ -103,6 +109,9 @@ impl Reader<'_> {
             Some(problem) => {
                 let help = match meant_path(&word.text) {
                     Some(meant) => format!("write \"{meant}\""),
+                    None if is_bare(&word.text) => {
+                        format!("write the whole path, like \"/usr/bin/{0}\" or \"/srv/{0}\"", word.text)
+                    }
                     None => "write an absolute path like \"/srv/site\"".to_owned(),
                 };
                 self.bad(&word, problem, &help);

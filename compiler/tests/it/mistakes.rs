@@ -135,6 +135,8 @@ fn words_of_other_inits_are_answered_with_what_to_write_here() {
         ),
         (in_service("after \"redis\""), "nothing is ordered by hand"),
         (in_service("read \"/srv/www\""), "and write `holds site read` here"),
+        (in_service("ready \"forking\""), "let the program stay in the foreground"),
+        (in_service("image \"curl\""), "write the whole path, like \"/usr/bin/curl\""),
         (in_service("env \"LANG=C\""), "write the name before the quotes"),
         (in_service("as www-data"), "declare it beside the services: `identity www-data user=\"www-data\"`"),
         (in_service("holds \"/etc/nginx\" read"), "paths are named once, beside the services"),

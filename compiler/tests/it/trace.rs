@@ -166,7 +166,7 @@ fn who_runs_as_somebody_is_traced_as_him() {
     let nobody = uid_of("nobody");
     let traced = scene.capc(["trace", "job", "--config", "system.kdl"]).exits(0);
     let traced = traced.complains(&format!("with all that the user {nobody}, as which it runs, may do"));
-    assert!(traced.out.lines().any(|line| line == nobody), "{}", traced.out);
+    assert!(traced.err.lines().any(|line| line == nobody), "{}", traced.err);
 }
 
 fn uid_of(name: &str) -> String {
@@ -182,4 +182,15 @@ fn what_only_the_world_has_is_told_before_a_program_fails_for_it() {
     scene.write("system.kdl", format!("system s\n{service}\n"));
     let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
     traced.complains("what this machine has not: /capc-absent, /run/capc-absent; make it for the trace");
+}
+
+#[test]
+fn what_a_program_prints_is_taken_for_no_patch() {
+    let scene = Scene::new("trace-prints");
+    let service =
+        "service job { run \"/bin/sh\" \"-c\" \"echo '+++ printed'; read -r x </etc/hostname\"; oneshot; }";
+    scene.write("system.kdl", format!("system s\n{service}\n"));
+    let traced = scene.plain_capc(["trace", "job", "--config", "system.kdl"]).exits(0);
+    assert!(traced.out.starts_with("--- ") && !traced.out.contains("printed\n+"), "{}", traced.out);
+    traced.says("+    config \"/etc/hostname\"").complains("+++ printed");
 }
