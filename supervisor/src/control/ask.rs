@@ -29,9 +29,15 @@ pub fn ask(runtime: &Path, request: &Request) -> Result<Answer, Error> {
     };
     let mut line = serde_json::to_string(request).map_err(io::Error::other).map_err(Error::when("ask"))?;
     line.push('\n');
-    socket.write_all(line.as_bytes()).map_err(Error::when("ask the supervisor"))?;
     let mut answer = Vec::new();
-    socket.take(LONGEST).read_to_end(&mut answer).map_err(Error::when("hear the supervisor's answer"))?;
+    let asked = socket.write_all(line.as_bytes());
+    let heard = asked.and_then(|()| socket.take(LONGEST).read_to_end(&mut answer));
+    let is_turned_away = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+    };
+    if let Some(error) = heard.err().filter(|error| !is_turned_away(error)) {
+        return Err(Error::when::<io::Error>("hear the supervisor's answer")(error));
+    }
     if answer.is_empty() {
         let why = io::Error::other("it has ended, or too many others ask it at this moment");
         return Err(Error::when::<io::Error>("hear the supervisor's answer")(why));

@@ -1,11 +1,13 @@
 //! The supervisor's end: takes callers, reads what they ask, and answers when the time has come.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 
 use super::{Answer, Request};
 use crate::sockets;
@@ -21,6 +23,8 @@ pub(crate) struct Control {
     path: PathBuf,
     callers: Vec<Caller>,
     count: u64,
+    /// Let go of for one who comes when there is no descriptor left, so that he can be turned away.
+    spare: Option<File>,
 }
 
 /// One who asks.
@@ -40,7 +44,7 @@ impl Control {
     pub(crate) fn new(runtime: &Path) -> io::Result<Control> {
         let path = runtime.join("control");
         let listener = UnixListener::from(sockets::control(&path)?);
-        Ok(Control { listener, path, callers: Vec::new(), count: 0 })
+        Ok(Control { listener, path, callers: Vec::new(), count: 0, spare: spare() })
     }
 
     /// Returns what to wait for.
@@ -54,8 +58,20 @@ impl Control {
 
     /// Returns what has been asked since.
     pub(crate) fn hear(&mut self) -> Vec<(CallerId, Request)> {
-        while let Ok((socket, _)) = self.listener.accept() {
-            self.enter(socket);
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => self.enter(socket),
+                // He would stand at the door for ever, and the door be looked at again and again.
+                Err(error) if is_want_of_descriptors(&error) && self.spare.take().is_some() => {
+                    // The kernel wants a descriptor even where nobody is there to be let in.
+                    let is_nobody = self.listener.accept().is_err();
+                    self.spare = spare();
+                    if is_nobody {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
         }
         let mut asked = Vec::new();
         for caller in &mut self.callers {
@@ -101,6 +117,14 @@ impl Drop for Control {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn is_want_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

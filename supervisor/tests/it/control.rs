@@ -188,7 +188,7 @@ fn a_socket_stays_as_the_service_has_set_it_until_the_next_run_begins() {
     let script = "test -e @/second || $ACTOR --hurry 3; touch @/second;";
     scene.add(Service { descriptors, ..service("web") }, &format!("{script} {ATTENTIVE}"));
     scene.start();
-    scene.expect("web  | here");
+    scene.expect_all(&["web  | here", "web started"]);
     assert!(is_hurried(&scene));
     std::fs::write(scene.path("generation/web.refuse"), "no room").unwrap();
     let goes_on = "`web` goes on as it was: its next world could not be built: refused: no room";
@@ -252,4 +252,32 @@ fn who_waits_for_a_restart_is_told_that_everything_ends_and_who_asks_for_a_reloa
     });
     let lines = scene.end("stopped");
     assert!(at(&lines, "page stopped") < at(&lines, "web stopped"), "{lines:#?}");
+}
+
+#[test]
+fn who_asks_when_no_descriptor_is_left_is_turned_away() {
+    let mut scene = Scene::new();
+    scene.add(service("web"), ATTENTIVE);
+    scene.start();
+    scene.expect("here");
+    let held = std::fs::read_dir(format!("/proc/{}/fd", scene.pid().as_raw_pid())).unwrap();
+    let held = held.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let held: std::collections::BTreeSet<u64> = held.collect();
+    let limit = (0..).find(|number| !held.contains(number)).map(|free| free + 9);
+    let limit = rustix::process::Rlimit { current: limit, maximum: limit };
+    rustix::process::prlimit(Some(scene.pid()), rustix::process::Resource::Nofile, limit).unwrap();
+    let connect = || UnixStream::connect(scene.path("runtime/control")).unwrap();
+    let patience = Some(std::time::Duration::from_secs(10));
+    // Whoever has got in stays until he asks.
+    let mut silent: Vec<UnixStream> = (0..31).map(|_| connect()).collect();
+    let last = silent.last_mut().unwrap();
+    last.set_read_timeout(patience).unwrap();
+    assert_eq!(last.read(&mut [0]).unwrap(), 0);
+    let why = ask(&scene.path("runtime"), &restart("web")).unwrap_err().to_string();
+    assert!(why.ends_with("it has ended, or too many others ask it at this moment"), "{why}");
+    drop(silent);
+    while ask(&scene.path("runtime"), &Request::Ps).is_err() {}
+    assert_eq!(list(&scene).services[0].state, "running");
+    scene.signal(Signal::TERM);
+    scene.end("stopped");
 }

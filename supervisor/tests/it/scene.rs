@@ -161,8 +161,12 @@ impl Scene {
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let child = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
-        rustix::process::kill_process(child, signal).unwrap();
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Returns the supervisor's process.
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(self.child.as_ref().unwrap())
     }
 }
 
