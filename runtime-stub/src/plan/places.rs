@@ -167,7 +167,7 @@ pub(super) fn what<'m>(arena: &mut Arena<'m>, line: Line<'m>) -> Result<(&'m CSt
 pub(super) fn ordered<'m>(places: List<'m, Place<'m>>) -> Result<&'m [Place<'m>], Refusal<'m>> {
     let List { slots, used } = places;
     let places = slots.get_mut(..used).ok_or(NO_ROOM)?;
-    places.sort_unstable_by(|one, other| compare(one.at, other.at));
+    sort(places);
     for index in 1..places.len() {
         let (before, rest) = places.split_at_mut(index);
         let Some(place) = rest.first_mut() else { break };
@@ -208,6 +208,36 @@ pub(super) fn is_in_made_facet(places: &[Place<'_>], at: &CStr) -> bool {
 
 fn is_in(inner: &CStr, outer: &CStr) -> bool {
     inner.to_bytes().strip_prefix(outer.to_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+/// Sorts by a heap. The library's sort is quicker for tens of thousands of places, and takes ten times the code.
+fn sort(places: &mut [Place<'_>]) {
+    let count = places.len();
+    // First every place is sunk into the heap, the last first; then the greatest is taken off it, time and again.
+    for step in (0..count + count / 2).rev() {
+        let (root, end) = if step < count { (0, step) } else { (step - count, count) };
+        if step < count {
+            places.swap(0, step);
+        }
+        sink(places.get_mut(..end).unwrap_or(&mut []), root);
+    }
+}
+
+/// Moves a place down a heap until neither of the two beneath it is greater.
+fn sink(heap: &mut [Place<'_>], mut root: usize) {
+    let is_less = |heap: &[Place<'_>], one: usize, other: usize| match (heap.get(one), heap.get(other)) {
+        (Some(one), Some(other)) => compare(one.at, other.at) == Ordering::Less,
+        _ => false,
+    };
+    loop {
+        let left = 2 * root + 1;
+        let greater = if is_less(heap, left, left + 1) { left + 1 } else { left };
+        if !is_less(heap, root, greater) {
+            break;
+        }
+        heap.swap(root, greater);
+        root = greater;
+    }
 }
 
 /// Compares by components, so that a directory is followed by all that lies in it.

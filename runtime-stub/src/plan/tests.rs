@@ -44,6 +44,25 @@ fn a_place_comes_after_those_that_it_lies_in() {
 }
 
 #[test]
+fn places_are_put_in_order_however_they_come() {
+    for count in (1..40).chain([1009]) {
+        for step in [1, 7, 31, 500] {
+            // Without a common divisor every number comes once.
+            let numbers: Vec<usize> = (0..count).map(|at| (at * step + 3) % count).collect();
+            let all_differ = numbers.iter().collect::<std::collections::BTreeSet<_>>().len() == count;
+            if !all_differ {
+                continue;
+            }
+            let lines: String =
+                numbers.iter().map(|number| format!("tmpfs /a{number:04} 4096 755\n")).collect();
+            let mut expected: Vec<String> = (0..count).map(|number| format!("/a{number:04}Ours")).collect();
+            expected.push("/procOurs".to_string());
+            check(&lines, &expected.join(" "));
+        }
+    }
+}
+
+#[test]
 fn places_that_contradict_each_other_are_refused() {
     check("tmpfs /a 4096 755\nlink /a b\n", "place: /a: two things claim it");
     check(
