@@ -56,6 +56,10 @@ fn programs(at: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
     Ok(programs)
 }
 
+fn shown(time: Option<f64>) -> String {
+    time.map_or("not installed".to_owned(), |time| format!("{time:.2} ms"))
+}
+
 const NO_PROGRAM: &str = "a static program (no `cc`, or no static C library)";
 
 /// Makes a program that needs no other file, if that can be done here.
@@ -102,8 +106,6 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
         let elapsed = |start: &Start| median(start.took.iter().map(|took| took.0.as_secs_f64() * 1000.0));
         let times: Vec<f64> = all.iter().map(elapsed).collect();
         let [bare, capc, same, usual] = [0, 1, 2, 3].map(|at| times.get(at).copied());
-        let shown =
-            |time: Option<f64>| time.map_or("not installed".to_owned(), |time| format!("{time:.2} ms"));
         let ratio = |peer: Option<f64>| {
             capc.zip(peer).map_or(String::new(), |(capc, peer)| format!("{:.2}", capc / peer))
         };
@@ -145,12 +147,19 @@ fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
         println!("\nnot measured: {NO_PROGRAM}");
         return Ok(());
     };
-    let text =
-        format!("system restarts\ncode {:?}\nservice s0 {{ run {tick:?}; }}\n", at.display().to_string());
+    let text = format!(
+        "system restarts\ncode {:?}\nservice s0 {{ run {tick:?}; image {end:?}; }}\n",
+        at.display().to_string()
+    );
     let mut up = Up::new(capc, at, &text)?;
-    let mut peer = bubblewrap::is_here().then(|| bubblewrap::usual(&[end]));
     let seconds = |line: &str, word: &str| line.split_once(word)?.1.trim().parse::<f64>().ok();
     up.lines(|line| seconds(line, "| begin "))?;
+    let mut peers = Vec::new();
+    if bubblewrap::is_here() {
+        let manifest = at.join("store/generations/1/manifests/s0");
+        let end = [end];
+        peers = vec![bubblewrap::same_world(&manifest, &end, &at.join("passed"))?, bubblewrap::usual(&end)];
+    }
     std::thread::sleep(Duration::from_secs(3));
     let mut away = Vec::new();
     for _ in 0..rounds {
@@ -158,19 +167,27 @@ fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
         let end = up.lines(|line| seconds(line, "| end "))?;
         away.push((up.lines(|line| seconds(line, "| begin "))? - end) * 1000.0);
         restart.wait()?;
-        if let Some(peer) = &mut peer {
+        for peer in &mut peers {
             let took = time(peer)?;
             peer.took.push(took);
         }
     }
     let away = median(away.into_iter());
-    println!("\n| {rounds} times in turn | | beside a start in bubblewrap |");
-    println!("| --- | ---: | ---: |");
-    let beside = peer.map_or(String::new(), |peer| {
-        let start = median(peer.took.iter().map(|took| took.0.as_secs_f64() * 1000.0));
-        format!("{:.2} (of {start:.2} ms)", away / start)
-    });
-    println!("| how long a service is away that is restarted | {away:.2} ms | {beside} |");
+    let starts = peers.iter().map(|peer| median(peer.took.iter().map(|took| took.0.as_secs_f64() * 1000.0)));
+    let starts: Vec<f64> = starts.collect();
+    let [same, usual] = [0, 1].map(|at| starts.get(at).copied());
+    let ratio = |time: Option<f64>| time.map_or(String::new(), |time| format!("{:.2}", away / time));
+    println!(
+        "\n| {rounds} times in turn | capc | a start in bubblewrap, the same world | beside it | as usual | beside it |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "| how long a service is away that is restarted | {away:.2} ms | {} | {} | {} | {} |",
+        shown(same),
+        ratio(same),
+        shown(usual),
+        ratio(usual)
+    );
     Ok(())
 }
 
