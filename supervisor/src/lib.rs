@@ -1,9 +1,10 @@
 //! The embedded supervisor: starts sealed services in order, keeps them, stops them in reverse.
 //!
 //! The compiler writes a [`Plan`] and seals it. [`run`] makes what must exist before any service (`world`, `groups`), starts a
-//! launcher for each (`process`), some of them `ahead` of their time, and from then on turns what happens into events (`roster`, `notification`,
-//! `readiness`, `signals`, `clock`) for one pure machine that decides everything (`state`). It creates no authority: a service
-//! gets what its launcher finds in the sealed manifest, and the descriptors that the plan names.
+//! launcher for each (`process`), some of them `ahead` of their time, and from then on turns what happens into events
+//! (`roster`, `notification`, `readiness`, `signals`, `clock`) for one pure machine that decides everything (`state`). It
+//! creates no authority: a service gets what its launcher finds in the sealed manifest, and the descriptors that the plan
+//! names.
 //! Where another init does all this, `attend` does for it what it cannot do itself.
 #![forbid(unsafe_code)]
 
