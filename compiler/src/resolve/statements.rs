@@ -416,8 +416,10 @@ impl<'a> Binder<'a> {
         let Meaning::Capability { capability, limited_at, .. } = found else {
             let is_unknown = matches!(found, Meaning::Unknown);
             self.not_a_capability(scope, word, found);
-            // Whoever writes an account's name here means it.
-            if let Some(unknown) = self.diagnostics.last_mut().filter(|_| is_unknown) {
+            // Whoever writes an account's name here means it, unless it is nearly that of something declared.
+            let is_nearly = |help: &str| help.starts_with("did you mean");
+            let unknown = self.diagnostics.last_mut().filter(|_| is_unknown);
+            if let Some(unknown) = unknown.filter(|unknown| !unknown.help.as_deref().is_some_and(is_nearly)) {
                 unknown.help =
                     Some(format!("declare it beside the services: `identity {0} user=\"{0}\"`", word.text));
             }

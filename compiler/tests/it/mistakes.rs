@@ -139,6 +139,7 @@ fn words_of_other_inits_are_answered_with_what_to_write_here() {
         (in_service("image \"curl\""), "write the whole path, like \"/usr/bin/curl\""),
         (in_service("env \"LANG=C\""), "write the name before the quotes"),
         (in_service("as www-data"), "declare it beside the services: `identity www-data user=\"www-data\"`"),
+        (in_service("as ww") + "identity www user=\"www-data\"\n", "did you mean `www`?"),
         (in_service("holds \"/etc/nginx\" read"), "paths are named once, beside the services"),
         (in_system("daemon web"), "write `service web { run \"/usr/sbin/nginx\" }`"),
         (in_system("listen http \"0.0.0.0:80\""), "write `tcp=\"0.0.0.0:80\"`"),
