@@ -128,6 +128,77 @@ fn control_groups_hold_whole_services_to_their_limits_where_there_are_controller
         .says("lenient | all is well");
 }
 
+/// A service that is restarted beside itself: each of its worlds is held to the limits by itself.
+const REPLACED: &str = r#"system replaced
+service steady {
+    run "./steady"
+    image "/usr/bin/sleep"
+    limits memory="40M" tasks=2 cpu="50%"
+}
+"#;
+
+/// Starts what restarts it beside the first process, which leaves the root that this is in: the shell is started where that has
+/// gone, by way of what it knows of its root.
+const BESIDE: &str = "#!/bin/sh -e
+mkdir -p /dev /proc /sys
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+echo +memory +pids +cpu > /sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/part /sys/fs/cgroup/beside
+echo 0 > /sys/fs/cgroup/part/cgroup.procs
+(
+    echo 0 > /sys/fs/cgroup/beside/cgroup.procs
+    cd /proc/1
+    until [ -e root/run/capc ]; do :; done
+    cd -P root
+    exec usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 --library-path usr/lib/x86_64-linux-gnu \
+        usr/sbin/chroot . /bin/sh -e /srv/restarts
+) &
+exec /usr/bin/capc up /srv/system.kdl
+";
+
+/// Restarts it, and looks at the groups that there are.
+const RESTARTS: &str = "PATH=/usr/bin:/bin
+until capc ps --config /srv/system.kdl | grep -q running; do sleep 0.5; done
+for round in 1 2 3; do
+    capc restart steady --config /srv/system.kdl
+    for group in /sys/fs/cgroup/part/*/steady*; do
+        for limit in memory.max pids.max cpu.max; do
+            read -r max <$group/$limit
+            echo round $round: ${group##*/} $limit $max
+        done
+    done
+done
+kill -TERM 1
+";
+
+#[test]
+fn a_service_is_replaced_in_a_group_of_its_own_with_the_same_limits() {
+    let Some(scene) = scene("limits-replaced") else { return };
+    scene.write("machine/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    scene.write("machine/srv/system.kdl", REPLACED);
+    scene.program("machine/srv/steady", "#!/bin/sh\necho begun\nexec sleep 1000\n");
+    std::fs::create_dir_all(scene.path.join("machine/usr/bin")).unwrap();
+    std::fs::copy(scene.path.join("bin/capc"), scene.path.join("machine/usr/bin/capc")).unwrap();
+    scene.program("machine/init", BESIDE);
+    scene.write("machine/srv/restarts", RESTARTS);
+    make(&scene, Some(&["/bin/sh", "/bin/mount", "/bin/mkdir", "/usr/sbin/chroot", "/usr/bin/grep"]));
+    let console = Console::of(&scene, &commands(STARTS).replace(STARTS, ""));
+    let groups = console.0.lines().filter(|line| line.starts_with("round "));
+    let expected: Vec<String> = [(1, "steady+"), (2, "steady"), (3, "steady+")]
+        .iter()
+        .flat_map(|(round, name)| {
+            ["memory.max 41943040", "pids.max 3", "cpu.max 50000 100000"]
+                .map(|limit| format!("round {round}: {name}.world {limit}"))
+        })
+        .collect();
+    assert_eq!(groups.collect::<Vec<_>>(), expected, "{}", console.0);
+    assert_eq!(console.0.matches("steady is running\n").count(), 3, "{}", console.0);
+    console.says("steady stopped\n");
+}
+
 /// A control group of a test's own, that belongs to a plain user as a service manager hands one on; removed in the end.
 struct Part(PathBuf);
 
