@@ -2,7 +2,8 @@
 //!
 //! - `actor GENERATION SERVICE`: the launcher. Runs `GENERATION/SERVICE`, a shell script, as a launcher would: the
 //!   service and a keeper outlive it as the supervisor's own children, and one datagram names both.
-//!   `GENERATION/SERVICE.refuse` makes it refuse with that text; `GENERATION/SERVICE.hang` makes it do nothing.
+//!   `GENERATION/SERVICE.refuse` makes it refuse with that text; `GENERATION/SERVICE.hang` makes it do nothing
+//!   but say so in `GENERATION/SERVICE.hangs`.
 //! - `actor --keep PID LIFE`: the keeper, which ends the service when the supervisor is gone.
 //! - `actor --supervise PLAN GENERATION RUNTIME`: a program such as `capc up`.
 //! - `actor --notify TEXT PROGRAM ARGS…`: says TEXT to the supervisor, then becomes the program.
@@ -93,6 +94,7 @@ fn launch(generation: &Path, service: &str) -> Answer {
         return Ok(ExitCode::from(77));
     }
     if script.with_extension("hang").exists() {
+        fs::write(script.with_extension("hangs"), "")?;
         thread::sleep(Duration::from_secs(600));
     }
     let life = env::var("CAPC_LIFE")?;

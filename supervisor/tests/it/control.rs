@@ -281,3 +281,26 @@ fn who_asks_when_no_descriptor_is_left_is_turned_away() {
     scene.signal(Signal::TERM);
     scene.end("stopped");
 }
+
+#[test]
+fn a_restart_that_a_stop_takes_back_is_told_where_the_service_has_come_to() {
+    let mut scene = Scene::new();
+    scene.add(service("web"), ATTENTIVE);
+    scene.start();
+    scene.expect("web  | here");
+    // Its next world is never built.
+    std::fs::write(scene.path("generation/web.hang"), "").unwrap();
+    let runtime = scene.path("runtime");
+    let restarted = std::thread::spawn(move || ask(&runtime, &restart("web")).unwrap());
+    let begin = std::time::Instant::now();
+    while !scene.path("generation/web.hangs").exists() {
+        assert!(begin.elapsed().as_secs() < 20, "nobody builds its next world");
+        std::thread::yield_now();
+    }
+    check(&scene, stop("web"), "stopped");
+    match restarted.join().unwrap() {
+        Answer::Done { state } => assert_eq!(state, "stopped"),
+        other => panic!("{other:?}"),
+    }
+    scene.end("all ended well");
+}
