@@ -75,6 +75,7 @@ pub fn with_service(service: &str, config: Option<&Path>) -> Result<Instance, Fa
         (None, _) => {
             let meant = crate::diag::nearest(service, known.iter().map(String::as_str));
             let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            let service = crate::emit::harmless::one_line(service);
             Err(Failure::usage(format!("no service `{service}` runs here{meant}")))
         }
     }

@@ -69,6 +69,7 @@ fn is_steered(scene: &Scene, capc: &dyn Fn(&[&str]) -> Command) {
     run(&["restart", "web"]).exits(0).says("web is running");
     run(&["restart", "nightly"]).exits(0);
     run(&["stop", "wep"]).exits(2).complains("no service `wep` runs here; did you mean `web`?");
+    run(&["restart", "\u{1b}[2J\nx"]).exits(2).complains("no service `\\u{1b}[2J\\u{a}x` runs here");
     run(&["logs", "web", "-n", "3"]).exits(0).says(" : web stopped\n");
     let mut follow = capc(&["logs", "web", "--follow", "--config", "system.kdl"]);
     let mut follow = Up(follow.stdout(File::create(scene.path.join("followed")).unwrap()).spawn().unwrap());
