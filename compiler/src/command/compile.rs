@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::cli::Exit;
+use crate::diag::Diagnostic;
 use crate::emit::found::{Found, counted, found};
 use crate::emit::report::{self, Colour};
 use crate::lint::Terms;
@@ -70,6 +71,13 @@ pub fn width() -> usize {
 pub fn complain(compilation: &Compilation) -> Exit {
     complain_of(&found([(&*compilation.diagnostics, &compilation.sources)]));
     exit(compilation)
+}
+
+/// Prints why this machine refuses what has no errors, in place of what there was to say of it before.
+pub fn refuse(compilation: &mut Compilation, refusals: Vec<Diagnostic>) -> Exit {
+    compilation.diagnostics = refusals;
+    complain(compilation);
+    Exit::Refused
 }
 
 /// Returns what a compilation comes to.

@@ -32,11 +32,7 @@ fn listed(arguments: &Files) -> Result<Exit, Failure> {
     };
     let lowered = match lower::lower(model, holdings, checked, &machine, &options) {
         Ok(lowered) => lowered,
-        Err(refusals) => {
-            compilation.diagnostics = refusals;
-            compile::complain(&compilation);
-            return Ok(Exit::Refused);
-        }
+        Err(refusals) => return Ok(compile::refuse(&mut compilation, refusals)),
     };
     let mut files = BTreeSet::new();
     for (name, text) in &lowered.manifests {

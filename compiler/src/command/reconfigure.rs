@@ -76,11 +76,7 @@ fn transact(arguments: &Reconfigure) -> Result<Exit, Failure> {
     let lowered = generation::lower(&compilation, (model, holdings, checked), &machine, &options);
     let (lowered, answers) = match lowered {
         Ok(lowered) => lowered,
-        Err(refusals) => {
-            compilation.diagnostics = refusals;
-            compile::complain(&compilation);
-            return Ok(Exit::Refused);
-        }
+        Err(refusals) => return Ok(compile::refuse(&mut compilation, refusals)),
     };
     let (mut content, sources) = generation::content(&compilation, &lowered, answers)?;
     let manifests = lowered.manifests.iter().map(|(_, text)| text.as_str());

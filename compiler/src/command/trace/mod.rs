@@ -47,11 +47,7 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
     };
     let lowered = match lower::lower(model, holdings, checked, &RealMachine::default(), &options) {
         Ok(lowered) => lowered,
-        Err(refusals) => {
-            compilation.diagnostics = refusals;
-            compile::complain(&compilation);
-            return Ok(Exit::Refused);
-        }
+        Err(refusals) => return Ok(compile::refuse(&mut compilation, refusals)),
     };
     let offered = offered(&lowered, service, &arguments.service).unwrap_or_default();
     let limit = Duration::from_secs(arguments.seconds);
@@ -120,8 +116,7 @@ fn trace(arguments: &Trace) -> Result<Exit, Failure> {
 /// Returns as whom root runs a service that says so: some programs refuse root, and others do as root what they do not otherwise.
 fn user(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<(u32, u32)> {
     service.identity.filter(|_| generation::mode() == lower::Mode::Root)?;
-    let (_, manifest) = lowered.manifests.iter().find(|(known, _)| known == name)?;
-    Manifest::parse(manifest.as_bytes()).ok()?.lines().find_map(|line| match line {
+    manifest(lowered, name)?.lines().find_map(|line| match line {
         Line::Uid { uid, gid } => Some((uid, gid)),
         _ => None,
     })
@@ -129,10 +124,7 @@ fn user(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<(u32,
 
 /// Returns what only the world of a service has: directories for its sockets, places in memory, and what it sees elsewhere.
 fn absent(lowered: &lower::Lowered, name: &str) -> Vec<String> {
-    let manifest = lowered.manifests.iter().find(|(known, _)| known == name);
-    let Some(manifest) = manifest.and_then(|(_, manifest)| Manifest::parse(manifest.as_bytes()).ok()) else {
-        return Vec::new();
-    };
+    let Some(manifest) = manifest(lowered, name) else { return Vec::new() };
     let places = manifest.lines().filter_map(|line| match line {
         Line::Tmpfs { at, .. }
         | Line::Facet { at, .. }
@@ -148,9 +140,14 @@ fn absent(lowered: &lower::Lowered, name: &str) -> Vec<String> {
 
 /// Returns what the world of a service offers.
 fn offered(lowered: &lower::Lowered, service: &Service, name: &str) -> Option<Offered> {
-    let (_, manifest) = lowered.manifests.iter().find(|(known, _)| known == name)?;
     let groups = service.syscalls.iter().map(|(word, _)| word.to_string()).collect();
-    Manifest::parse(manifest.as_bytes()).ok().map(|manifest| Offered::of(&manifest, groups))
+    manifest(lowered, name).map(|manifest| Offered::of(&manifest, groups))
+}
+
+/// Returns the manifest of a service.
+fn manifest<'l>(lowered: &'l lower::Lowered, name: &str) -> Option<Manifest<'l>> {
+    let (_, text) = lowered.manifests.iter().find(|(known, _)| known == name)?;
+    Manifest::parse(text.as_bytes()).ok()
 }
 
 /// Returns what the world of a service would offer, and which names the system would have, if the file had another text;

@@ -62,11 +62,7 @@ pub fn run(arguments: &Up, mode: Mode, held: &[Held]) -> Result<Exit, Failure> {
         generation::lower(&compilation, (model, holdings, checked), &RealMachine::default(), &options);
     let (lowered, answers) = match lowered {
         Ok(lowered) => lowered,
-        Err(refusals) => {
-            compilation.diagnostics = refusals;
-            compile::complain(&compilation);
-            return Ok(Exit::Refused);
-        }
+        Err(refusals) => return Ok(compile::refuse(&mut compilation, refusals)),
     };
     let key = new_key()?;
     let none = || Failure::refused("there is no key");
