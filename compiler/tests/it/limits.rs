@@ -260,8 +260,9 @@ fn a_plain_user_has_groups_in_one_that_was_handed_on() {
     assert!(has_said());
     let places = || std::fs::read_dir(&part.0).unwrap().map(|entry| entry.unwrap().path());
     let world = places().map(|path| path.join("web.world")).find(|path| path.is_dir()).unwrap();
-    let inside = std::fs::read_to_string(world.join("cgroup.procs")).unwrap();
-    assert_eq!(inside.lines().count(), 2, "the keeper and the service: {inside}");
+    // `tail` has said its line before it has ended.
+    let inside = || std::fs::read_to_string(world.join("cgroup.procs")).unwrap();
+    until("the keeper and the service are in it, and nothing else", || inside().lines().count() == 2);
     drop(up);
     assert!(!places().any(|path| path.is_dir()), "{:?}", places().collect::<Vec<_>>());
 }
