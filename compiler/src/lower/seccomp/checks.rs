@@ -8,7 +8,7 @@ use super::{Beyond, Sockets};
 use syscalls::x86_64::Sysno::*;
 
 /// A question about one argument, or the end of asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Check {
     /// The call goes through.
     Allow,

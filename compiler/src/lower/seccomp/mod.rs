@@ -18,7 +18,7 @@ pub use groups::{Beyond, IO_URING, calls_beyond, group_of_call, privilege_of_cal
 pub use program::Instruction;
 pub use table::name_of_call;
 
-use program::Verdict;
+use checks::{Check, ENOSYS, EPERM};
 use std::collections::{BTreeMap, BTreeSet};
 use syscalls::x86_64::Sysno;
 
@@ -65,14 +65,12 @@ pub fn usual_calls() -> BTreeSet<u32> {
 /// Returns the filter of a service.
 #[must_use]
 pub fn filter(sockets: Sockets, beyond: &Beyond) -> Vec<Instruction> {
-    let mut verdicts: BTreeMap<u32, Verdict> =
-        table::known().map(|number| (number, Verdict::NotGranted)).collect();
-    verdicts.extend(table::granted().map(|number| (number, Verdict::Allowed)));
-    verdicts.extend(table::absent().map(|number| (number, Verdict::Absent)));
-    verdicts.extend(
-        checks::all(sockets, beyond).into_iter().map(|(number, check)| (number, Verdict::Checked(check))),
-    );
-    verdicts.extend(beyond.calls().map(|call| (table::number(call), Verdict::Allowed)));
-    verdicts.extend(sockets.withheld().map(|number| (number, Verdict::NotGranted)));
+    let mut verdicts: BTreeMap<u32, Check> =
+        table::known().map(|number| (number, Check::Fail(EPERM))).collect();
+    verdicts.extend(table::granted().map(|number| (number, Check::Allow)));
+    verdicts.extend(table::absent().map(|number| (number, Check::Fail(ENOSYS))));
+    verdicts.extend(checks::all(sockets, beyond));
+    verdicts.extend(beyond.calls().map(|call| (table::number(call), Check::Allow)));
+    verdicts.extend(sockets.withheld().map(|number| (number, Check::Fail(EPERM))));
     program::assemble(&verdicts)
 }

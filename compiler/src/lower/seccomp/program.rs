@@ -1,7 +1,10 @@
-//! From verdicts to instructions: a balanced tree over ranges of numbers, so that no call costs more than ten jumps.
+//! From verdicts to instructions: a balanced tree over ranges of numbers, in which what is the same stands once.
+//!
+//! A call costs two dozen of them at most. The kernel translates each instruction at each start, so there should be few: a program is
+//! built from its end, and jumps to what is there already.
 
-use super::checks::{Check, ENOSYS, EPERM};
-use std::collections::BTreeMap;
+use super::checks::{Check, ENOSYS};
+use std::collections::{BTreeMap, HashMap};
 
 /// One instruction of a classic BPF program (linux/filter.h).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -14,19 +17,6 @@ pub struct Instruction {
     pub jf: u8,
     /// The operand.
     pub k: u32,
-}
-
-/// What becomes of a system call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes through.
-    Allowed,
-    /// EPERM.
-    NotGranted,
-    /// ENOSYS.
-    Absent,
-    /// It depends on its arguments.
-    Checked(Check),
 }
 
 // linux/bpf_common.h
@@ -56,100 +46,165 @@ const fn plain(code: u16, k: u32) -> Instruction {
 }
 
 /// Returns the program for verdicts by number; a number without one is absent.
-pub fn assemble(verdicts: &BTreeMap<u32, Verdict>) -> Vec<Instruction> {
-    let mut program = vec![
-        plain(LOAD_WORD, OFFSET_ARCHITECTURE),
-        Instruction { code: JUMP_EQUAL, jt: 1, jf: 0, k: ARCHITECTURE },
-        plain(RETURN, RET_KILL_PROCESS),
-        plain(LOAD_WORD, OFFSET_NUMBER),
-        Instruction { code: JUMP_AT_LEAST, jt: 0, jf: 1, k: X32_NUMBERS },
-        plain(RETURN, RET_KILL_PROCESS),
-    ];
-    program.extend(tree(&ranges(verdicts)));
-    program
+pub fn assemble(verdicts: &BTreeMap<u32, Check>) -> Vec<Instruction> {
+    let mut builder = Builder::default();
+    let calls = builder.tree(&spans(verdicts, &Check::Fail(ENOSYS)));
+    let kill = builder.emit(plain(RETURN, RET_KILL_PROCESS));
+    builder.test(JUMP_AT_LEAST, X32_NUMBERS, kill, calls);
+    builder.emit(plain(LOAD_WORD, OFFSET_NUMBER));
+    let number = builder.last();
+    builder.test(JUMP_EQUAL, ARCHITECTURE, number, kill);
+    builder.emit(plain(LOAD_WORD, OFFSET_ARCHITECTURE));
+    builder.backwards.reverse();
+    builder.backwards
 }
 
-/// Returns where each run of equal verdicts begins; the first begins at 0 and the last has no end.
-fn ranges(verdicts: &BTreeMap<u32, Verdict>) -> Vec<(u32, Verdict)> {
-    let mut ranges: Vec<(u32, Verdict)> = Vec::new();
-    let mut add = |start: u32, verdict: &Verdict| {
-        if ranges.last().is_none_or(|(_, last)| last != verdict) {
-            ranges.push((start, verdict.clone()));
+/// Numbers from one on that have one verdict, but for a few single ones.
+struct Span<'c> {
+    start: u32,
+    verdict: &'c Check,
+    but: Vec<(u32, &'c Check)>,
+}
+
+/// How many single numbers a span leaves out: each is a question more to all others in it.
+const MOST_LEFT_OUT: usize = 3;
+
+/// Returns spans that cover all numbers; the first begins at 0 and the last has no end.
+fn spans<'c>(verdicts: &'c BTreeMap<u32, Check>, others: &'c Check) -> Vec<Span<'c>> {
+    let mut spans: Vec<Span<'c>> = Vec::new();
+    let ranges = ranges(verdicts, others);
+    let mut rest = ranges.as_slice();
+    while let [(start, verdict), after @ ..] = rest {
+        rest = after;
+        let mut span = Span { start: *start, verdict, but: Vec::new() };
+        while let [(single, other), (next, same), after @ ..] = rest
+            && *next == single + 1
+            && same == verdict
+            && span.but.len() < MOST_LEFT_OUT
+        {
+            span.but.push((*single, other));
+            rest = after;
+        }
+        spans.push(span);
+    }
+    spans
+}
+
+/// Returns where each run of equal verdicts begins.
+fn ranges<'c>(verdicts: &'c BTreeMap<u32, Check>, others: &'c Check) -> Vec<(u32, &'c Check)> {
+    let mut ranges: Vec<(u32, &Check)> = Vec::new();
+    let mut add = |start, verdict| {
+        if ranges.last().is_none_or(|(_, last)| *last != verdict) {
+            ranges.push((start, verdict));
         }
     };
-    let mut next = 0;
+    let mut next = Some(0);
     for (number, verdict) in verdicts {
-        if *number > next {
-            add(next, &Verdict::Absent);
+        if let Some(next) = next.filter(|next| next < number) {
+            add(next, others);
         }
         add(*number, verdict);
-        next = number + 1;
+        next = number.checked_add(1);
     }
-    add(next, &Verdict::Absent);
+    if let Some(next) = next {
+        add(next, others);
+    }
     ranges
 }
 
-fn tree(ranges: &[(u32, Verdict)]) -> Vec<Instruction> {
-    let (low, high) = ranges.split_at(ranges.len() / 2);
-    match (low, high.first()) {
-        (_, None) => vec![plain(RETURN, RET_ERRNO | u32::from(ENOSYS))],
-        ([], Some((_, verdict))) => leaf(verdict),
-        (_, Some((middle, _))) => branch(JUMP_AT_LEAST, *middle, tree(high), tree(low)),
-    }
+/// A program from its end on: an instruction is named by how many stand behind it.
+#[derive(Default)]
+struct Builder {
+    backwards: Vec<Instruction>,
+    /// Where a verdict was put last.
+    put: HashMap<Check, usize>,
 }
 
-fn leaf(verdict: &Verdict) -> Vec<Instruction> {
-    match verdict {
-        Verdict::Allowed => vec![plain(RETURN, RET_ALLOW)],
-        Verdict::NotGranted => vec![plain(RETURN, RET_ERRNO | u32::from(EPERM))],
-        Verdict::Absent => vec![plain(RETURN, RET_ERRNO | u32::from(ENOSYS))],
-        Verdict::Checked(check) => questions(check),
-    }
-}
+/// How far what is there already may lie behind, in instructions, to be jumped to; a jump reaches 255.
+const NEAR: usize = 200;
 
-fn questions(check: &Check) -> Vec<Instruction> {
-    let ask = |argument: u8| plain(LOAD_WORD, OFFSET_ARGUMENTS + 8 * u32::from(argument));
-    match check {
-        Check::Allow => vec![plain(RETURN, RET_ALLOW)],
-        Check::Fail(errno) => vec![plain(RETURN, RET_ERRNO | u32::from(*errno))],
-        Check::HasAnyOf { argument, bits, then, otherwise } => {
-            let mut program = vec![ask(*argument)];
-            program.extend(branch(JUMP_ANY_BIT, *bits, questions(then), questions(otherwise)));
-            program
+impl Builder {
+    fn emit(&mut self, instruction: Instruction) -> usize {
+        self.backwards.push(instruction);
+        self.last()
+    }
+
+    fn last(&self) -> usize {
+        self.backwards.len().saturating_sub(1)
+    }
+
+    /// How many instructions lie between the next one and that.
+    fn distance(&self, to: usize) -> usize {
+        self.last().saturating_sub(to)
+    }
+
+    /// Sees to it that what is emitted next goes on there.
+    fn fall_to(&mut self, to: usize) {
+        if self.distance(to) > 0 {
+            self.emit(plain(JUMP, self.distance(to) as u32));
         }
-        Check::IsOneOf { argument, mask, values, then, otherwise } => {
-            let mut program = vec![ask(*argument)];
-            if *mask != u32::MAX {
-                program.push(plain(AND, *mask));
+    }
+
+    /// Sees to it that a conditional jump reaches this, even with one more instruction between.
+    fn within_reach(&mut self, to: usize) -> usize {
+        match u8::try_from(self.distance(to) + 1) {
+            Ok(_) => to,
+            Err(_) => self.emit(plain(JUMP, self.distance(to) as u32)),
+        }
+    }
+
+    fn test(&mut self, code: u16, k: u32, then: usize, otherwise: usize) -> usize {
+        let (then, otherwise) = (self.within_reach(then), self.within_reach(otherwise));
+        let [jt, jf] = [then, otherwise].map(|to| u8::try_from(self.distance(to)).unwrap_or(u8::MAX));
+        self.emit(Instruction { code, jt, jf, k })
+    }
+
+    fn tree(&mut self, spans: &[Span<'_>]) -> usize {
+        let (low, high) = spans.split_at(spans.len() / 2);
+        match (low, high.first()) {
+            (_, None) => self.last(),
+            ([], Some(span)) => {
+                let otherwise = self.verdict(span.verdict);
+                span.but.iter().rev().fold(otherwise, |otherwise, (number, verdict)| {
+                    let then = self.verdict(verdict);
+                    self.test(JUMP_EQUAL, *number, then, otherwise)
+                })
             }
-            // Each comparison but the last falls through to the next; the accepted case stands behind them all.
-            let otherwise = questions(otherwise);
-            let mut tests: Vec<Instruction> = Vec::new();
-            for (index, value) in values.iter().enumerate() {
-                let remaining = values.len() - index - 1;
-                // Past the other comparisons, and past the jump that stands for "none of them".
-                let jt = u8::try_from(remaining + 1).unwrap_or(u8::MAX);
-                tests.push(Instruction { code: JUMP_EQUAL, jt, jf: 0, k: *value });
+            (_, Some(middle)) => {
+                let then = self.tree(high);
+                let otherwise = self.tree(low);
+                self.test(JUMP_AT_LEAST, middle.start, then, otherwise)
             }
-            let then = questions(then);
-            program.extend(tests);
-            program.push(plain(JUMP, then.len() as u32));
-            program.extend(then);
-            program.extend(otherwise);
-            program
         }
     }
-}
 
-/// Returns a test with both outcomes behind it; conditional jumps reach 255 instructions, others any number.
-fn branch(code: u16, k: u32, then: Vec<Instruction>, otherwise: Vec<Instruction>) -> Vec<Instruction> {
-    let mut program = match u8::try_from(otherwise.len()) {
-        Ok(jt) => vec![Instruction { code, jt, jf: 0, k }],
-        Err(_) => {
-            vec![Instruction { code, jt: 0, jf: 1, k }, plain(JUMP, otherwise.len() as u32)]
+    fn verdict(&mut self, verdict: &Check) -> usize {
+        if let Some(there) = self.put.get(verdict).copied().filter(|there| self.distance(*there) < NEAR) {
+            return there;
         }
-    };
-    program.extend(otherwise);
-    program.extend(then);
-    program
+        let place = match verdict {
+            Check::Allow => self.emit(plain(RETURN, RET_ALLOW)),
+            Check::Fail(errno) => self.emit(plain(RETURN, RET_ERRNO | u32::from(*errno))),
+            Check::HasAnyOf { argument, bits, then, otherwise } => {
+                let (then, otherwise) = (self.verdict(then), self.verdict(otherwise));
+                self.test(JUMP_ANY_BIT, *bits, then, otherwise);
+                self.load(*argument)
+            }
+            Check::IsOneOf { argument, mask, values, then, otherwise } => {
+                let then = values.iter().map(|value| (*value, Check::clone(then))).collect();
+                let question = self.tree(&spans(&then, otherwise));
+                self.fall_to(question);
+                if *mask != u32::MAX {
+                    self.emit(plain(AND, *mask));
+                }
+                self.load(*argument)
+            }
+        };
+        self.put.insert(verdict.clone(), place);
+        place
+    }
+
+    fn load(&mut self, argument: u8) -> usize {
+        self.emit(plain(LOAD_WORD, OFFSET_ARGUMENTS + 8 * u32::from(argument)))
+    }
 }
