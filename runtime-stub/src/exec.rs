@@ -8,6 +8,8 @@ use crate::sys::{self, End, Fd, Parent, Patience, Side, Telling, Wait, wait_for}
 
 /// What the service's process is given.
 pub struct Ends {
+    /// What is to be done.
+    pub plan: &'static Plan<'static>,
     /// The built root.
     pub root: Fd,
     /// The keeper's socket.
@@ -21,8 +23,8 @@ pub struct Ends {
 }
 
 /// Becomes the service.
-pub fn become_service(plan: &Plan<'_>, ends: Ends) -> ! {
-    let Ends { root, keeper, report, waits, telling } = ends;
+pub fn become_service(ends: Ends) -> ! {
+    let Ends { plan, root, keeper, report, waits, telling } = ends;
     // At once, so that the keeper is at its place by the time that this process is.
     report.unless_refused(greet(&keeper));
     let ruleset = report.unless_refused(enter(plan, &root));

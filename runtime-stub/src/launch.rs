@@ -8,12 +8,11 @@ use crate::load::{self, Buffers};
 use crate::plan::{self, Plan};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Sentence, Subject};
 use crate::request::{self, Launch, Request, Stay};
-use crate::sys::memory::{self, Arena, Room};
+use crate::sys::memory::{self, Arena, Room, Stack};
 use crate::sys::start::Start;
 use crate::sys::{self, At, CLONE_NEWPID, Fd, O_PATH, Onlookers, Parent, Patience, Process, Side, Telling};
 use crate::{doctor, exec, whole};
 use capc_schemas::manifest::{Mode, Ready};
-use capc_schemas::trust::RECORD_BYTES;
 use core::ffi::CStr;
 
 /// There while `capc why-denied` is at work; in a directory of root's alone.
@@ -25,12 +24,12 @@ pub fn main(start: Start) -> u8 {
     // Before anything is opened: what is open now was passed.
     let passed = descriptors::passed();
     let Some(room) = memory::take_room() else { return REFUSED };
-    let record = sys::trust_record();
+    sys::copy_trust_record(&mut room.record);
     let answer = descriptors::fill_standard().and_then(|()| match request::request(start)? {
-        Request::Launch(launch) => launch_service(start, launch, passed, room, &record),
+        Request::Launch(launch) => launch_service(start, launch, passed, room),
         Request::Enter { mode, skip, program } => enter::enter(start, mode, skip, program, &mut room.arena),
         Request::Doctor => Ok(doctor::examine()),
-        Request::Check { generation } => check(generation, room, &record),
+        Request::Check { generation } => check(generation, room),
     });
     answer.unwrap_or_else(|refusal| {
         complain(refusal.status(), format_args!("{refusal}"));
@@ -44,25 +43,20 @@ fn complain(status: u8, text: core::fmt::Arguments<'_>) {
     sys::complain(Sentence::of(format_args!("capc launcher: {verdict}{text}\n")).bytes());
 }
 
-fn check<'m>(
-    generation: &'m CStr,
-    room: &'m mut Room,
-    record: &'m [u8; RECORD_BYTES],
-) -> Result<u8, Refusal<'m>> {
-    let Room { seal, manifest, signature, arena: _, scratch, identities: _ } = room;
+fn check<'m>(generation: &'m CStr, room: &'m mut Room) -> Result<u8, Refusal<'m>> {
+    let Room { record, seal, manifest, signature, scratch, .. } = room;
     let trust = load::trust(record)?;
     whole::verify(&trust, generation, Buffers { seal, signature, manifest }, scratch)?;
     Ok(0)
 }
 
-fn launch_service<'m>(
+fn launch_service(
     start: Start,
     launch: Launch,
     passed: descriptors::Passed,
-    room: &'m mut Room,
-    record: &'m [u8; RECORD_BYTES],
-) -> Result<u8, Refusal<'m>> {
-    let Room { seal, manifest, signature, arena, scratch, identities } = room;
+    room: &'static mut Room,
+) -> Result<u8, Refusal<'static>> {
+    let Room { record, seal, manifest, signature, arena, stack, scratch, identities } = room;
     let life = request::life_pipe(start)?;
     let group = request::control_group(start)?;
     let ahead = request::start_pipe(start)?;
@@ -76,7 +70,7 @@ fn launch_service<'m>(
     let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
     let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
     namespaces::leave_mounts()?;
-    state::make(&plan)?;
+    state::make(plan)?;
     let notify_socket = launch.notify_socket;
     // Before any world exists: what runs in one cannot have written there.
     let identities = match plan.mode {
@@ -85,7 +79,7 @@ fn launch_service<'m>(
     };
     let telling = if is_asked_why() { Telling::Audit } else { Telling::Nobody };
     let root = places::build(places::World {
-        plan: &plan,
+        plan,
         anchor: launch.generation,
         trust: &trust.root,
         notify_socket,
@@ -93,23 +87,26 @@ fn launch_service<'m>(
         identities,
     })?;
     if ahead.is_none() {
-        facet::unlink(&plan, &root)?;
+        facet::unlink(plan, &root)?;
     }
     // In the root, keeper and service are moved with it, and no mount of the host's stays in use.
     sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
-    namespaces::leave(&plan)?;
-    let sealed = Sealed { plan: &plan, generation: launch.generation };
-    start_world(start, &sealed, Given { root, life, group, ahead, telling }, launch.stay, notify.as_ref())
+    namespaces::leave(plan)?;
+    let sealed = Sealed { plan, generation: launch.generation };
+    let given = Given { stack, root, life, group, ahead, telling };
+    start_world(start, &sealed, given, launch.stay, notify.as_ref())
 }
 
 /// What is started, and the generation that says it.
-struct Sealed<'w, 'm> {
-    plan: &'w Plan<'m>,
+struct Sealed {
+    plan: &'static Plan<'static>,
     generation: &'static CStr,
 }
 
 /// What a world is made of.
 struct Given {
+    /// A stack for the service's process.
+    stack: &'static mut Stack,
     /// Its root, built.
     root: Fd,
     /// The end of the supervisor's pipe.
@@ -130,15 +127,15 @@ fn is_asked_why() -> bool {
 }
 
 /// Makes the keeper and the service, and waits until the service's program runs.
-fn start_world<'m>(
+fn start_world(
     start: Start,
-    sealed: &Sealed<'_, 'm>,
+    sealed: &Sealed,
     given: Given,
     stay: Stay,
     notify: Option<&Fd>,
-) -> Result<u8, Refusal<'m>> {
+) -> Result<u8, Refusal<'static>> {
     let plan = sealed.plan;
-    let Given { root, life, group, ahead, telling } = given;
+    let Given { stack, root, life, group, ahead, telling } = given;
     let into = group.as_ref();
     let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
     let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -159,15 +156,20 @@ fn start_world<'m>(
     let keeper::Ends { start: _, service: service_end, launch, life, report } = ends;
     drop((launch, life));
     sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
-    let service = match sys::fork_into(into, parent, 0, Some(SERVICE_PID))
-        .or_refuse(Layer::Pids, "clone3 with set_tid")?
-    {
-        Side::Child => {
-            let waits = ahead.is_some() || stay == Stay::Introduce || plan.ready == Ready::Notify;
-            exec::become_service(plan, exec::Ends { root, keeper: keeper_end, report, waits, telling })
-        }
-        Side::Parent(service) => service,
+    let waits = ahead.is_some() || stay == Stay::Introduce || plan.ready == Ready::Notify;
+    // By number: its descriptors are copies that are its own.
+    let [root_there, keeper_there, report_there] =
+        [&root, &keeper_end, &report.0].map(|fd| Fd::inherited(fd.number()));
+    let ends = exec::Ends {
+        plan,
+        root: root_there,
+        keeper: keeper_there,
+        report: Report(report_there),
+        waits,
+        telling,
     };
+    let service = sys::spawn_into(into, parent, SERVICE_PID, stack, (exec::become_service, ends))
+        .or_refuse(Layer::Pids, "clone3 with set_tid")?;
     drop((keeper_end, report, group));
     let ahead = ahead.map(|start| Ahead { start, root });
     let world = World { sealed, stay, notify, keeper, service, ahead };
@@ -186,8 +188,8 @@ fn start_world<'m>(
 }
 
 /// A world whose processes are there.
-struct World<'w, 'm> {
-    sealed: &'w Sealed<'w, 'm>,
+struct World<'w> {
+    sealed: &'w Sealed,
     stay: Stay,
     notify: Option<&'w Fd>,
     keeper: Process,
@@ -210,9 +212,9 @@ struct Ahead {
     root: Fd,
 }
 
-impl<'m> World<'_, 'm> {
+impl World<'_> {
     /// Follows the service until its program runs; returns the status to exit with if it never will.
-    fn follow(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'m>> {
+    fn follow(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'static>> {
         let mut first = [0];
         sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
         let ready = self.sealed.plan.ready;
@@ -258,7 +260,7 @@ impl<'m> World<'_, 'm> {
     ///
     /// Sockets of the run before it are removed only then: that may have been at work until now. A service that ends meanwhile is
     /// told at once: later its number could be another's.
-    fn begins(&self, words: &Fd) -> Result<bool, Refusal<'m>> {
+    fn begins(&self, words: &Fd) -> Result<bool, Refusal<'static>> {
         let Some(Ahead { start, root }) = &self.ahead else { return Ok(true) };
         if let Some(notify) = self.notify {
             sys::send_datagram(notify, b"X_CAPC_BUILT=1")
@@ -278,7 +280,7 @@ impl<'m> World<'_, 'm> {
 
     /// Tells the init who the service is; a launcher that stays is who it is itself. An init that watches the service itself, or the
     /// launcher in its place, is told what it runs from, too.
-    fn announce(&self, ready: &str) -> Result<(), Refusal<'m>> {
+    fn announce(&self, ready: &str) -> Result<(), Refusal<'static>> {
         let Some(notify) = self.notify else { return Ok(()) };
         let (service, keeper) = (self.service.pid, self.keeper.pid);
         let mut text = match self.stay {
@@ -295,7 +297,7 @@ impl<'m> World<'_, 'm> {
     }
 
     /// Waits until the init has read what it was told: it closes what comes with `BARRIER=1` (sd_notify_barrier(3)).
-    fn wait_until_known(&self) -> Result<(), Refusal<'m>> {
+    fn wait_until_known(&self) -> Result<(), Refusal<'static>> {
         let Some(notify) = self.notify else { return Ok(()) };
         let layer = Layer::Notification;
         let (closed, open) = sys::pipe().or_refuse(layer, "pipe")?;

@@ -129,7 +129,7 @@ const NO_ROOM: Refusal<'static> = Refusal::of(Layer::Manifest, "it does not fit 
 ///
 /// # Errors
 /// When the places contradict each other, or a layer would be missing.
-pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<Plan<'m>, Refusal<'m>> {
+pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<&'m Plan<'m>, Refusal<'m>> {
     let arena = &mut arena;
     let count = |kind| manifest.count(kind);
     let place_count: usize = places::KINDS.iter().map(|kind| count(*kind)).sum();
@@ -222,7 +222,8 @@ pub fn plan<'m>(manifest: &Manifest<'m>, mut arena: Arena<'m>) -> Result<Plan<'m
             }
         }
     }
-    lists.finish(once, arena)
+    let plan = lists.finish(once, arena)?;
+    arena.keep(plan).ok_or(NO_ROOM)
 }
 
 /// What stands once in a manifest.

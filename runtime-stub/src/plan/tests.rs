@@ -10,7 +10,7 @@ const BEFORE: &str =
 const FILTER: &str = "bpf 6 0 0 2147418112\n";
 const AFTER: &str = "workdir /\nready started\nrun /bin/a\nend\n";
 
-fn with_plan<T>(text: &str, look: impl FnOnce(Result<Plan<'_>, Refusal<'_>>) -> T) -> T {
+fn with_plan<T>(text: &str, look: impl FnOnce(Result<&Plan<'_>, Refusal<'_>>) -> T) -> T {
     let manifest = Manifest::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let mut memory = vec![0; 1 << 20];
     look(plan(&manifest, Arena::new(&mut memory)))

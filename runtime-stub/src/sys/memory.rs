@@ -17,11 +17,19 @@ pub struct Room {
     pub signature: [u8; capc_schemas::sshsig::MAX_BYTES + 1],
     /// For the plan.
     pub arena: [u8; 4 << 20],
+    /// For the trust record.
+    pub record: [u8; capc_schemas::trust::RECORD_BYTES],
+    /// For the service's process until its program runs.
+    pub stack: Stack,
     /// For files on their way through.
     pub scratch: [u8; (1 << 20) + 1],
     /// For the identities of files that were hashed before.
     pub identities: [u8; IDENTITY_BYTES],
 }
+
+/// A stack for a process that shares this one's memory.
+#[repr(align(4096))]
+pub struct Stack(pub(super) [u8; 256 << 10]);
 
 /// How long the list of identities may grow.
 const IDENTITY_BYTES: usize = 320 << 10;
@@ -41,6 +49,8 @@ static ROOM: Once = Once {
         manifest: [0; _],
         signature: [0; _],
         arena: [0; _],
+        record: [0; _],
+        stack: Stack([0; _]),
         scratch: [0; _],
         identities: [0; _],
     }),
@@ -141,6 +151,18 @@ impl<'m> Arena<'m> {
         }
         // SAFETY: all `count` values were just written, into a piece that nobody else has for `'m`.
         Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+    }
+
+    /// Keeps a value; none if it does not fit.
+    pub fn keep<T>(&mut self, value: T) -> Option<&'m T> {
+        let padding = self.0.as_ptr().align_offset(align_of::<T>());
+        let place =
+            self.bytes(size_of::<T>().checked_add(padding)?)?.get_mut(padding..)?.as_mut_ptr().cast::<T>();
+        // SAFETY: the piece is aligned for `T`, has room for it, and nobody else has it for `'m`.
+        Some(unsafe {
+            place.write(value);
+            &*place
+        })
     }
 
     /// Returns a string of these bytes; none if there is a NUL among them or no room.

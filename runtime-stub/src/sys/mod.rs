@@ -20,7 +20,7 @@ pub use identity::*;
 pub use leases::*;
 pub use mounts::*;
 pub use process::*;
-pub use record::trust_record;
+pub use record::copy_trust_record;
 pub use signals::*;
 pub use sockets::*;
 
@@ -105,6 +105,11 @@ unsafe fn call<const N: usize>(number: u32, arguments: [usize; N]) -> Answer<usi
             options(nostack),
         );
     }
+    self::answer(answer)
+}
+
+/// Reads the kernel's answer.
+fn answer(answer: isize) -> Answer<usize> {
     if (-4095..0).contains(&answer) { Err(Errno(answer.unsigned_abs() as u32)) } else { Ok(answer as usize) }
 }
 

@@ -1,6 +1,7 @@
 //! Processes: making them, waiting for them, their namespaces, identity, privileges and limits.
 
 use super::files::text;
+use super::memory::Stack;
 use super::{Answer, Errno, Fd, call, signed};
 use core::ffi::CStr;
 pub use linux_raw_sys::general::{
@@ -40,33 +41,93 @@ pub fn fork(parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
 
 /// Makes a process like [`fork`], in a control group from its first instruction on.
 pub fn fork_into(group: Option<&Fd>, parent: Parent, namespaces: u32, pid: Option<i32>) -> Answer<Side> {
-    let mut pidfd = -1_i32;
-    let numbers = [pid.unwrap_or(0)];
+    let (mut pidfd, numbers) = (-1, [pid.unwrap_or(0)]);
+    let set_tid: &[i32] = if pid.is_some() { &numbers } else { &[] };
+    let arguments = arguments(group, parent, namespaces, set_tid, &raw mut pidfd);
+    // SAFETY: the structure has the size that is told and points at locals; without CLONE_VM the child goes on with a
+    // copy of all memory.
+    let answer = unsafe { call(k::__NR_clone3, [&raw const arguments as usize, size_of_val(&arguments)]) }?;
+    Ok(if answer == 0 { Side::Child } else { Side::Parent(made(answer, pidfd)) })
+}
+
+/// Makes a process that shares this one's memory, with this number in the innermost PID namespace; there `body` goes on with `with`.
+///
+/// Nothing is copied, and nothing is to be given back when it executes a program. Its descriptors are a table of its own: what
+/// `with` names stays open here.
+pub fn spawn_into<T: Send + 'static>(
+    group: Option<&Fd>,
+    parent: Parent,
+    pid: i32,
+    stack: &'static mut Stack,
+    (body, with): (fn(T) -> !, T),
+) -> Answer<Process> {
+    /// What the new process finds on top of its stack.
+    struct Task<T>(fn(T) -> !, T);
+    extern "C" fn begin<T>(task: *const Task<T>) -> ! {
+        // SAFETY: it was put there for this process, which alone reads it, and once.
+        let Task(body, with) = unsafe { task.read() };
+        body(with)
+    }
+    const { assert!(align_of::<Task<T>>() <= 64 && size_of::<Task<T>>() <= 4096) };
+    let bottom = stack.0.as_mut_ptr() as usize;
+    let task = (bottom + stack.0.len() - size_of::<Task<T>>()) & !63;
+    // SAFETY: aligned, and within the stack, which is ours for good.
+    unsafe { (task as *mut Task<T>).write(Task(body, with)) };
+    let mut pidfd = -1;
+    let numbers = [pid];
+    let mut arguments = arguments(group, parent, k::CLONE_VM, &numbers, &raw mut pidfd);
+    (arguments.stack, arguments.stack_size) = (bottom as u64, (task - bottom) as u64);
+    let answer: isize;
+    // SAFETY: the structure has the size that is told and points at locals. The new process has a stack of its own, never comes
+    // back from `begin`, and shares with this one only what lives for ever: `T` is 'static, and may be sent.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r8",
+            "call r9",
+            "ud2",
+            "2:",
+            inlateout("rax") k::__NR_clone3 as isize => answer,
+            in("rdi") &raw const arguments, in("rsi") size_of_val(&arguments),
+            in("r8") task, in("r9") begin::<T> as extern "C" fn(*const Task<T>) -> !,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    Ok(made(super::answer(answer)?, pidfd))
+}
+
+fn arguments(
+    group: Option<&Fd>,
+    parent: Parent,
+    more: u32,
+    numbers: &[i32],
+    pidfd: *mut i32,
+) -> k::clone_args {
     let (flags, exit_signal) = match parent {
         Parent::Self_ => (k::CLONE_PIDFD, k::SIGCHLD),
         Parent::Ours => (k::CLONE_PIDFD | k::CLONE_PARENT, 0),
     };
-    let arguments = k::clone_args {
-        flags: u64::from(flags | namespaces) | if group.is_some() { k::CLONE_INTO_CGROUP } else { 0 },
-        pidfd: &raw mut pidfd as u64,
+    k::clone_args {
+        flags: u64::from(flags | more) | if group.is_some() { k::CLONE_INTO_CGROUP } else { 0 },
+        pidfd: pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
         exit_signal: u64::from(exit_signal),
         stack: 0,
         stack_size: 0,
         tls: 0,
-        set_tid: if pid.is_some() { numbers.as_ptr() as u64 } else { 0 },
-        set_tid_size: u64::from(pid.is_some()),
+        set_tid: if numbers.is_empty() { 0 } else { numbers.as_ptr() as u64 },
+        set_tid_size: numbers.len() as u64,
         cgroup: group.map_or(0, |group| u64::from(group.number().unsigned_abs())),
-    };
-    // SAFETY: the structure has the size that is told and points at locals; without CLONE_VM the child goes on with a
-    // copy of all memory.
-    let answer = unsafe { call(k::__NR_clone3, [&raw const arguments as usize, size_of_val(&arguments)]) }?;
-    Ok(if answer == 0 {
-        Side::Child
-    } else {
-        Side::Parent(Process { pid: answer as i32, fd: Fd::of(pidfd as usize) })
-    })
+    }
+}
+
+const fn made(answer: usize, pidfd: i32) -> Process {
+    Process { pid: answer as i32, fd: Fd::of(pidfd as usize) }
 }
 
 /// How a process ended.

@@ -11,12 +11,11 @@ static RECORD: [u8; RECORD_BYTES] = {
     record
 };
 
-/// Returns the record as it stands in the image.
-#[must_use]
-pub fn trust_record() -> [u8; RECORD_BYTES] {
+/// Copies the record as it stands in the image.
+pub fn copy_trust_record(to: &mut [u8; RECORD_BYTES]) {
     // A byte at a time: one volatile read of all would become 4096 instructions.
-    RECORD.each_ref().map(|byte| {
+    for (to, byte) in to.iter_mut().zip(&RECORD) {
         // SAFETY: the address is that of a byte of a static.
-        unsafe { core::ptr::read_volatile(byte) }
-    })
+        *to = unsafe { core::ptr::read_volatile(byte) };
+    }
 }
