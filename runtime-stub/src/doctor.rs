@@ -147,7 +147,7 @@ fn process_file_system() -> Result<(), Refusal<'static>> {
         .or_refuse(layer, "mounting a tmpfs")?;
     sys::make_dir(At::Dir(&root), c"proc", 0o755).or_refuse(layer, "making its place")?;
     sys::attach_over_root(&root).or_refuse(layer, "attaching it")?;
-    proc::mount(&root)
+    proc::attach(&proc::make()?, &root)
 }
 
 fn id_map() -> Found<'static> {

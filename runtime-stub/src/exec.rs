@@ -5,17 +5,18 @@ use crate::apply::{descriptors, identity, landlock, limits, namespaces, proc, se
 use crate::plan::{Plan, Program};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Subject};
 use crate::sys::{self, End, Fd, Parent, Patience, Side, Telling, Wait, wait_for};
+use capc_schemas::manifest::Network;
 
 /// What the service's process is given.
 pub struct Ends {
     /// What is to be done.
     pub plan: &'static Plan<'static>,
-    /// The built root.
-    pub root: Fd,
     /// The keeper's socket.
     pub keeper: Fd,
-    /// Where a failure is told.
+    /// Where a failure is told, and whence the root comes.
     pub report: Report,
+    /// What is the launcher's: while a copy is open, nobody would see its end.
+    pub launchers: [Fd; 3],
     /// Whether the program waits for the launcher's word.
     pub waits: bool,
     /// Whether it is told which system calls are refused.
@@ -24,14 +25,16 @@ pub struct Ends {
 
 /// Becomes the service.
 pub fn become_service(ends: Ends) -> ! {
-    let Ends { plan, root, keeper, report, waits, telling } = ends;
-    // At once, so that the keeper is at its place by the time that this process is.
-    report.unless_refused(greet(&keeper));
-    let ruleset = report.unless_refused(enter(plan, &root));
+    let Ends { plan, keeper, report, launchers, waits, telling } = ends;
+    drop(launchers);
+    // The launcher builds the root meanwhile.
+    let proc = report.unless_refused(leave(plan, &keeper));
+    let Some(root) = report.unless_refused(report.take_root()) else { sys::exit(REFUSED) };
+    let ruleset = report.unless_refused(enter(plan, &root, &proc));
     // From here on every descriptor but the three is the service's, or closed.
     let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
     let [new_ruleset, new_keeper, new_report] = report.unless_refused(moved);
-    drop((root, ruleset, keeper, report));
+    drop((proc, root, ruleset, keeper, report));
     let report = Report(new_report);
     report.unless_refused(descriptors::arrange(plan.descriptors, [&new_ruleset, &new_keeper, &report.0]));
     report.unless_refused(settle(plan));
@@ -48,17 +51,28 @@ pub fn become_service(ends: Ends) -> ! {
     report.refuse(execute(plan, plan.run, (&new_ruleset, telling), about_to))
 }
 
-/// Enters the world and returns the ruleset of its places.
-fn enter<'m>(plan: &Plan<'m>, root: &Fd) -> Result<Fd, Refusal<'m>> {
+/// Leaves what is others' as far as that needs no root, and returns the world's `/proc`.
+fn leave<'m>(plan: &Plan<'m>, keeper: &Fd) -> Result<Fd, Refusal<'m>> {
     session::begin()?;
     // In the service's own process, which is in its own group.
     namespaces::leave_groups()?;
-    proc::mount(root)?;
+    if plan.network == Network::Private {
+        namespaces::leave_network()?;
+    }
+    greet(keeper)?;
+    let proc = proc::make()?;
+    identity::bind(plan)?;
+    Ok(proc)
+}
+
+/// Enters the world and returns the ruleset of its places.
+fn enter<'m>(plan: &Plan<'m>, root: &Fd, proc: &Fd) -> Result<Fd, Refusal<'m>> {
+    proc::attach(proc, root)?;
     proc::pivot(root)?;
     landlock::ruleset(plan)
 }
 
-/// Tells the keeper that the service is there.
+/// Tells the keeper that the service is there, in the network that both are to be in.
 fn greet<'m>(keeper: &Fd) -> Result<(), Refusal<'m>> {
     sys::send_datagram(keeper, &[0]).or_refuse(Layer::Keeper, "telling it of the service")
 }

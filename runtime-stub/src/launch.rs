@@ -10,9 +10,11 @@ use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Sentence, Subjec
 use crate::request::{self, Launch, Request, Stay};
 use crate::sys::memory::{self, Arena, Room, Stack};
 use crate::sys::start::Start;
-use crate::sys::{self, At, CLONE_NEWPID, Fd, O_PATH, Onlookers, Parent, Patience, Process, Side, Telling};
+use crate::sys::{
+    self, At, CLONE_NEWPID, Errno, Fd, O_PATH, Onlookers, Parent, Patience, Process, Side, Telling,
+};
 use crate::{doctor, exec, whole};
-use capc_schemas::manifest::{Mode, Ready};
+use capc_schemas::manifest::{Mode, Network, Ready};
 use core::ffi::CStr;
 
 /// There while `capc why-denied` is at work; in a directory of root's alone.
@@ -70,31 +72,46 @@ fn launch_service(
     let notify = launch.notify_socket.map(sys::connect_datagrams).transpose();
     let notify = notify.or_refuse(Layer::Notification, "connecting to NOTIFY_SOCKET")?;
     namespaces::leave_mounts()?;
+    namespaces::leave_queues_and_name(plan)?;
     state::make(plan)?;
-    let notify_socket = launch.notify_socket;
-    // Before any world exists: what runs in one cannot have written there.
+    // Before anything of the service runs: what does cannot have written there.
     let identities = match plan.mode {
         Mode::Root => Identities::open(&trust.root, identities),
         Mode::User => Identities::none(),
     };
     let telling = if is_asked_why() { Telling::Audit } else { Telling::Nobody };
-    let root = places::build(places::World {
-        plan,
-        anchor: launch.generation,
-        trust: &trust.root,
-        notify_socket,
-        scratch,
-        identities,
-    })?;
-    if ahead.is_none() {
-        facet::unlink(plan, &root)?;
-    }
-    // In the root, keeper and service are moved with it, and no mount of the host's stays in use.
-    sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
-    namespaces::leave(plan)?;
     let sealed = Sealed { plan, generation: launch.generation };
-    let given = Given { stack, root, life, group, ahead, telling };
-    start_world(start, &sealed, given, launch.stay, notify.as_ref())
+    let given = Given { stack, life, group, waits: ahead.is_some(), telling };
+    let crew = Crew::of(start, plan, given, launch.stay)?;
+    // While the service's process makes what needs no root.
+    let root = || {
+        let root = places::build(places::World {
+            plan,
+            anchor: launch.generation,
+            trust: &trust.root,
+            notify_socket: launch.notify_socket,
+            scratch,
+            identities,
+        })?;
+        if ahead.is_none() {
+            facet::unlink(plan, &root)?;
+        }
+        // In the root, this process is moved with it, and no mount of the host's stays in use.
+        sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
+        crew.hand_over(&root)?;
+        Ok(root)
+    };
+    let followed = root().and_then(|root| {
+        let ahead = ahead.map(|start| Ahead { start, root });
+        World { sealed, stay: launch.stay, notify: notify.as_ref(), crew: &crew, ahead }.follow()
+    });
+    match followed {
+        Ok(None) => crew.leave(launch.stay),
+        never => {
+            crew.end();
+            never.map(|status| status.unwrap_or(REFUSED))
+        }
+    }
 }
 
 /// What is started, and the generation that says it.
@@ -103,18 +120,16 @@ struct Sealed {
     generation: &'static CStr,
 }
 
-/// What a world is made of.
+/// What a world's processes are given.
 struct Given {
-    /// A stack for the service's process.
+    /// A stack for the service's.
     stack: &'static mut Stack,
-    /// Its root, built.
-    root: Fd,
     /// The end of the supervisor's pipe.
     life: Option<Fd>,
-    /// The control group of all its processes.
+    /// The control group of all of them.
     group: Option<Fd>,
-    /// What it waits for before its program runs, if it is built ahead of its start.
-    ahead: Option<Fd>,
+    /// Whether the world is built ahead of its start.
+    waits: bool,
     /// Whether refused system calls are told.
     telling: Telling,
 }
@@ -126,74 +141,100 @@ fn is_asked_why() -> bool {
     sys::open(At::Here, ASKED_WHY, O_PATH, 0, load::NO_LINKS).is_ok()
 }
 
-/// Makes the keeper and the service, and waits until the service's program runs.
-fn start_world(
-    start: Start,
-    sealed: &Sealed,
-    given: Given,
-    stay: Stay,
-    notify: Option<&Fd>,
-) -> Result<u8, Refusal<'static>> {
-    let plan = sealed.plan;
-    let Given { stack, root, life, group, ahead, telling } = given;
-    let into = group.as_ref();
-    let (words, report) = sys::pipe().or_refuse(Layer::Program, "pipe")?;
-    let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
-    let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
-    let report = Report(report);
-    let parent = match stay {
-        Stay::Leave | Stay::Introduce => Parent::Ours,
-        Stay::Wait => Parent::Self_,
-    };
-    let ends = keeper::Ends { start, service: service_end, launch: watched, life, report };
-    let keeper = match sys::fork_into(into, parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
-        Side::Child => {
-            drop((keeper_end, started));
-            keeper::keep(&ends)
-        }
-        Side::Parent(keeper) => keeper,
-    };
-    let keeper::Ends { start: _, service: service_end, launch, life, report } = ends;
-    drop((launch, life));
-    sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
-    let waits = ahead.is_some() || stay == Stay::Introduce || plan.ready == Ready::Notify;
-    // By number: its descriptors are copies that are its own.
-    let [root_there, keeper_there, report_there] =
-        [&root, &keeper_end, &report.0].map(|fd| Fd::inherited(fd.number()));
-    let ends = exec::Ends {
-        plan,
-        root: root_there,
-        keeper: keeper_there,
-        report: Report(report_there),
-        waits,
-        telling,
-    };
-    let service = sys::spawn_into(into, parent, SERVICE_PID, stack, (exec::become_service, ends))
-        .or_refuse(Layer::Pids, "clone3 with set_tid")?;
-    drop((keeper_end, report, group));
-    let ahead = ahead.map(|start| Ahead { start, root });
-    let world = World { sealed, stay, notify, keeper, service, ahead };
-    if let Some(status) = world.follow(&words, &service_end)? {
-        return Ok(status);
+/// The processes of a world, and what they are heard and told by.
+struct Crew {
+    keeper: Process,
+    service: Process,
+    /// What the service says of itself, and where it is handed its root.
+    words: Fd,
+    /// Where the service waits for a word before its program.
+    service_end: Fd,
+    /// The keeper watches it for as long as the launcher stays.
+    started: Fd,
+}
+
+impl Crew {
+    /// Makes the keeper and the service's process.
+    fn of(
+        start: Start,
+        plan: &'static Plan<'static>,
+        given: Given,
+        stay: Stay,
+    ) -> Result<Self, Refusal<'static>> {
+        let Given { stack, life, group, waits, telling } = given;
+        let into = group.as_ref();
+        let (words, report) = sys::stream_pair().or_refuse(Layer::Program, "socketpair")?;
+        let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
+        let (watched, started) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
+        let report = Report(report);
+        let parent = match stay {
+            Stay::Leave | Stay::Introduce => Parent::Ours,
+            Stay::Wait => Parent::Self_,
+        };
+        let joins = plan.network == Network::Private;
+        let ends = keeper::Ends { start, service: service_end, launch: watched, life, report, joins };
+        let keeper =
+            match sys::fork_into(into, parent, CLONE_NEWPID, None).or_refuse(Layer::Pids, "clone3")? {
+                Side::Child => {
+                    drop((keeper_end, started, words));
+                    keeper::keep(&ends)
+                }
+                Side::Parent(keeper) => keeper,
+            };
+        let keeper::Ends { service: service_end, report, .. } = ends;
+        sys::join_pids_of(&keeper.fd).or_refuse(Layer::Pids, "setns")?;
+        let waits = waits || stay == Stay::Introduce || plan.ready == Ready::Notify;
+        // By number: in the service's process they are copies, and its own.
+        let there = |fd: &Fd| Fd::inherited(fd.number());
+        let ends = exec::Ends {
+            plan,
+            keeper: there(&keeper_end),
+            report: Report(there(&report.0)),
+            launchers: [&words, &service_end, &started].map(there),
+            waits,
+            telling,
+        };
+        let service = sys::spawn_into(into, parent, SERVICE_PID, stack, (exec::become_service, ends))
+            .or_refuse(Layer::Pids, "clone3 with set_tid")?;
+        Ok(Self { keeper, service, words, service_end, started })
     }
-    match stay {
-        Stay::Leave | Stay::Introduce => {
-            // A keeper that is gone already has seen a short service end.
-            let _ = sys::send_datagram(&started, &[STARTED]);
-            Ok(0)
+
+    /// Gives the service its root.
+    fn hand_over(&self, root: &Fd) -> Result<(), Refusal<'static>> {
+        match sys::send_along(&self.words, &[0], root) {
+            // A process that is gone has said why.
+            Err(Errno::EPIPE) => Ok(()),
+            sent => sent.or_refuse(Layer::Root, "handing it over"),
         }
-        // The keeper watches `started` for as long as the launcher stays.
-        Stay::Wait => accompany(&world.service),
+    }
+
+    /// Leaves a service that runs to its keeper, or stays with it.
+    fn leave(&self, stay: Stay) -> Result<u8, Refusal<'static>> {
+        match stay {
+            Stay::Leave | Stay::Introduce => {
+                // A keeper that is gone already has seen a short service end.
+                let _ = sys::send_datagram(&self.started, &[STARTED]);
+                Ok(0)
+            }
+            Stay::Wait => accompany(&self.service),
+        }
+    }
+
+    /// Ends a world in which nothing is to run; nothing does any more when anybody is told.
+    fn end(&self) {
+        // It takes the world along, or has done so already.
+        let _ = sys::send_signal(&self.keeper.fd, sys::KILL);
+        // The keeper itself ends when somebody has asked how the service did.
+        wait_a_while(&self.service.fd);
     }
 }
 
 /// A world whose processes are there.
 struct World<'w> {
-    sealed: &'w Sealed,
+    sealed: Sealed,
     stay: Stay,
     notify: Option<&'w Fd>,
-    keeper: Process,
-    service: Process,
+    crew: &'w Crew,
     ahead: Option<Ahead>,
 }
 
@@ -214,7 +255,8 @@ struct Ahead {
 
 impl World<'_> {
     /// Follows the service until its program runs; returns the status to exit with if it never will.
-    fn follow(&self, words: &Fd, service_end: &Fd) -> Result<Option<u8>, Refusal<'static>> {
+    fn follow(&self) -> Result<Option<u8>, Refusal<'static>> {
+        let Crew { words, service_end, .. } = self.crew;
         let mut first = [0];
         sys::read(words, &mut first).or_refuse(Layer::Program, "reading its status")?;
         let ready = self.sealed.plan.ready;
@@ -267,7 +309,7 @@ impl World<'_> {
                 .or_refuse(Layer::Notification, "telling the init")?;
         }
         let mut waits = [sys::wait_for(start.number()), sys::wait_for(words.number())];
-        while sys::poll(&mut waits, -1) == Err(sys::Errno::EINTR) {}
+        while sys::poll(&mut waits, -1) == Err(Errno::EINTR) {}
         if waits[1].revents != 0 {
             return Err(GONE);
         }
@@ -282,7 +324,7 @@ impl World<'_> {
     /// launcher in its place, is told what it runs from, too.
     fn announce(&self, ready: &str) -> Result<(), Refusal<'static>> {
         let Some(notify) = self.notify else { return Ok(()) };
-        let (service, keeper) = (self.service.pid, self.keeper.pid);
+        let (service, keeper) = (self.crew.service.pid, self.crew.keeper.pid);
         let mut text = match self.stay {
             Stay::Leave | Stay::Introduce => {
                 Sentence::of(format_args!("MAINPID={service}\nX_CAPC_KEEPER={keeper}{ready}\n"))
@@ -304,14 +346,17 @@ impl World<'_> {
         sys::send_along(notify, b"BARRIER=1", &open)
             .or_refuse(layer, "asking whether the init has read it")?;
         drop(open);
-        let mut waits = [sys::wait_for(closed.number())];
-        while sys::poll(&mut waits, READING) == Err(sys::Errno::EINTR) {}
+        wait_a_while(&closed);
         Ok(())
     }
 }
 
-/// How long an init may take to read what it was told, in milliseconds; then the service goes on unknown.
-const READING: i32 = 5000;
+/// Waits for what is sure to come, unless something else is wrong: that an init reads what it was told, that a world has ended.
+fn wait_a_while(fd: &Fd) {
+    const MILLISECONDS: i32 = 5000;
+    let mut waits = [sys::wait_for(fd.number())];
+    while sys::poll(&mut waits, MILLISECONDS) == Err(Errno::EINTR) {}
+}
 
 /// Hands signals on, and returns the service's own end.
 fn accompany<'m>(service: &Process) -> Result<u8, Refusal<'m>> {

@@ -5,18 +5,29 @@ use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
 use crate::sys::{self, At, CLONE_NEWUSER, Errno, O_WRONLY, Onlookers};
 use capc_schemas::manifest::Mode;
 
-/// Becomes the service's identity, for good.
+/// Takes what the service will never have out of all that it may ever have, as far as that can be done ahead.
+///
+/// # Errors
+/// When the kernel does not let us.
+pub fn bind<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
+    match plan.mode {
+        Mode::Root => drop_bounds(plan.kept),
+        Mode::User => Ok(()),
+    }
+}
+
+/// Becomes the service's identity, for good; after [`bind`].
 ///
 /// # Errors
 /// When the kernel does not let us.
 pub fn assume<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     match plan.mode {
         Mode::Root => {
-            drop_bounds(plan.kept)?;
             become_other(plan)?;
         }
         Mode::User => {
             enter_users(plan.identity)?;
+            // A new user namespace begins with all of them.
             drop_bounds(plan.kept)?;
             sys::forget_root().or_refuse(Layer::Privileges, "securebits")?;
         }

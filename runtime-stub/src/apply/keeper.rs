@@ -24,6 +24,8 @@ pub struct Ends {
     pub life: Option<Fd>,
     /// Where a failure is told.
     pub report: Report,
+    /// Whether it joins the service's network, as any but the host's.
+    pub joins: bool,
 }
 
 /// What the launcher writes when the world is to outlive it.
@@ -38,29 +40,28 @@ const REPORT: i32 = 3;
 /// Is the keeper.
 pub fn keep(ends: &Ends) -> ! {
     ends.report.unless_refused(take_places(ends));
-    let life = if ends.life.is_some() { LIFE } else { -1 };
-    memory::go_on_small(ends.start, keep_small, life as usize)
+    let known = usize::from(ends.life.is_some()) | usize::from(ends.joins) << 1;
+    memory::go_on_small(ends.start, keep_small, known)
 }
 
 /// Is the keeper, with nothing left in memory but its descriptors.
-extern "C" fn keep_small(life: usize) -> ! {
-    let life = life as i32;
+extern "C" fn keep_small(known: usize) -> ! {
+    let (life, joins) = (if known & 1 == 0 { -1 } else { LIFE }, known & 2 != 0);
     let report = Report(Fd::inherited(REPORT));
-    let service = report.unless_refused(confine(life));
+    let service = report.unless_refused(confine(life, joins));
     drop(report);
     watch(&service, life)
 }
 
-/// Gives up everything, and returns when the service is there.
-fn confine<'m>(life: i32) -> Result<Fd, Refusal<'m>> {
+/// Gives up everything once the service is there, and returns that.
+fn confine<'m>(life: i32, joins: bool) -> Result<Fd, Refusal<'m>> {
     let layer = Layer::Keeper;
     sys::name_self(c"capc-keeper").or_refuse(layer, "naming itself")?;
+    // In the old root, it is moved to the new one with that, and no mount of the host's stays in use.
+    sys::change_dir(c"/").or_refuse(layer, "entering the root")?;
     sys::new_session().or_refuse(layer, "setsid")?;
     sys::reset_signals().or_refuse(layer, "resetting signals")?;
     sys::reap_by_itself().or_refuse(layer, "ignoring the end of children")?;
-    sys::clear_ambient().or_refuse(layer, "dropping privileges")?;
-    sys::set_privileges(0).or_refuse(layer, "dropping privileges")?;
-    sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
     let socket = Fd::inherited(SERVICE);
     let mut waits = [wait_for(SERVICE), wait_for(LAUNCH), wait_for(life)];
     loop {
@@ -75,6 +76,12 @@ fn confine<'m>(life: i32) -> Result<Fd, Refusal<'m>> {
         }
     }
     let service = sys::open_process(SERVICE_PID).or_refuse(layer, "pidfd_open")?;
+    if joins {
+        sys::join_network_of(&service).or_refuse(Layer::Network, "setns")?;
+    }
+    sys::clear_ambient().or_refuse(layer, "dropping privileges")?;
+    sys::set_privileges(0).or_refuse(layer, "dropping privileges")?;
+    sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
     sys::filter_calls(&FILTER, sys::Telling::Nobody).or_refuse(Layer::Seccomp, "installing the keeper's")?;
     // The answer lets the service go on.
     sys::write_all(&socket, &[STARTED]).or_refuse(layer, "answering the service")?;

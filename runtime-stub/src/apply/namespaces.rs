@@ -3,7 +3,6 @@
 use crate::plan::Plan;
 use crate::refusal::{Layer, OrRefuse, Refusal};
 use crate::sys::{self, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS};
-use capc_schemas::manifest::Network;
 
 /// Leaves the mounts of others.
 ///
@@ -14,18 +13,14 @@ pub fn leave_mounts<'m>() -> Result<(), Refusal<'m>> {
     sys::make_mounts_private().or_refuse(Layer::Mounts, "making mounts private")
 }
 
-/// Leaves all other namespaces but those of processes, users and control groups, which the keeper and the service make.
+/// Leaves the queues and the name of others.
 ///
 /// # Errors
 /// Names the one that the kernel does not let us leave.
-pub fn leave<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
+pub fn leave_queues_and_name<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     sys::unshare(CLONE_NEWIPC).or_refuse(Layer::Ipc, "unshare")?;
     sys::unshare(CLONE_NEWUTS).or_refuse(Layer::Uts, "unshare")?;
-    sys::set_host_name(plan.host_name).or_refuse(Layer::Uts, "sethostname")?;
-    match plan.network {
-        Network::Private => leave_network(),
-        Network::Host | Network::Open => Ok(()),
-    }
+    sys::set_host_name(plan.host_name).or_refuse(Layer::Uts, "sethostname")
 }
 
 /// Leaves the view of others' control groups: those of its own are all that the service sees.

@@ -1,15 +1,16 @@
-//! The status pipe: how the launcher learns why the service does not start, or that it does.
+//! The status socket: how the launcher learns why the service does not start, or that it does; and how the service is given its
+//! root.
 //!
-//! Its writing end is closed by the kernel when the program is executed. A refusal is one byte, its status, and its
+//! The service's end is closed by the kernel when the program is executed. A refusal is one byte, its status, and its
 //! text; before the program, the service writes [`ABOUT_TO`], so that an end without a word is told from a start.
 
-use crate::refusal::{Refusal, Sentence};
+use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
 use crate::sys::{self, Fd, Wait};
 
 /// Written when all is done but the program.
 pub const ABOUT_TO: u8 = b'+';
 
-/// The writing end.
+/// The service's end.
 pub struct Report(pub Fd);
 
 impl Report {
@@ -27,6 +28,14 @@ impl Report {
     /// Returns what came out well; refuses otherwise.
     pub fn unless_refused<T>(&self, result: Result<T, Refusal<'_>>) -> T {
         result.unwrap_or_else(|refusal| self.refuse(refusal))
+    }
+
+    /// Waits for the root that the launcher builds; none if there will never be one, which the launcher tells by itself.
+    ///
+    /// # Errors
+    /// When the kernel does not hand it over.
+    pub fn take_root<'m>(&self) -> Result<Option<Fd>, Refusal<'m>> {
+        sys::take_along(&self.0).or_refuse(Layer::Root, "waiting for it")
     }
 
     /// Says that only the program is left.

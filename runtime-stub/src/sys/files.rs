@@ -151,8 +151,11 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Answer<usize> {
         // SAFETY: the kernel writes at most the buffer's length into it.
         let answer =
             unsafe { call(k::__NR_read, [signed(fd.number()), buffer.as_mut_ptr() as usize, buffer.len()]) };
-        if answer != Err(Errno::EINTR) {
-            return answer;
+        match answer {
+            Err(Errno::EINTR) => {}
+            // The other end of a socket ended with something unread: an end like others.
+            Err(Errno::ECONNRESET) => return Ok(0),
+            answer => return answer,
         }
     }
 }

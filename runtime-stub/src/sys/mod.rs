@@ -74,6 +74,7 @@ errnos! {
     EFBIG "too large",
     ENOSPC "no space left",
     EROFS "read-only file system",
+    EPIPE "nobody reads it any more",
     ENOSYS "function not implemented",
     ELOOP "a symbolic link on the way",
     ENAMETOOLONG "name too long",
@@ -81,6 +82,7 @@ errnos! {
     EUSERS "too many users",
     EOPNOTSUPP "not supported",
     ECONNREFUSED "connection refused",
+    ECONNRESET "connection reset",
     EDQUOT "quota exceeded",
 }
 

@@ -219,8 +219,17 @@ pub fn unshare(namespaces: u32) -> Answer<()> {
 
 /// Makes children of this process in the PID namespace of that one.
 pub fn join_pids_of(process: &Fd) -> Answer<()> {
+    join(process, k::CLONE_NEWPID)
+}
+
+/// Joins the network of that process.
+pub fn join_network_of(process: &Fd) -> Answer<()> {
+    join(process, k::CLONE_NEWNET)
+}
+
+fn join(process: &Fd, namespace: u32) -> Answer<()> {
     // SAFETY: no memory is involved.
-    unsafe { call(k::__NR_setns, [signed(process.number()), k::CLONE_NEWPID as usize]) }.map(drop)
+    unsafe { call(k::__NR_setns, [signed(process.number()), namespace as usize]) }.map(drop)
 }
 
 /// Names the machine.

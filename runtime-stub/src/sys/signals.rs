@@ -50,5 +50,8 @@ pub fn next_signal() -> Answer<u32> {
     }
 }
 
+/// The number of the signal that nobody outlives.
+pub const KILL: u32 = k::SIGKILL;
+
 /// The number of the signal that tells of a child's end.
 pub const CHILD_ENDED: u32 = k::SIGCHLD;

@@ -45,34 +45,41 @@ pub fn send_datagram(socket: &Fd, bytes: &[u8]) -> Answer<()> {
     }
 }
 
-/// Sends one datagram with a copy of a descriptor.
-pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
-    // `struct cmsghdr`, and one number behind it (cmsg(3)).
-    #[repr(C)]
-    struct Control {
-        length: usize,
-        level: u32,
-        kind: u32,
-        number: i32,
-        padding: u32,
+/// `struct cmsghdr`, and one number behind it (cmsg(3)).
+#[repr(C)]
+struct Control {
+    length: usize,
+    level: u32,
+    kind: u32,
+    number: i32,
+    padding: u32,
+}
+
+impl Control {
+    const fn of(number: i32) -> Self {
+        let length = core::mem::offset_of!(Self, padding);
+        Self { length, level: net::SOL_SOCKET, kind: net::SCM_RIGHTS, number, padding: 0 }
     }
-    let mut control = Control {
-        length: core::mem::offset_of!(Control, padding),
-        level: net::SOL_SOCKET,
-        kind: net::SCM_RIGHTS,
-        number: along.number(),
-        padding: 0,
-    };
-    let mut part = k::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() as u64 };
-    let message = net::msghdr {
+}
+
+/// Returns a message of one part, good for as long as the two are.
+fn message(part: &mut k::iovec, control: &mut Control) -> net::msghdr {
+    net::msghdr {
         msg_name: core::ptr::null_mut(),
         msg_namelen: 0,
-        msg_iov: (&raw mut part).cast(),
+        msg_iov: (&raw mut *part).cast(),
         msg_iovlen: 1,
-        msg_control: (&raw mut control).cast(),
+        msg_control: (&raw mut *control).cast(),
         msg_controllen: size_of::<Control>(),
         msg_flags: 0,
-    };
+    }
+}
+
+/// Sends one datagram with a copy of a descriptor.
+pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
+    let mut control = Control::of(along.number());
+    let mut part = k::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() as u64 };
+    let message = message(&mut part, &mut control);
     let arguments = [signed(socket.number()), &raw const message as usize, net::MSG_NOSIGNAL as usize];
     loop {
         // SAFETY: the kernel reads the message, whose parts are the slice and the structure with their true lengths.
@@ -84,11 +91,40 @@ pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
     }
 }
 
-/// Returns two connected ends.
+/// Waits for one byte and the descriptor that comes with it; none if there will never be one.
+pub fn take_along(socket: &Fd) -> Answer<Option<Fd>> {
+    let mut byte = 0_u8;
+    let mut control = Control::of(-1);
+    let mut part = k::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut message = message(&mut part, &mut control);
+    let flags = net::MSG_CMSG_CLOEXEC as usize;
+    let arguments = [signed(socket.number()), &raw mut message as usize, flags];
+    loop {
+        // SAFETY: the kernel fills in the message, whose parts are the byte and the structure with their true lengths.
+        match unsafe { call(k::__NR_recvmsg, arguments) } {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(0) => return Ok(None),
+            // Where it has no number for it, the kernel leaves ours as it is.
+            Ok(_) if control.number < 0 => return Err(Errno::EMFILE),
+            Ok(_) => return Ok(Some(Fd(control.number))),
+        }
+    }
+}
+
+/// Returns two connected ends that keep what is sent apart.
 pub fn socket_pair() -> Answer<(Fd, Fd)> {
+    pair(net::SOCK_SEQPACKET)
+}
+
+/// Returns two connected ends, like a pipe in both directions.
+pub fn stream_pair() -> Answer<(Fd, Fd)> {
+    pair(net::SOCK_STREAM)
+}
+
+fn pair(kind: u32) -> Answer<(Fd, Fd)> {
     let mut ends = [0_i32; 2];
-    let kind = net::SOCK_SEQPACKET | CLOSE_ON_EXEC;
-    let arguments = [net::AF_UNIX as usize, kind as usize, 0, ends.as_mut_ptr() as usize];
+    let arguments = [net::AF_UNIX as usize, (kind | CLOSE_ON_EXEC) as usize, 0, ends.as_mut_ptr() as usize];
     // SAFETY: the kernel fills in two numbers.
     unsafe { call(k::__NR_socketpair, arguments) }?;
     let [one, other] = ends;
