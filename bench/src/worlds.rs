@@ -37,9 +37,13 @@ type Program = (&'static str, Vec<String>);
 /// Returns what is started.
 fn programs(at: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
     let mut programs = Vec::new();
-    match static_program(at, "true", "int main(void) { return 0; }\n")? {
-        Some(program) => programs.push(("a static `true`", vec![program.display().to_string()])),
-        None => println!("\nnot measured: {NO_PROGRAM}"),
+    let bare = static_program(at, "bare", NO_LIBRARY, &["-nostdlib"])?;
+    let with_library = static_program(at, "true", TRUE, &[])?;
+    for (name, program) in [("a static `true`", bare), ("the same with the C library", with_library)] {
+        match program {
+            Some(program) => programs.push((name, vec![program.display().to_string()])),
+            None => println!("\nnot measured: {name}, {NO_PROGRAM}"),
+        }
     }
     let postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().next();
     let postgres = postgres.map(|version| version.path().join("bin/postgres").display().to_string());
@@ -62,11 +66,22 @@ fn shown(time: Option<f64>) -> String {
 
 const NO_PROGRAM: &str = "a static program (no `cc`, or no static C library)";
 
+/// Ends at once.
+const TRUE: &str = "int main(void) { return 0; }\n";
+/// The same without a C library, which asks the processor some twenty times what it is: dear in a virtual machine.
+const NO_LIBRARY: &str = "void _start(void) { __asm__ volatile(\"mov $231, %eax\\n xor %edi, %edi\\n syscall\"); __builtin_unreachable(); }\n";
+
 /// Makes a program that needs no other file, if that can be done here.
-fn static_program(at: &Path, name: &str, text: &str) -> Result<Option<PathBuf>, Box<dyn Error>> {
+fn static_program(
+    at: &Path,
+    name: &str,
+    text: &str,
+    more: &[&str],
+) -> Result<Option<PathBuf>, Box<dyn Error>> {
     let (source, program) = (at.join(format!("{name}.c")), at.join(name));
     fs::write(&source, text)?;
-    let made = Command::new("cc").args(["-static", "-O2", "-o"]).arg(&program).arg(&source).status();
+    let made =
+        Command::new("cc").args(["-static", "-O2"]).args(more).arg("-o").arg(&program).arg(&source).status();
     Ok(made.is_ok_and(|status| status.success()).then_some(program))
 }
 
@@ -142,7 +157,7 @@ int main(void) { signal(SIGTERM, end); say("begin"); for (;;) pause(); }
 fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(at)?;
     let programs =
-        (static_program(at, "tick", TICK)?, static_program(at, "true", "int main(void) { return 0; }\n")?);
+        (static_program(at, "tick", TICK, &[])?, static_program(at, "true", TRUE, &[])?);
     let (Some(tick), Some(end)) = programs else {
         println!("\nnot measured: {NO_PROGRAM}");
         return Ok(());
