@@ -156,8 +156,7 @@ int main(void) { signal(SIGTERM, end); say("begin"); for (;;) pause(); }
 /// Measures for how long a service is away that is restarted, in turn with starts in bubblewrap.
 fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(at)?;
-    let programs =
-        (static_program(at, "tick", TICK, &[])?, static_program(at, "true", TRUE, &[])?);
+    let programs = (static_program(at, "tick", TICK, &[])?, static_program(at, "true", TRUE, &[])?);
     let (Some(tick), Some(end)) = programs else {
         println!("\nnot measured: {NO_PROGRAM}");
         return Ok(());

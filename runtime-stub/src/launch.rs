@@ -3,7 +3,7 @@
 use crate::apply::identities::Identities;
 use crate::apply::keeper::{self, SERVICE_PID, STARTED};
 use crate::apply::report::{ABOUT_TO, Report};
-use crate::apply::{descriptors, enter, facet, landlock, namespaces, places, state};
+use crate::apply::{descriptors, enter, facet, landlock, limits, namespaces, places, state};
 use crate::load::{self, Buffers};
 use crate::plan::{self, Plan};
 use crate::refusal::{Layer, OrRefuse, REFUSED, Reason, Refusal, Sentence, Subject};
@@ -62,6 +62,8 @@ fn launch_service(
     let life = request::life_pipe(start)?;
     let group = request::control_group(start)?;
     let ahead = request::start_pipe(start)?;
+    // Before the service's process, which is left with it.
+    request::files(start)?.map(limits::files).transpose()?;
     sys::let_look(Onlookers::Nobody).or_refuse(Layer::Session, "prctl")?;
     let trust = load::trust(record)?;
     let manifest =

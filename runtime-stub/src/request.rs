@@ -132,6 +132,16 @@ pub fn start_pipe(start: Start) -> Result<Option<Fd>, Refusal<'static>> {
     descriptor(start, b"CAPC_START", none)
 }
 
+/// Returns how many open files a service without a limit of its own may have, if the supervisor itself may have more.
+///
+/// # Errors
+/// When the variable holds no number.
+pub fn files(start: Start) -> Result<Option<u64>, Refusal<'static>> {
+    let Some(text) = start.variable(b"CAPC_FILES") else { return Ok(None) };
+    let number = text.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or(Refusal::of(Layer::Limits, "CAPC_FILES holds no number"))
+}
+
 fn descriptor(start: Start, variable: &[u8], none: Refusal<'static>) -> Result<Option<Fd>, Refusal<'static>> {
     let Some(text) = start.variable(variable) else { return Ok(None) };
     let number = text.to_str().ok().and_then(|text| text.parse().ok());

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, getrlimit, setrlimit};
 
 use crate::error::Error;
 use crate::plan::{Plan, SignalName};
@@ -39,13 +39,16 @@ pub(crate) struct Starter {
     /// The launcher, open as of the beginning, by a number that no passed descriptor takes.
     program: OwnedFd,
     generation: PathBuf,
+    /// How many open files we might have had: what a service without a limit of its own is left with.
+    files: Option<u64>,
     /// Fill the numbers that services are handed, so that nothing of our own lies there when they are put in place.
     _placeholders: Vec<OwnedFd>,
 }
 
 impl Starter {
-    /// Opens the launcher and sets the low numbers aside.
+    /// Opens the launcher, sets the low numbers aside, and makes room for as many files as there may be.
     pub(crate) fn new(plan: &Plan, program: &Path, generation: &Path) -> Result<Starter, Error> {
+        let files = allow_most_files();
         let most = plan.services.iter().map(|service| service.descriptors.len()).max().unwrap_or(0);
         let above = i32::try_from(most).unwrap_or(i32::MAX).saturating_add(FIRST + 3);
         let doing = || Error::when::<io::Error>(format!("open the launcher {}", program.display()));
@@ -57,7 +60,7 @@ impl Starter {
             placeholders.push(last.try_clone().map_err(Error::when("set descriptors aside"))?);
         }
         let generation = std::path::absolute(generation).map_err(Error::when("name the generation"))?;
-        Ok(Starter { program, generation, _placeholders: placeholders })
+        Ok(Starter { program, generation, files, _placeholders: placeholders })
     }
 
     /// Starts the launcher of one service.
@@ -84,6 +87,7 @@ impl Starter {
             .env_clear()
             .env("NOTIFY_SOCKET", notify)
             .envs(numbers.into_iter().map(|(variable, number)| (variable, number.to_string())))
+            .envs(self.files.map(|files| ("CAPC_FILES", files.to_string())))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output))
@@ -97,6 +101,16 @@ impl Starter {
             .and_then(Pid::from_raw)
             .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
+}
+
+/// Lets this process have as many files open as it is allowed to, since each service takes some; returns how many it could have
+/// before, if that was less.
+///
+/// Programs that use select(2) write past their memory with a number over 1,023, so the limit is for ourselves alone.
+fn allow_most_files() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    current.filter(|_| current != maximum && raised.is_ok())
 }
 
 /// Sends a signal to a child. One that has ended and is not reaped yet takes it without effect.

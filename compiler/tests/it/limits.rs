@@ -222,6 +222,23 @@ impl Drop for Part {
     }
 }
 
+/// Returns a command that a shell becomes after these words.
+fn after(words: &str, command: &std::process::Command) -> std::process::Command {
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &format!("{words}; exec \"$@\""), "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    shell.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 #[test]
 fn a_plain_user_has_groups_in_one_that_was_handed_on() {
     if !needs_root("a control group that is handed to a plain user") {
@@ -238,20 +255,8 @@ fn a_plain_user_has_groups_in_one_that_was_handed_on() {
         "system.kdl",
         "system plain\nservice web { run \"./web\"; image \"/usr/bin/tail\"; image \"/usr/bin/sleep\" }\n",
     );
-    let capc = scene.plain_command(["up", "system.kdl"]);
-    let entered = format!("echo 0 > {}/cgroup.procs; exec \"$@\"", part.0.display());
-    let mut command = std::process::Command::new("sh");
-    command
-        .args(["-c", &entered, "sh"])
-        .arg(capc.get_program())
-        .args(capc.get_args())
-        .current_dir(&scene.path);
-    for (name, value) in capc.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let entered = format!("echo 0 > {}/cgroup.procs", part.0.display());
+    let mut command = after(&entered, &scene.plain_command(["up", "system.kdl"]));
     let said = std::fs::File::create(scene.path.join("said")).unwrap();
     let mut up = Running(command.stdin(Stdio::null()).stdout(said).spawn().unwrap());
     // Its own group is all that it sees of them.
@@ -265,6 +270,30 @@ fn a_plain_user_has_groups_in_one_that_was_handed_on() {
     until("the keeper and the service are in it, and nothing else", || inside().lines().count() == 2);
     drop(up);
     assert!(!places().any(|path| path.is_dir()), "{:?}", places().collect::<Vec<_>>());
+}
+
+#[test]
+fn many_services_need_no_more_open_files_than_the_caller_may_have_and_have_none_of_the_supervisors() {
+    let scene = Scene::new("limits-files");
+    scene.program("asks", "#!/bin/sh\necho \"$(ulimit -Sn) of $(ulimit -Hn)\"\nexec sleep 1000\n");
+    let many: String =
+        (0..50).map(|number| format!("service s{number} {{ run \"/usr/bin/sleep\" \"1000\" }}\n")).collect();
+    let asks = "run \"./asks\"; image \"/usr/bin/sleep\"";
+    let text = format!(
+        "system many\n{many}service asks {{ {asks} }}\nservice fewer {{ {asks}; limits files=77 }}\n"
+    );
+    scene.write("system.kdl", &text);
+    // Each service takes some three of them.
+    let mut command = after("ulimit -Sn 120; ulimit -Hn 3000", &scene.plain_command(["up", "system.kdl"]));
+    let said = std::fs::File::create(scene.path.join("said")).unwrap();
+    let mut up =
+        Running(command.stdin(Stdio::null()).stderr(said.try_clone().unwrap()).stdout(said).spawn().unwrap());
+    let said = || std::fs::read_to_string(scene.path.join("said")).unwrap();
+    let has_said = || said().contains("asks  | 120 of 3000\n") && said().contains("fewer | 77 of 77\n");
+    until("all run", || {
+        (has_said() && said().matches(" started\n").count() == 52) || up.0.try_wait().unwrap().is_some()
+    });
+    assert!(has_said() && !said().contains("open files"), "{}", said());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Resource limits.
 
 use crate::plan::Plan;
-use crate::refusal::{Layer, Reason, Refusal, Subject};
+use crate::refusal::{Layer, OrRefuse, Reason, Refusal, Subject};
 use crate::sys;
 use capc_schemas::manifest::Limit;
 use linux_raw_sys::general as k;
@@ -18,6 +18,14 @@ pub fn set<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
             reason: Reason::Kernel("prlimit", errno),
         })
     })
+}
+
+/// Has so many open files as the limit in force; how far that may be raised stays as it is.
+///
+/// # Errors
+/// When it is over what is allowed.
+pub fn files<'m>(soft: u64) -> Result<(), Refusal<'m>> {
+    sys::lower_limit(k::RLIMIT_NOFILE, soft).or_refuse(Layer::Limits, "prlimit")
 }
 
 const fn resource(limit: Limit) -> u32 {

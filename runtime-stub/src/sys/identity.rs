@@ -94,6 +94,14 @@ pub fn let_look(who: Onlookers) -> Answer<()> {
     control(p::PR_SET_DUMPABLE, usize::from(who == Onlookers::SameUser), 0)
 }
 
+/// Sets the limit in force of a resource, and leaves how far that may be raised.
+pub fn lower_limit(resource: u32, soft: u64) -> Answer<()> {
+    let mut limit = k::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills in one structure.
+    unsafe { call(k::__NR_prlimit64, [0, resource as usize, 0, &raw mut limit as usize]) }?;
+    set_limit(resource, soft, limit.rlim_max)
+}
+
 /// Sets a resource limit.
 pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Answer<()> {
     let limit = k::rlimit64 { rlim_cur: soft, rlim_max: hard };
