@@ -166,26 +166,58 @@ fn lay_out(picture: &Picture, columns: &[usize]) -> (Vec<Spot>, Vec<Lane>, f64) 
         .zip(columns)
         .map(|(drawn, column)| Spot { width: width(drawn), column: *column, ..Spot::default() })
         .collect();
-    let last = columns.iter().copied().max().unwrap_or(0);
-    let mut x = 2.0 * MARGIN;
-    for column in 0..=last {
-        let widest =
-            spots.iter().filter(|spot| spot.column == column).map(|spot| spot.width).fold(0.0, f64::max);
-        for spot in spots.iter_mut().filter(|spot| spot.column == column) {
-            spot.x = x + widest / 2.0;
+    let mut widest: Vec<f64> = Vec::new();
+    for spot in &spots {
+        widest.resize(widest.len().max(spot.column + 1), 0.0);
+        if let Some(widest) = widest.get_mut(spot.column) {
+            *widest = widest.max(spot.width);
         }
-        x += widest + GAP;
+    }
+    let lefts = widest.iter().scan(2.0 * MARGIN, |x, widest| Some(std::mem::replace(x, *x + widest + GAP)));
+    let centres: Vec<f64> = lefts.zip(&widest).map(|(left, widest)| left + widest / 2.0).collect();
+    for spot in &mut spots {
+        spot.x = centres.get(spot.column).copied().unwrap_or(0.0);
     }
     // Each time everything moves nearer to what it has lines with.
+    let neighbourhood = Neighbourhood::of(picture);
     let mut found = (Vec::new(), 0.0);
     for _ in 0..4 {
-        found = lanes(picture, &mut spots);
+        found = lanes(picture, &neighbourhood, &mut spots);
     }
     (spots, found.0, found.1)
 }
 
+/// Which boxes lie in which lane, and which have a line with which.
+struct Neighbourhood {
+    members: BTreeMap<Option<usize>, Vec<usize>>,
+    near: Vec<Vec<usize>>,
+}
+
+impl Neighbourhood {
+    fn of(picture: &Picture) -> Self {
+        let mut members: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for (at, drawn) in picture.boxes.iter().enumerate() {
+            members.entry(drawn.group).or_default().push(at);
+        }
+        let mut near = vec![Vec::new(); picture.boxes.len()];
+        for line in picture.lines.iter().filter(|line| line.from != line.to) {
+            for (one, other) in [(line.from, line.to), (line.to, line.from)] {
+                near.get_mut(one).into_iter().for_each(|near: &mut Vec<usize>| near.push(other));
+            }
+        }
+        Self { members, near }
+    }
+
+    /// Returns how far down the middle of all lies that a box has lines with, as far as it is known.
+    fn height(&self, at: usize, spots: &[Spot]) -> f64 {
+        let near = self.near.get(at).into_iter().flatten().filter_map(|near| spots.get(*near));
+        let heights: Vec<f64> = near.map(|spot| spot.y).filter(|y| *y > 0.0).collect();
+        heights.iter().sum::<f64>() / heights.len().max(1) as f64
+    }
+}
+
 /// Places the lanes below each other; nested scopes follow their parent, so one sweep opens and closes them.
-fn lanes(picture: &Picture, spots: &mut [Spot]) -> (Vec<Lane>, f64) {
+fn lanes(picture: &Picture, neighbourhood: &Neighbourhood, spots: &mut [Spot]) -> (Vec<Lane>, f64) {
     let mut lanes = vec![Lane::default(); picture.groups.len()];
     let mut y = MARGIN;
     let mut open: Vec<usize> = Vec::new();
@@ -196,7 +228,7 @@ fn lanes(picture: &Picture, spots: &mut [Spot]) -> (Vec<Lane>, f64) {
         }
         *y += INSET;
     };
-    y = place(picture, spots, None, y);
+    y = place(neighbourhood, spots, None, y);
     for (number, group) in picture.groups.iter().enumerate() {
         while open.last().is_some_and(|last| Some(*last) != group.parent) {
             if let Some(done) = open.pop() {
@@ -207,7 +239,7 @@ fn lanes(picture: &Picture, spots: &mut [Spot]) -> (Vec<Lane>, f64) {
             *lane = Lane { top: y, bottom: y, depth: open.len() };
         }
         open.push(number);
-        y = place(picture, spots, Some(number), y + TITLE);
+        y = place(neighbourhood, spots, Some(number), y + TITLE);
     }
     while let Some(done) = open.pop() {
         close(&mut lanes, done, &mut y);
@@ -216,28 +248,17 @@ fn lanes(picture: &Picture, spots: &mut [Spot]) -> (Vec<Lane>, f64) {
 }
 
 /// Places the boxes of one lane below each other in their columns, near what points at them; returns where it ends.
-fn place(picture: &Picture, spots: &mut [Spot], group: Option<usize>, top: f64) -> f64 {
+fn place(neighbourhood: &Neighbourhood, spots: &mut [Spot], group: Option<usize>, top: f64) -> f64 {
     let mut by_column: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (at, (drawn, spot)) in picture.boxes.iter().zip(spots.iter()).enumerate() {
-        if drawn.group == group {
-            by_column.entry(spot.column).or_default().push(at);
+    for at in neighbourhood.members.get(&group).into_iter().flatten() {
+        if let Some(spot) = spots.get(*at) {
+            by_column.entry(spot.column).or_default().push(*at);
         }
     }
     let rows = by_column.values().map(Vec::len).max().unwrap_or(0);
     for members in by_column.values_mut() {
-        let mut keyed: Vec<(i64, usize)> = members
-            .iter()
-            .map(|at| {
-                let near = picture.lines.iter().filter_map(|line| match (line.from == *at, line.to == *at) {
-                    (true, false) => spots.get(line.to),
-                    (false, true) => spots.get(line.from),
-                    _ => None,
-                });
-                let heights: Vec<f64> = near.map(|spot| spot.y).filter(|y| *y > 0.0).collect();
-                let mean = heights.iter().sum::<f64>() / heights.len().max(1) as f64;
-                (mean as i64, *at)
-            })
-            .collect();
+        let height = |at: &usize| (neighbourhood.height(*at, spots) as i64, *at);
+        let mut keyed: Vec<(i64, usize)> = members.iter().map(height).collect();
         keyed.sort_unstable();
         let room = ROW * rows as f64 / keyed.len().max(1) as f64;
         for (row, (_, at)) in keyed.into_iter().enumerate() {
