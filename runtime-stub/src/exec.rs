@@ -30,6 +30,8 @@ pub fn become_service(ends: Ends) -> ! {
     // The launcher builds the root meanwhile.
     let proc = report.unless_refused(leave(plan, &keeper));
     let Some(root) = report.unless_refused(report.take_root()) else { sys::exit(REFUSED) };
+    // The keeper has entered the old root by now, and is moved to the new one with it.
+    report.unless_refused(meet(&keeper));
     let ruleset = report.unless_refused(enter(plan, &root, &proc));
     // From here on every descriptor but the three is the service's, or closed.
     let moved = descriptors::move_away(plan.descriptors, [&ruleset, &keeper, &report.0]);
@@ -38,7 +40,6 @@ pub fn become_service(ends: Ends) -> ! {
     let report = Report(new_report);
     report.unless_refused(descriptors::arrange(plan.descriptors, [&new_ruleset, &new_keeper, &report.0]));
     report.unless_refused(settle(plan));
-    report.unless_refused(meet(&new_keeper));
     if let Some(program) = plan.prepare {
         report.unless_refused(prepare(plan, program, (&new_ruleset, telling), &report));
     }

@@ -45,6 +45,13 @@ fn complain(status: u8, text: core::fmt::Arguments<'_>) {
     sys::complain(Sentence::of(format_args!("capc launcher: {verdict}{text}\n")).bytes());
 }
 
+/// Says what a process of the world has told, and returns its status.
+fn repeat(status: u8, text: &[u8]) -> u8 {
+    let line = text.split(|byte| *byte == b'\n').next().and_then(|line| core::str::from_utf8(line).ok());
+    complain(status, format_args!("{}", line.unwrap_or("for an unknown reason")));
+    status
+}
+
 fn check<'m>(generation: &'m CStr, room: &'m mut Room) -> Result<u8, Refusal<'m>> {
     let Room { record, seal, manifest, signature, scratch, .. } = room;
     let trust = load::trust(record)?;
@@ -109,9 +116,14 @@ fn launch_service(
     });
     match followed {
         Ok(None) => crew.leave(launch.stay),
-        never => {
+        Ok(Some(status)) => {
             crew.end();
-            never.map(|status| status.unwrap_or(REFUSED))
+            Ok(status)
+        }
+        Err(refusal) => {
+            crew.end();
+            // Where they end by themselves, what fails here fails for that reason, and does not know it.
+            crew.repeat().ok_or(refusal)
         }
     }
 }
@@ -229,6 +241,19 @@ impl Crew {
         // The keeper itself ends when somebody has asked how the service did.
         wait_a_while(&self.service.fd);
     }
+
+    /// Says why the world's processes ended, if they have told; returns the status to exit with.
+    fn repeat(&self) -> Option<u8> {
+        let mut waits = [sys::wait_for(self.words.number())];
+        // Not to the end: that is yet to come while one of them is ending.
+        let mut message = [0; 4096];
+        let is_told = sys::poll(&mut waits, 0) == Ok(1);
+        let length = if is_told { sys::read(&self.words, &mut message).ok()? } else { 0 };
+        match message.get(..length)? {
+            [status, text @ ..] if *status != ABOUT_TO => Some(repeat(*status, text)),
+            _ => None,
+        }
+    }
 }
 
 /// A world whose processes are there.
@@ -295,9 +320,7 @@ impl World<'_> {
             ([ABOUT_TO], [status, text @ ..]) => (*status, text),
             ([status], text) => (status, text),
         };
-        let line = text.split(|byte| *byte == b'\n').next().and_then(|line| core::str::from_utf8(line).ok());
-        complain(status, format_args!("{}", line.unwrap_or("for an unknown reason")));
-        Ok(Some(status))
+        Ok(Some(repeat(status, text)))
     }
 
     /// Waits until a world that was built ahead of its start is to begin; returns false if it never will.

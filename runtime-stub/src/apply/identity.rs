@@ -47,7 +47,9 @@ fn become_other<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     }
     sys::set_groups(plan.groups).or_refuse(layer, "setgroups")?;
     sys::become_group(plan.identity.gid).or_refuse(layer, "setresgid")?;
-    sys::become_user(plan.identity.uid).or_refuse(layer, "setresuid")
+    sys::become_user(plan.identity.uid).or_refuse(layer, "setresuid")?;
+    // Whose user changes is as open to others as fs.suid_dumpable says, and this memory is the launcher's, too.
+    sys::let_look(Onlookers::Nobody).or_refuse(layer, "prctl")
 }
 
 /// Enters a user namespace in which the launcher's 0 is the service's number; needs `/proc`.

@@ -48,13 +48,17 @@ pub fn keep(ends: &Ends) -> ! {
 extern "C" fn keep_small(known: usize) -> ! {
     let (life, joins) = (if known & 1 == 0 { -1 } else { LIFE }, known & 2 != 0);
     let report = Report(Fd::inherited(REPORT));
-    let service = report.unless_refused(confine(life, joins));
-    drop(report);
+    let socket = Fd::inherited(SERVICE);
+    let service = confine(&socket, life, joins).unwrap_or_else(|refusal| {
+        // Of a service that has ended it is not for its keeper to tell.
+        if has_ended(&socket) { sys::exit(0) } else { report.refuse(refusal) }
+    });
+    drop((socket, report));
     watch(&service, life)
 }
 
 /// Gives up everything once the service is there, and returns that.
-fn confine<'m>(life: i32, joins: bool) -> Result<Fd, Refusal<'m>> {
+fn confine<'m>(socket: &Fd, life: i32, joins: bool) -> Result<Fd, Refusal<'m>> {
     let layer = Layer::Keeper;
     sys::name_self(c"capc-keeper").or_refuse(layer, "naming itself")?;
     // In the old root, it is moved to the new one with that, and no mount of the host's stays in use.
@@ -62,13 +66,12 @@ fn confine<'m>(life: i32, joins: bool) -> Result<Fd, Refusal<'m>> {
     sys::new_session().or_refuse(layer, "setsid")?;
     sys::reset_signals().or_refuse(layer, "resetting signals")?;
     sys::reap_by_itself().or_refuse(layer, "ignoring the end of children")?;
-    let socket = Fd::inherited(SERVICE);
     let mut waits = [wait_for(SERVICE), wait_for(LAUNCH), wait_for(life)];
     loop {
         poll(&mut waits);
         let [service, launch, life] = waits.map(|wait| wait.revents != 0);
         // A byte says that the service is there; the end of its socket, that it never will be.
-        if launch || life || (service && sys::read(&socket, &mut [0]) != Ok(1)) {
+        if launch || life || (service && sys::read(socket, &mut [0]) != Ok(1)) {
             sys::exit(0);
         }
         if service {
@@ -84,8 +87,14 @@ fn confine<'m>(life: i32, joins: bool) -> Result<Fd, Refusal<'m>> {
     sys::gain_nothing().or_refuse(layer, "no_new_privs")?;
     sys::filter_calls(&FILTER, sys::Telling::Nobody).or_refuse(Layer::Seccomp, "installing the keeper's")?;
     // The answer lets the service go on.
-    sys::write_all(&socket, &[STARTED]).or_refuse(layer, "answering the service")?;
+    sys::write_all(socket, &[STARTED]).or_refuse(layer, "answering the service")?;
     Ok(service)
+}
+
+/// Returns whether the service has ended, by its end of the socket.
+fn has_ended(socket: &Fd) -> bool {
+    let mut waits = [Wait { fd: socket.number(), events: 0, revents: 0 }];
+    sys::poll(&mut waits, 0) != Ok(0)
 }
 
 /// Moves the ends to their places and closes all else.

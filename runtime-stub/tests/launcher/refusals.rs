@@ -6,9 +6,9 @@ use capc_schemas::public_key::PublicKey;
 use capc_schemas::token::Digest;
 use ed25519_dalek::SigningKey;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// A service that would say so if it were started.
 fn world() -> World {
@@ -277,13 +277,44 @@ fn every_layer_is_needed() {
         ("sethostname", "uts namespace: "),
         ("openat2", ""),
     ] {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={call}:error=ENOSYS")]);
-        command.arg(store.launcher()).arg("--wait").arg(store.generation()).arg("test/it").env_clear();
-        let output =
-            command.stdin(Stdio::null()).output().expect("this test needs strace: apt-get install strace");
-        let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(!complained.contains("strace:"), "{complained}");
-        refused(&output, words);
+        refused(&injected(&store, &[&format!("{call}:error=ENOSYS")]), words);
+    }
+}
+
+/// Starts a service while strace makes the kernel answer otherwise.
+fn injected(store: &Store, injections: &[&str]) -> Output {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    for injection in injections {
+        command.args(["-e", &format!("inject={injection}")]);
+    }
+    command.arg(store.launcher()).arg("--wait").arg(store.generation()).arg("test/it").env_clear();
+    let output = command.stdin(Stdio::null()).output();
+    let output =
+        output.unwrap_or_else(|error| panic!("this test needs strace (apt-get install strace): {error}"));
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(!complained.contains("strace:"), "{complained}");
+    output
+}
+
+#[test]
+fn what_is_wrong_is_told_and_not_what_follows_from_it() {
+    let scratch = Scratch::new(Caller::Root);
+    chown(&scratch.path, Some(1234), Some(1235)).unwrap();
+    let grant = format!("grant /data {} dir rw noexec 1234:1235", scratch.path.display());
+    let store = world().with(&[&grant]).store();
+    assert_eq!(store.output(Caller::Root).stdout, b"started\n");
+    // The launcher comes to its own part, for which it needs a process in the world, when the world has ended.
+    let late = "fsopen:delay_enter=100000";
+    for (injection, words) in [
+        ("keyctl:error=EPERM", "session: leaving the session's keys: operation not permitted (EPERM)\n"),
+        ("rt_sigaction:error=EINVAL", "resetting signals: invalid argument (EINVAL)\n"),
+    ] {
+        refused(&injected(&store, &[injection, late]), words);
+    }
+    // The keeper comes to its own when the service is killed.
+    for late in ["setns:delay_enter=100000", "pidfd_open:delay_enter=100000"] {
+        let words = "refused: program: its process ended without a word\n";
+        refused(&injected(&store, &["recvmsg:signal=KILL", late]), words);
     }
 }

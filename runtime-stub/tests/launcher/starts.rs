@@ -5,6 +5,7 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 const BOTH: [Caller; 2] = [Caller::Root, Caller::User];
 
@@ -348,4 +349,21 @@ fn a_private_network_is_empty_and_the_hosts_is_as_granted() {
         host.network = "host";
         check(&host, "yes\nno\n");
     }
+}
+
+#[test]
+fn nobody_looks_into_what_shares_the_launchers_memory() {
+    // With fs.suid_dumpable=1 a change of user would open it to everybody of that user.
+    let store = World::shell(Caller::Root, "echo hello").store();
+    let trace = store.dir.join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=setresuid,prctl,execve", "-o"]).arg(&trace);
+    command.arg(store.launcher()).arg("--wait").arg(store.generation()).arg("test/it").env_clear();
+    assert_eq!(command.output().unwrap().stdout, b"hello\n");
+    let trace = fs::read_to_string(trace).unwrap();
+    let changed = trace.lines().position(|line| line.contains("setresuid(")).unwrap();
+    let service = trace.lines().nth(changed).unwrap().split(' ').next().unwrap();
+    let mut after = trace.lines().skip(changed).filter(|line| line.starts_with(service));
+    let closed = |line: &str| line.contains("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)");
+    assert!(after.by_ref().take_while(|line| !line.contains("execve(")).any(closed), "{trace}");
 }
