@@ -11,9 +11,11 @@ use capc_schemas::manifest::Network;
 pub struct Ends {
     /// What is to be done.
     pub plan: &'static Plan<'static>,
+    /// The root, which the launcher still builds.
+    pub root: Fd,
     /// The keeper's socket.
     pub keeper: Fd,
-    /// Where a failure is told, and whence the root comes.
+    /// Where a failure is told, and when the root is built.
     pub report: Report,
     /// What is the launcher's: while a copy is open, nobody would see its end.
     pub launchers: [Fd; 3],
@@ -25,11 +27,13 @@ pub struct Ends {
 
 /// Becomes the service.
 pub fn become_service(ends: Ends) -> ! {
-    let Ends { plan, keeper, report, launchers, waits, telling } = ends;
+    let Ends { plan, root, keeper, report, launchers, waits, telling } = ends;
     drop(launchers);
     // The launcher builds the root meanwhile.
     let proc = report.unless_refused(leave(plan, &keeper));
-    let Some(root) = report.unless_refused(report.take_root()) else { sys::exit(REFUSED) };
+    if !report.is_built() {
+        sys::exit(REFUSED);
+    }
     // The keeper has entered the old root by now, and is moved to the new one with it.
     report.unless_refused(meet(&keeper));
     let ruleset = report.unless_refused(enter(plan, &root, &proc));

@@ -90,24 +90,20 @@ fn launch_service(
     };
     let telling = if is_asked_why() { Telling::Audit } else { Telling::Nobody };
     let sealed = Sealed { plan, generation: launch.generation };
-    let given = Given { stack, life, group, waits: ahead.is_some(), telling };
+    let root = places::begin(launch.generation)?;
+    let given = Given { root: &root, stack, life, group, waits: ahead.is_some(), telling };
     let crew = Crew::of(start, plan, given, launch.stay)?;
     // While the service's process makes what needs no root.
     let root = || {
-        let root = places::build(places::World {
-            plan,
-            anchor: launch.generation,
-            trust: &trust.root,
-            notify_socket: launch.notify_socket,
-            scratch,
-            identities,
-        })?;
+        let notify_socket = launch.notify_socket;
+        let world = places::World { plan, trust: &trust.root, notify_socket, scratch, identities };
+        let root = places::build(world, root)?;
         if ahead.is_none() {
             facet::unlink(plan, &root)?;
         }
         // In the root, this process is moved with it, and no mount of the host's stays in use.
         sys::change_dir(c"/").or_refuse(Layer::Mounts, "entering the root")?;
-        crew.hand_over(&root)?;
+        crew.let_enter()?;
         Ok(root)
     };
     let followed = root().and_then(|root| {
@@ -135,7 +131,9 @@ struct Sealed {
 }
 
 /// What a world's processes are given.
-struct Given {
+struct Given<'g> {
+    /// Its root, which is empty still.
+    root: &'g Fd,
     /// A stack for the service's.
     stack: &'static mut Stack,
     /// The end of the supervisor's pipe.
@@ -159,7 +157,7 @@ fn is_asked_why() -> bool {
 struct Crew {
     keeper: Process,
     service: Process,
-    /// What the service says of itself, and where it is handed its root.
+    /// What the service says of itself, and where it is told that its root is built.
     words: Fd,
     /// Where the service waits for a word before its program.
     service_end: Fd,
@@ -172,10 +170,10 @@ impl Crew {
     fn of(
         start: Start,
         plan: &'static Plan<'static>,
-        given: Given,
+        given: Given<'_>,
         stay: Stay,
     ) -> Result<Self, Refusal<'static>> {
-        let Given { stack, life, group, waits, telling } = given;
+        let Given { root, stack, life, group, waits, telling } = given;
         let into = group.as_ref();
         let (words, report) = sys::stream_pair().or_refuse(Layer::Program, "socketpair")?;
         let (service_end, keeper_end) = sys::socket_pair().or_refuse(Layer::Keeper, "socketpair")?;
@@ -202,6 +200,7 @@ impl Crew {
         let there = |fd: &Fd| Fd::inherited(fd.number());
         let ends = exec::Ends {
             plan,
+            root: there(root),
             keeper: there(&keeper_end),
             report: Report(there(&report.0)),
             launchers: [&words, &service_end, &started].map(there),
@@ -213,12 +212,12 @@ impl Crew {
         Ok(Self { keeper, service, words, service_end, started })
     }
 
-    /// Gives the service its root.
-    fn hand_over(&self, root: &Fd) -> Result<(), Refusal<'static>> {
-        match sys::send_along(&self.words, &[0], root) {
+    /// Lets the service enter its root.
+    fn let_enter(&self) -> Result<(), Refusal<'static>> {
+        match sys::send_datagram(&self.words, &[0]) {
             // A process that is gone has said why.
             Err(Errno::EPIPE) => Ok(()),
-            sent => sent.or_refuse(Layer::Root, "handing it over"),
+            sent => sent.or_refuse(Layer::Root, "telling the service of it"),
         }
     }
 

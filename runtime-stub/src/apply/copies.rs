@@ -32,6 +32,7 @@ impl Copies {
     ///
     /// # Errors
     /// When the file holds something else than what was sealed, or there is no memory.
+    #[inline(never)]
     pub fn copy<'m>(
         &mut self,
         root: &Fd,

@@ -21,8 +21,6 @@ use core::ffi::CStr;
 pub struct World<'w, 'm> {
     /// What is to be made.
     pub plan: &'w Plan<'m>,
-    /// Any directory of the machine; the root covers it, in a mount namespace that nobody else sees.
-    pub anchor: &'m CStr,
     /// Where facets are.
     pub trust: &'w Root<'m>,
     /// The init's notification socket.
@@ -36,18 +34,26 @@ pub struct World<'w, 'm> {
 /// The attributes of a mount that holds nothing to execute and no devices.
 pub const INERT: u32 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-/// Makes the root with everything in it but what only a process inside can make, and returns it read-only.
+/// Makes an empty root and puts it over the anchor: any directory of the machine, in a mount namespace that nobody else sees.
 ///
 /// # Errors
-/// When something cannot be put where it belongs.
-pub fn build<'m>(mut world: World<'_, 'm>) -> Result<Fd, Refusal<'m>> {
+/// When the kernel does not let us.
+pub fn begin<'m>(anchor: &CStr) -> Result<Fd, Refusal<'m>> {
     let root = NewFileSystem::of(c"tmpfs").or_refuse(Layer::Root, "fsopen tmpfs")?;
     root.set(c"mode", c"0755").or_refuse(Layer::Root, "setting its mode")?;
     let root = root.mount(INERT).or_refuse(Layer::Root, "mounting a tmpfs")?;
     // Over `/` it would make a chroot of us, and the kernel makes no user namespace in one (clone(2), EPERM).
-    sys::attach_at(&root, world.anchor).or_refuse(Layer::Root, "attaching it")?;
+    sys::attach_at(&root, anchor).or_refuse(Layer::Root, "attaching it")?;
     // Who is granted a directory above the anchor sees what is there, and not the root.
     sys::set_cloning(&root, Cloning::LeftOut).or_refuse(Layer::Root, "making it unbindable")?;
+    Ok(root)
+}
+
+/// Puts everything in the root but what only a process inside can make, and returns it read-only.
+///
+/// # Errors
+/// When something cannot be put where it belongs.
+pub fn build<'m>(mut world: World<'_, 'm>, root: Fd) -> Result<Fd, Refusal<'m>> {
     let (mut maps, mut copies, mut tree) = (Maps::default(), Copies::default(), Tree { root, above: b"" });
     world
         .plan
@@ -69,6 +75,8 @@ struct Tree<'m> {
     above: &'m [u8],
 }
 
+// Not inlined, nor are the two largest of what it calls: the program is smaller so.
+#[inline(never)]
 fn put<'m>(
     world: &mut World<'_, 'm>,
     tree: &mut Tree<'m>,

@@ -1,10 +1,10 @@
-//! The status socket: how the launcher learns why the service does not start, or that it does; and how the service is given its
-//! root.
+//! The status socket: how the launcher learns why the service does not start, or that it does; and how the service
+//! learns that its root is built.
 //!
 //! The service's end is closed by the kernel when the program is executed. A refusal is one byte, its status, and its
 //! text; before the program, the service writes [`ABOUT_TO`], so that an end without a word is told from a start.
 
-use crate::refusal::{Layer, OrRefuse, Refusal, Sentence};
+use crate::refusal::{Refusal, Sentence};
 use crate::sys::{self, Fd, Wait};
 
 /// Written when all is done but the program.
@@ -30,12 +30,10 @@ impl Report {
         result.unwrap_or_else(|refusal| self.refuse(refusal))
     }
 
-    /// Waits for the root that the launcher builds; none if there will never be one, which the launcher tells by itself.
-    ///
-    /// # Errors
-    /// When the kernel does not hand it over.
-    pub fn take_root<'m>(&self) -> Result<Option<Fd>, Refusal<'m>> {
-        sys::take_along(&self.0).or_refuse(Layer::Root, "waiting for it")
+    /// Waits until the launcher has built the root; returns false if it never will, which it tells by itself.
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        sys::read(&self.0, &mut [0]) == Ok(1)
     }
 
     /// Says that only the program is left.

@@ -91,6 +91,7 @@ pub fn stored(from: &CStr) -> Result<Source, Refusal<'_>> {
 ///
 /// # Errors
 /// When it holds something else than what was sealed.
+#[inline(never)]
 pub fn pinned<'m>(
     from: &'m CStr,
     digest: Digest,

@@ -45,41 +45,34 @@ pub fn send_datagram(socket: &Fd, bytes: &[u8]) -> Answer<()> {
     }
 }
 
-/// `struct cmsghdr`, and one number behind it (cmsg(3)).
-#[repr(C)]
-struct Control {
-    length: usize,
-    level: u32,
-    kind: u32,
-    number: i32,
-    padding: u32,
-}
-
-impl Control {
-    const fn of(number: i32) -> Self {
-        let length = core::mem::offset_of!(Self, padding);
-        Self { length, level: net::SOL_SOCKET, kind: net::SCM_RIGHTS, number, padding: 0 }
-    }
-}
-
-/// Returns a message of one part, good for as long as the two are.
-fn message(part: &mut k::iovec, control: &mut Control) -> net::msghdr {
-    net::msghdr {
-        msg_name: core::ptr::null_mut(),
-        msg_namelen: 0,
-        msg_iov: (&raw mut *part).cast(),
-        msg_iovlen: 1,
-        msg_control: (&raw mut *control).cast(),
-        msg_controllen: size_of::<Control>(),
-        msg_flags: 0,
-    }
-}
-
 /// Sends one datagram with a copy of a descriptor.
 pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
-    let mut control = Control::of(along.number());
+    // `struct cmsghdr`, and one number behind it (cmsg(3)).
+    #[repr(C)]
+    struct Control {
+        length: usize,
+        level: u32,
+        kind: u32,
+        number: i32,
+        padding: u32,
+    }
+    let mut control = Control {
+        length: core::mem::offset_of!(Control, padding),
+        level: net::SOL_SOCKET,
+        kind: net::SCM_RIGHTS,
+        number: along.number(),
+        padding: 0,
+    };
     let mut part = k::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() as u64 };
-    let message = message(&mut part, &mut control);
+    let message = net::msghdr {
+        msg_name: core::ptr::null_mut(),
+        msg_namelen: 0,
+        msg_iov: (&raw mut part).cast(),
+        msg_iovlen: 1,
+        msg_control: (&raw mut control).cast(),
+        msg_controllen: size_of::<Control>(),
+        msg_flags: 0,
+    };
     let arguments = [signed(socket.number()), &raw const message as usize, net::MSG_NOSIGNAL as usize];
     loop {
         // SAFETY: the kernel reads the message, whose parts are the slice and the structure with their true lengths.
@@ -87,27 +80,6 @@ pub fn send_along(socket: &Fd, bytes: &[u8], along: &Fd) -> Answer<()> {
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Waits for one byte and the descriptor that comes with it; none if there will never be one.
-pub fn take_along(socket: &Fd) -> Answer<Option<Fd>> {
-    let mut byte = 0_u8;
-    let mut control = Control::of(-1);
-    let mut part = k::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
-    let mut message = message(&mut part, &mut control);
-    let flags = net::MSG_CMSG_CLOEXEC as usize;
-    let arguments = [signed(socket.number()), &raw mut message as usize, flags];
-    loop {
-        // SAFETY: the kernel fills in the message, whose parts are the byte and the structure with their true lengths.
-        match unsafe { call(k::__NR_recvmsg, arguments) } {
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-            Ok(0) => return Ok(None),
-            // Where it has no number for it, the kernel leaves ours as it is.
-            Ok(_) if control.number < 0 => return Err(Errno::EMFILE),
-            Ok(_) => return Ok(Some(Fd(control.number))),
         }
     }
 }

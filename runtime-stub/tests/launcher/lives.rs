@@ -1,10 +1,10 @@
 //! How a world begins and ends: what the init is told, and who takes whom along.
 
-use crate::generation::Store;
+use crate::generation::{Store, USER};
 use crate::world::{Caller, Scratch, World, pass, refused};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, test_kill_process, waitpid};
 use std::fs;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
@@ -230,4 +230,38 @@ fn a_service_that_ends_at_once_has_started() {
             assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
         }
     }
+}
+
+#[test]
+fn descriptors_on_their_way_elsewhere_keep_nobody_from_starting() {
+    // The kernel counts by user, and lets one with more of them on their way than a process may have open send no more.
+    let (one, _other) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::DGRAM,
+        rustix::net::SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let send = || {
+        let (user, root) = (rustix::process::Uid::from_raw(USER), rustix::process::Uid::ROOT);
+        rustix::thread::set_thread_res_uid(user, root, root).unwrap();
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(100))];
+        let mut control = rustix::net::SendAncillaryBuffer::new(&mut space);
+        let descriptors = [one.as_fd(); 100];
+        assert!(control.push(rustix::net::SendAncillaryMessage::ScmRights(&descriptors)));
+        let text = [std::io::IoSlice::new(b".")];
+        rustix::net::sendmsg(&one, &text, &mut control, rustix::net::SendFlags::empty()).unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(send).join().unwrap());
+    let store = World::shell(Caller::User, "echo hello").store();
+    let mut command = store.waiting(Caller::User);
+    let limit = || {
+        let few = rustix::process::Rlimit { current: Some(60), maximum: Some(60) };
+        Ok(rustix::process::setrlimit(rustix::process::Resource::Nofile, few)?)
+    };
+    // SAFETY: one system call.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, limit) };
+    let output = command.output().unwrap();
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.stdout.as_slice(), complained.as_ref()), (&b"hello\n"[..], ""));
 }

@@ -305,16 +305,17 @@ fn what_is_wrong_is_told_and_not_what_follows_from_it() {
     let store = world().with(&[&grant]).store();
     assert_eq!(store.output(Caller::Root).stdout, b"started\n");
     // The launcher comes to its own part, for which it needs a process in the world, when the world has ended.
-    let late = "fsopen:delay_enter=100000";
+    let late = "symlinkat:delay_enter=100000:when=1";
     for (injection, words) in [
         ("keyctl:error=EPERM", "session: leaving the session's keys: operation not permitted (EPERM)\n"),
-        ("rt_sigaction:error=EINVAL", "resetting signals: invalid argument (EINVAL)\n"),
+        ("capset:error=EPERM", "keeper: dropping privileges: operation not permitted (EPERM)\n"),
     ] {
         refused(&injected(&store, &[injection, late]), words);
     }
     // The keeper comes to its own when the service is killed.
     for late in ["setns:delay_enter=100000", "pidfd_open:delay_enter=100000"] {
         let words = "refused: program: its process ended without a word\n";
-        refused(&injected(&store, &["recvmsg:signal=KILL", late]), words);
+        // Nobody else comes to a fifth `prctl`.
+        refused(&injected(&store, &["prctl:signal=KILL:when=5", late]), words);
     }
 }
