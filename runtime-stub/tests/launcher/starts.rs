@@ -367,3 +367,21 @@ fn nobody_looks_into_what_shares_the_launchers_memory() {
     let closed = |line: &str| line.contains("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)");
     assert!(after.by_ref().take_while(|line| !line.contains("execve(")).any(closed), "{trace}");
 }
+
+#[test]
+fn preparation_does_not_reach_the_launcher_through_the_service() {
+    // Until its program runs, the service's process has the launcher's memory.
+    let script = "(exec 3</proc/2/status) || exit 8; (exec 3<>/proc/2/mem) && exit 9; for f in environ mem maps auxv fd/1; do (exec 3</proc/2/$f) && exit 9; done; exit 0";
+    let script = capc_schemas::token::Token::new(script.as_bytes()).to_string();
+    let script = format!("prepare-arg {script}");
+    for caller in BOTH {
+        let mut world =
+            World::shell(caller, "echo ran").with(&["prepare /usr/bin/sh", "prepare-arg -c", &script]);
+        world.lines.push("allow /proc read,modify".into());
+        check(&world, "ran\n");
+        if caller == Caller::Root {
+            // CAP_SYS_PTRACE
+            check(&world.with(&["keep 19"]), "ran\n");
+        }
+    }
+}
