@@ -26,6 +26,13 @@ const REQUEST: usize = 8192;
 /// An end of a channel: its service, and the name that it knows the end by.
 type EndName = (String, String);
 
+/// One end of a pair.
+struct End {
+    socket: OwnedFd,
+    /// Whether somebody has had it: what is queued in it then is his. Before that it is for who comes first, and waits for him.
+    was_given: bool,
+}
+
 /// Keeps the channels of a plan and hands out their ends, until it is killed.
 ///
 /// `stored` are the names of the descriptors that the init passed from 3 on.
@@ -38,21 +45,25 @@ pub fn keep_channels(plan: &Plan, runtime: &Path, stored: &[String], notify: &Pa
     for (name, number) in stored.iter().zip(FIRST..) {
         kept.insert(name.clone(), passing::inherited(number)?);
     }
-    let mut ends: BTreeMap<EndName, OwnedFd> = BTreeMap::new();
+    let mut ends: BTreeMap<EndName, End> = BTreeMap::new();
     for channel in &plan.channels {
         let [maker_key, holder_key] = keys(channel);
-        let (maker, holder) = match (kept.remove(&maker_key), kept.remove(&holder_key)) {
-            (Some(maker), Some(holder)) => (maker, holder),
+        let (maker, holder, was_given) = match (kept.remove(&maker_key), kept.remove(&holder_key)) {
+            // Who had them from an earlier keeper is not known.
+            (Some(maker), Some(holder)) => (maker, holder, true),
             // One end without the other is no channel.
             _ => {
                 let (maker, holder) = sockets::pair().map_err(Error::when("make a channel"))?;
                 store(notify, &maker_key, maker.as_fd())?;
                 store(notify, &holder_key, holder.as_fd())?;
-                (maker, holder)
+                (maker, holder, false)
             }
         };
-        ends.insert((channel.maker.clone(), channel.maker_name.clone()), maker);
-        ends.insert((channel.holder.clone(), channel.holder_name.clone()), holder);
+        let both =
+            [(&channel.maker, &channel.maker_name, maker), (&channel.holder, &channel.holder_name, holder)];
+        ends.extend(
+            both.map(|(service, name, socket)| ((service.clone(), name.clone()), End { socket, was_given })),
+        );
     }
     for name in kept.into_keys() {
         passing::tell(notify, format!("FDSTOREREMOVE=1\nFDNAME={name}").as_bytes(), &[])?;
@@ -63,7 +74,7 @@ pub fn keep_channels(plan: &Plan, runtime: &Path, stored: &[String], notify: &Pa
     loop {
         // Whoever asks wrongly, or goes away, is nobody's harm but his own.
         if let Ok(asking) = rustix::net::accept_with(&socket, SocketFlags::CLOEXEC) {
-            let _ = answer(asking.as_fd(), &ends);
+            let _ = answer(asking.as_fd(), &mut ends);
         }
     }
 }
@@ -86,7 +97,7 @@ fn keys(channel: &Channel) -> [String; 2] {
 }
 
 /// Answers one request: the end, without what was queued in it for whoever had it before.
-fn answer(asking: BorrowedFd<'_>, ends: &BTreeMap<EndName, OwnedFd>) -> rustix::io::Result<()> {
+fn answer(asking: BorrowedFd<'_>, ends: &mut BTreeMap<EndName, End>) -> rustix::io::Result<()> {
     let peer = sockopt::socket_peercred(asking)?;
     if peer.uid != rustix::process::geteuid() {
         return Ok(());
@@ -97,11 +108,13 @@ fn answer(asking: BorrowedFd<'_>, ends: &BTreeMap<EndName, OwnedFd>) -> rustix::
     let request = request.get(..length).and_then(|request| std::str::from_utf8(request).ok());
     let end = request
         .and_then(|request| request.split_once('\0'))
-        .and_then(|(service, name)| ends.get(&(service.to_owned(), name.to_owned())));
-    let Some(end) = end else { return Ok(()) };
-    sockets::drain(end.as_fd());
-    sockets::make_blocking(end.as_fd()).map_err(|_| rustix::io::Errno::IO)?;
-    let along = [end.as_fd()];
+        .and_then(|(service, name)| ends.get_mut(&(service.to_owned(), name.to_owned())));
+    let Some(End { socket, was_given }) = end else { return Ok(()) };
+    if std::mem::replace(was_given, true) {
+        sockets::drain(socket.as_fd());
+    }
+    sockets::make_blocking(socket.as_fd()).map_err(|_| rustix::io::Errno::IO)?;
+    let along = [socket.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if control.push(SendAncillaryMessage::ScmRights(&along)) {
@@ -126,17 +139,47 @@ pub(super) fn fetch(runtime: &Path, service: &str, name: &str) -> Result<OwnedFd
     let request = format!("{service}\0{name}");
     rustix::net::send(&socket, request.as_bytes(), SendFlags::NOSIGNAL)
         .map_err(|error| doing()(error.into()))?;
+    let end = receive(socket.as_fd()).map_err(|error| doing()(error.into()))?;
+    let unknown =
+        || doing()(std::io::Error::new(std::io::ErrorKind::NotFound, "its keeper knows no such end"));
+    end.ok_or_else(unknown)
+}
+
+/// Takes the end that is the answer, if there is one.
+fn receive(socket: BorrowedFd<'_>) -> rustix::io::Result<Option<OwnedFd>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     let parts = &mut [IoSliceMut::new(&mut byte)];
-    rustix::net::recvmsg(&socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-        .map_err(|error| doing()(error.into()))?;
-    let end = control.drain().find_map(|message| match message {
+    rustix::net::recvmsg(socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    Ok(control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
         _ => None,
-    });
-    let unknown =
-        || doing()(std::io::Error::new(std::io::ErrorKind::NotFound, "its keeper knows no such end"));
-    end.ok_or_else(unknown)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_somebody_came_first_waits_for_him_and_for_nobody_after() {
+        let (maker, holder) = sockets::pair().unwrap();
+        let name = ("holder".to_owned(), "maker.talk".to_owned());
+        let mut ends = BTreeMap::from([(name, End { socket: holder, was_given: false })]);
+        let mut come = || {
+            let (asking, answering) = sockets::pair().unwrap();
+            rustix::net::send(&asking, b"holder\0maker.talk", SendFlags::empty()).unwrap();
+            answer(answering.as_fd(), &mut ends).unwrap();
+            let end = receive(asking.as_fd()).unwrap().unwrap();
+            let mut heard = [0; 9];
+            let length = rustix::net::recv(&end, &mut heard, RecvFlags::DONTWAIT).map(|(_, length)| length);
+            length.map(|length| String::from_utf8_lossy(&heard[..length]).into_owned())
+        };
+        let say = |words: &[u8]| rustix::net::send(&maker, words, SendFlags::empty()).unwrap();
+        say(b"early");
+        assert_eq!(come(), Ok("early".to_owned()));
+        say(b"late");
+        assert_eq!(come(), Err(rustix::io::Errno::AGAIN));
+    }
 }

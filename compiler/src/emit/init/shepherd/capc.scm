@@ -715,6 +715,9 @@
   (catch #t
     (lambda ()
       (end-what-begins-differently!)
+      ;; What was said under the generation before is not for who starts under this one, though he had not begun yet: by then
+      ;; descriptors may cross, and before not.
+      (for-each (lambda (key) (hash-set! %begun (car key) #t)) (keys %channels))
       ;; A run whose time came after the switch, and before this, was refused: that is not what comes of this.
       (for-each (lambda (name) (when (timer-runs? name) (hash-remove! %why name))) (keys %running))
       (let* ((ran (keys %running))
