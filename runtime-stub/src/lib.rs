@@ -17,5 +17,7 @@ pub mod whole;
 pub mod plan;
 pub mod apply;
 pub mod exec;
+pub mod crew;
+pub mod follow;
 pub mod doctor;
 pub mod launch;

@@ -276,3 +276,16 @@ impl fmt::Write for Sentence {
         Ok(())
     }
 }
+
+/// Says in one line why nothing is started.
+pub fn complain(status: u8, text: fmt::Arguments<'_>) {
+    let verdict = if status == REFUSED { "refused: " } else { "" };
+    crate::sys::complain(Sentence::of(format_args!("capc launcher: {verdict}{text}\n")).bytes());
+}
+
+/// Says what a process of the world has told, and returns its status.
+pub fn repeat(status: u8, text: &[u8]) -> u8 {
+    let line = text.split(|byte| *byte == b'\n').next().and_then(|line| core::str::from_utf8(line).ok());
+    complain(status, format_args!("{}", line.unwrap_or("for an unknown reason")));
+    status
+}
