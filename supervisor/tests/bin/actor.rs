@@ -108,8 +108,10 @@ fn launch(generation: &Path, service: &str) -> Answer {
         fs::write(format!("/proc/self/fd/{group}/cgroup.procs"), "0")?;
     }
     // The service starts only when it has a keeper, and says nothing before it is named.
-    let mut service = Command::new("sh");
-    let service = service.args(["-e", &script.to_string_lossy()]).env("ACTOR", env::current_exe()?);
+    // No signal is ignored that whoever runs the tests ignores, as with the real one: a shell could not trap it.
+    let mut service = Command::new("env");
+    let service = service.args(["--default-signal", "sh", "-e", &script.to_string_lossy()]);
+    let service = service.env("ACTOR", env::current_exe()?);
     let service = service.env_remove("CAPC_CGROUP").env_remove("CAPC_START").spawn()?;
     let keeper =
         Command::new(env::current_exe()?).args(["--keep", &service.id().to_string(), &life]).spawn()?;
