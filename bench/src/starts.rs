@@ -57,6 +57,11 @@ impl Start {
     }
 }
 
+/// Returns how long it took, in milliseconds: the median of the times that it was run.
+pub fn elapsed(start: &Start) -> f64 {
+    super::median(start.took.iter().map(|took| took.0.as_secs_f64() * 1000.0))
+}
+
 /// Measures starts and prints a row for each; says so when it cannot.
 pub fn rows(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let uid = Command::new("id").arg("-u").output()?.stdout;
@@ -100,12 +105,11 @@ pub fn rows(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
     println!("\n| what, {rounds} times in turn | elapsed | processor | beside the first |");
     println!("| --- | ---: | ---: | ---: |");
     let starts = result?;
-    let median = |start: &Start, which: fn(&(Duration, Duration)) -> Duration| {
-        super::median(start.took.iter().map(|took| which(took).as_secs_f64() * 1000.0))
-    };
-    let first = starts.first().map_or(0.0, |start| median(start, |took| took.1));
+    let processor =
+        |start: &Start| super::median(start.took.iter().map(|took| took.1.as_secs_f64() * 1000.0));
+    let first = starts.first().map_or(0.0, processor);
     for start in &starts {
-        let (elapsed, processor) = (median(start, |took| took.0), median(start, |took| took.1));
+        let (elapsed, processor) = (elapsed(start), processor(start));
         let more = processor - first;
         println!("| {} | {elapsed:.2} ms | {processor:.2} ms | {more:+.2} ms |", start.name);
     }

@@ -1,6 +1,6 @@
 //! What a world costs: to start one, beside bubblewrap; to keep two hundred; to work in one, beside the same work outside.
 
-use crate::starts::{Start, seal, time};
+use crate::starts::{Start, elapsed, seal, time};
 use crate::{bubblewrap, median};
 use std::error::Error;
 use std::fs;
@@ -118,9 +118,7 @@ fn starts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        let elapsed = |start: &Start| median(start.took.iter().map(|took| took.0.as_secs_f64() * 1000.0));
-        let times: Vec<f64> = all.iter().map(elapsed).collect();
-        let [bare, capc, same, usual] = [0, 1, 2, 3].map(|at| times.get(at).copied());
+        let [bare, capc, same, usual] = [0, 1, 2, 3].map(|at| all.get(at).map(elapsed));
         let ratio = |peer: Option<f64>| {
             capc.zip(peer).map_or(String::new(), |(capc, peer)| format!("{:.2}", capc / peer))
         };
@@ -187,9 +185,7 @@ fn restarts(capc: &Path, at: &Path, rounds: usize) -> Result<(), Box<dyn Error>>
         }
     }
     let away = median(away.into_iter());
-    let starts = peers.iter().map(|peer| median(peer.took.iter().map(|took| took.0.as_secs_f64() * 1000.0)));
-    let starts: Vec<f64> = starts.collect();
-    let [same, usual] = [0, 1].map(|at| starts.get(at).copied());
+    let [same, usual] = [0, 1].map(|at| peers.get(at).map(elapsed));
     let ratio = |time: Option<f64>| time.map_or(String::new(), |time| format!("{:.2}", away / time));
     println!(
         "\n| {rounds} times in turn | capc | a start in bubblewrap, the same world | beside it | as usual | beside it |"

@@ -22,9 +22,7 @@ pub fn bind<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
 /// When the kernel does not let us.
 pub fn assume<'m>(plan: &Plan<'_>) -> Result<(), Refusal<'m>> {
     match plan.mode {
-        Mode::Root => {
-            become_other(plan)?;
-        }
+        Mode::Root => become_other(plan)?,
         Mode::User => {
             enter_users(plan.identity)?;
             // A new user namespace begins with all of them.

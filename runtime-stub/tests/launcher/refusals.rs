@@ -244,6 +244,16 @@ fn the_command_line_and_what_is_passed_are_checked() {
     refused(&run(&[store.dir.join("current").to_str().unwrap(), "test/it"]), "generation: ");
     let mut command = store.waiting(Caller::Root);
     refused(&command.env("CAPC_LIFE", "77").output().unwrap(), "descriptors: CAPC_LIFE");
+    for (files, words) in [
+        ("", "limits: CAPC_FILES holds no number"),
+        ("many", "limits: CAPC_FILES holds no number"),
+        ("-1", "limits: CAPC_FILES holds no number"),
+        ("99999999999999999999", "limits: CAPC_FILES holds no number"),
+        // More than the machine lets anybody have.
+        ("18446744073709551615", "limits: prlimit"),
+    ] {
+        refused(&store.waiting(Caller::Root).env("CAPC_FILES", files).output().unwrap(), words);
+    }
     let wanting = world().with(&["descriptor 3 listen a"]).store();
     check(&wanting, "descriptors: the init passed fewer");
     let mut command = wanting.waiting(Caller::Root);

@@ -49,7 +49,13 @@ impl Switch<'_> {
     }
 
     /// Returns whether a process that was started for a generation keeps the channels of this one.
+    ///
+    /// It does not where somebody is freed: what was said before is not for him, though he had not begun yet.
     pub fn keeps_channels_of(&self, pid: u32) -> bool {
+        let ends = self.plan.channels.iter().flat_map(|channel| [&channel.maker, &channel.holder]);
+        if ends.into_iter().any(|end| self.freed.contains(end)) {
+            return false;
+        }
         let line = launched(pid);
         let number =
             line.and_then(|(_, generation)| Path::new(&generation).file_name()?.to_str()?.parse().ok());

@@ -8,7 +8,7 @@ use super::{Failure, Switch, in_order};
 use crate::command::running::launched;
 use crate::command::say;
 use crate::emit::init::systemd::{CHANNELS, GROUND, TARGET, listens, mount, unit};
-use capc_supervisor::{Channel, Service};
+use capc_supervisor::Service;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -193,11 +193,7 @@ impl<'a> Course<'a> {
         }
         let unit = [CHANNELS.to_owned()];
         let state = states(&unit)?.pop().unwrap_or_default();
-        // What was said while one could pass no descriptors is not for who can, though he had not begun yet.
-        let freed = &self.switch.freed;
-        let is_freed = |channel: &Channel| freed.contains(&channel.maker) || freed.contains(&channel.holder);
-        let is_free = self.switch.plan.channels.iter().any(is_freed);
-        if state.is_active() && !is_free && self.switch.keeps_channels_of(state.pid) {
+        if state.is_active() && self.switch.keeps_channels_of(state.pid) {
             return Ok(());
         }
         let verb = if state.is_down() { "start" } else { "restart" };
