@@ -182,4 +182,26 @@ mod tests {
         say(b"late");
         assert_eq!(come(), Err(rustix::io::Errno::AGAIN));
     }
+
+    #[test]
+    fn who_asks_nonsense_gets_nothing_and_takes_nothing_from_who_comes_first() {
+        let (maker, holder) = sockets::pair().unwrap();
+        let name = ("holder".to_owned(), "maker.talk".to_owned());
+        let mut ends = BTreeMap::from([(name.clone(), End { socket: holder, was_given: false })]);
+        rustix::net::send(&maker, b"early", SendFlags::empty()).unwrap();
+        let long = [b'x'; REQUEST + 1];
+        for nonsense in
+            [&b""[..], b"holder", b"\xff\0maker.talk", b"holder\0maker.talk\0", b"other\0maker.talk", &long]
+        {
+            let (asking, answering) = sockets::pair().unwrap();
+            rustix::net::send(&asking, nonsense, SendFlags::empty()).unwrap();
+            answer(answering.as_fd(), &mut ends).unwrap();
+            drop(answering);
+            assert!(receive(asking.as_fd()).unwrap().is_none(), "{nonsense:?}");
+        }
+        assert!(!ends[&name].was_given);
+        let mut heard = [0; 9];
+        rustix::net::recv(&ends[&name].socket, &mut heard, RecvFlags::DONTWAIT).unwrap();
+        assert_eq!(&heard[..5], b"early");
+    }
 }
